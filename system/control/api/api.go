@@ -1,0 +1,134 @@
+// Package api holds the wire types of the control API: JSON over HTTP on
+// /run/pharos/control.sock. It refuses behaviour: the server is
+// system/control, the client system/control/client.
+package api
+
+import "time"
+
+// Socket is where the manager serves the API.
+const Socket = "/run/pharos/control.sock"
+
+// States of the machine in Status.State.
+const (
+	StateBooting  = "booting"
+	StateReady    = "ready"
+	StateDegraded = "degraded"
+	StateFailed   = "failed"
+)
+
+// Status is GET /v1/status.
+type Status struct {
+	State    string   `json:"state"`
+	Reasons  []string `json:"reasons"` // never null
+	Waiting  []string `json:"waiting"` // what the boot waits for now, sentences; never null
+	Version  string   `json:"version"`
+	Slot     string   `json:"slot"` // "A", "B", "iso", "initrd", "disk"
+	Hostname string   `json:"hostname"`
+	Kernel   string   `json:"kernel"`
+	Engine   Engine   `json:"engine"`
+	Storage  string   `json:"storage"` // "ram" or the state file system's device
+	Network  []Link   `json:"network"`
+	Uptime   float64  `json:"uptime"` // seconds since kernel start
+}
+
+// Engine is the user container engine.
+type Engine struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Ready   bool   `json:"ready"`
+}
+
+// Link is one network link, as people want to see it.
+type Link struct {
+	Name      string   `json:"name"`
+	MAC       string   `json:"mac"`
+	Up        bool     `json:"up"`
+	Addresses []string `json:"addresses"`
+	Gateway   string   `json:"gateway,omitempty"`
+	Source    string   `json:"source"` // "dhcp", "static", "none"
+}
+
+// Stage is one entry of GET /v1/boot. Times are seconds since kernel start.
+type Stage struct {
+	Name  string   `json:"name"`
+	Start float64  `json:"start"`
+	End   float64  `json:"end"`  // 0 while it runs
+	Lane  string   `json:"lane"` // "init", "manager", "network", "unit"
+	After []string `json:"after,omitempty"`
+	Error string   `json:"error,omitempty"`
+	// Deadline is when the stage is given up, seconds since kernel start; 0 is never.
+	Deadline float64 `json:"deadline,omitempty"`
+}
+
+// Milestone is one of the contract's milestones and when it was reached.
+type Milestone struct {
+	Name string  `json:"name"`
+	At   float64 `json:"at"` // seconds since kernel start
+}
+
+// Boot is GET /v1/boot.
+type Boot struct {
+	Stages     []Stage     `json:"stages"`
+	Milestones []Milestone `json:"milestones"`
+}
+
+// Service is one entry of GET /v1/services.
+type Service struct {
+	Name         string    `json:"name"`
+	Image        string    `json:"image"`
+	State        string    `json:"state"` // waiting, starting, running, stopping, stopped, failed, crash-looping
+	Since        time.Time `json:"since"`
+	PID          int       `json:"pid"`
+	Restarts     int       `json:"restarts"`
+	Message      string    `json:"message"` // last event or what is waited for
+	Memory       int64     `json:"memory"`  // bytes, cgroup memory.current
+	Capabilities []string  `json:"capabilities"`
+	Events       []Event   `json:"events,omitempty"`
+}
+
+// Event is one transition of a service.
+type Event struct {
+	Time    time.Time `json:"time"`
+	State   string    `json:"state"`
+	Message string    `json:"message"`
+}
+
+// Process is one entry of GET /v1/services/NAME/processes.
+type Process struct {
+	PID     int    `json:"pid"`
+	Command string `json:"command"`
+	RSS     int64  `json:"rss"` // bytes
+	State   string `json:"state"`
+}
+
+// LogLine is one line of GET /v1/logs?unit=…&lines=N&since=RFC3339&follow=1
+// (application/x-ndjson). Unit "kernel" is the kernel's log, "system" the
+// manager's, "" everything.
+type LogLine struct {
+	Time time.Time `json:"time"`
+	Unit string    `json:"unit"`
+	Text string    `json:"text"`
+}
+
+// Error is the body of every answer with a status of 400 or more.
+type Error struct {
+	Error string `json:"error"`
+}
+
+// Shutdown is POST /v1/shutdown.
+type Shutdown struct {
+	Action string `json:"action"` // poweroff, reboot, halt
+	Force  bool   `json:"force"`  // skip the ordered stop
+}
+
+// Paths of the API. Config: GET /v1/config?key=a.b.c&full=1&private=1 answers
+// YAML text. Verbs: POST /v1/services/NAME/{start,stop,restart}, answered when
+// done. Processes: GET /v1/services/NAME/processes.
+const (
+	PathStatus   = "/v1/status"
+	PathBoot     = "/v1/boot"
+	PathServices = "/v1/services"
+	PathLogs     = "/v1/logs"
+	PathConfig   = "/v1/config"
+	PathShutdown = "/v1/shutdown"
+)
