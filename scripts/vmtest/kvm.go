@@ -1,0 +1,67 @@
+package vmtest
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+)
+
+// kvmProbeTime is how long the tiny guest may take. It needs a tenth of a
+// second where KVM works; where it does not, it hangs for ever.
+const kvmProbeTime = 10 * time.Second
+
+// ProbeKVM reports whether /dev/kvm runs guests: the device may exist and yet
+// hang them. It boots a guest of one sector that does nothing but end QEMU. Dir must be
+// visible in the toolbox.
+func ProbeKVM(ctx context.Context, tools Toolbox, dir string) bool {
+	if _, err := os.Stat("/dev/kvm"); err != nil {
+		return false
+	}
+	disk, err := os.CreateTemp(dir, "kvm-probe-*")
+	if err != nil {
+		return false
+	}
+	defer os.Remove(disk.Name())
+	_, err = disk.Write(probeSector())
+	if err := errors.Join(err, disk.Close()); err != nil {
+		return false
+	}
+	cmd := tools.Command("qemu-system-x86_64",
+		"-nodefaults", "-no-user-config", "-machine", "q35", "-accel", "kvm", "-cpu", "host",
+		"-display", "none", "-m", "64",
+		"-device", "isa-debug-exit,iobase=0xf4,iosize=4",
+		"-drive", "format=raw,if=none,id=d,file="+disk.Name(), "-device", "ide-hd,drive=d")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return false
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	ctx, cancel := context.WithTimeout(ctx, kvmProbeTime)
+	defer cancel()
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+		// Nothing to do if the group is gone by now: Wait tells.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+		return false
+	}
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.ExitCode() == probeCode<<1|1
+}
+
+// probeCode is what the probe guest writes to the exit device; QEMU ends with
+// twice that plus one.
+const probeCode = 0x10
+
+// probeSector is a boot sector: mov al,probeCode; out 0xf4,al; hlt; jmp $-1.
+func probeSector() []byte {
+	s := make([]byte, 512)
+	copy(s, []byte{0xb0, probeCode, 0xe6, 0xf4, 0xf4, 0xeb, 0xfd})
+	s[510], s[511] = 0x55, 0xaa
+	return s
+}
