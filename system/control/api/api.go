@@ -110,6 +110,14 @@ type LogLine struct {
 	Text string    `json:"text"`
 }
 
+// LogQuery is the query of GET /v1/logs.
+type LogQuery struct {
+	Unit   string    // as in LogLine
+	Lines  int       // at most the last so many; negative is all
+	Since  time.Time // zero is everything kept
+	Follow bool      // go on with new lines until the caller leaves
+}
+
 // Error is the body of every answer with a status of 400 or more.
 type Error struct {
 	Error string `json:"error"`
