@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// newApp is the command tree.
+func newApp(t *terminal) *cli.App {
+	return &cli.App{
+		Name:      "ros",
+		Usage:     "control this machine",
+		UsageText: "ros COMMAND [OPTIONS] [ARGUMENTS]",
+		Version:   version,
+		Commands: []*cli.Command{
+			statusCommand(t),
+			bootCommand(t),
+			serviceCommand(t),
+			logsCommand(t),
+			configCommand(t),
+			versionCommand(t),
+			completionCommand(t),
+		},
+		HideVersion:            true,
+		UseShortOptionHandling: true,
+		Suggest:                true,
+		Reader:                 t.in,
+		Writer:                 t.out,
+		ErrWriter:              io.Discard, // exitCode prints the error, once
+		Action:                 group,
+		OnUsageError:           wrongUsage,
+		ExitErrHandler:         func(*cli.Context, error) {}, // only main exits
+	}
+}
+
+// runCLI runs the command in args.
+func runCLI(ctx context.Context, t *terminal, args []string) error {
+	app := newApp(t)
+	err := app.RunContext(ctx, append([]string{app.Name}, flagsFirst(app.Commands, args)...))
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return &exitError{Code: 130} // interrupted, as a shell says it
+	}
+	return err
+}
+
+// group is what a command with sub-commands does when none of them is named.
+func group(c *cli.Context) error {
+	commands, path := c.App.Commands, "ros"
+	if c.Command.Name != "" && c.Command.Name != c.App.Name {
+		commands, path = c.Command.Subcommands, path+" "+c.Command.Name
+	}
+	if !c.Args().Present() {
+		if path == "ros" {
+			return cli.ShowAppHelp(c)
+		}
+		return usageError("%s needs a command: one of %s", path, strings.Join(names(commands), ", "))
+	}
+	return usageError("%s has no command %q%s", path, c.Args().First(), hint(c.Args().First(), names(commands), path))
+}
+
+func names(commands []*cli.Command) []string {
+	var ns []string
+	for _, c := range commands {
+		if !c.Hidden && c.Name != "help" {
+			ns = append(ns, c.Name)
+		}
+	}
+	return ns
+}
+
+// hint proposes the known word nearest to a misspelt one.
+func hint(word string, known []string, path string) string {
+	best, distance := "", 3
+	for _, k := range known {
+		if d := editDistance(word, k); d < distance || k != "" && strings.HasPrefix(k, word) {
+			best, distance = k, d
+		}
+	}
+	if best == "" {
+		return "; see: " + path + " --help"
+	}
+	return "; did you mean " + best + "?"
+}
+
+// editDistance is Levenshtein's, on bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+func wrongUsage(c *cli.Context, err error, _ bool) error {
+	path := "ros"
+	if c.Command != nil && c.Command.HelpName != "" {
+		path = c.Command.HelpName
+	}
+	return usageError("%s; see: %s --help", strings.Replace(err.Error(), "flag provided but not defined: ", "unknown option ", 1), path)
+}
+
+// arguments checks how many arguments there are and returns them.
+func arguments(c *cli.Context, least, most int) ([]string, error) {
+	args := c.Args().Slice()
+	switch {
+	case len(args) < least:
+		return nil, usageError("%s needs %s; see: %s --help", c.Command.HelpName, c.Command.ArgsUsage, c.Command.HelpName)
+	case most >= 0 && len(args) > most:
+		return nil, usageError("%s: %q is one argument too many; see: %s --help", c.Command.HelpName, args[most], c.Command.HelpName)
+	}
+	return args, nil
+}
+
+// jsonFlag is the same on every command that prints data.
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+}
+
+// flagsFirst moves options before the arguments of the command that they
+// belong to: the flag parser stops at the first argument, people do not
+// (`ros logs docker -f`).
+func flagsFirst(commands []*cli.Command, args []string) []string {
+	var out []string
+	for len(args) > 0 {
+		i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(args[0]) })
+		if i < 0 {
+			return append(out, args...)
+		}
+		out = append(out, args[0])
+		args = args[1:]
+		if len(commands[i].Subcommands) == 0 {
+			return append(out, sortFlags(commands[i].Flags, args)...)
+		}
+		commands = commands[i].Subcommands
+	}
+	return out
+}
+
+func sortFlags(flags []cli.Flag, args []string) []string {
+	var options, rest []string
+	for len(args) > 0 {
+		a := args[0]
+		args = args[1:]
+		switch {
+		case a == "--":
+			return slices.Concat(options, []string{"--"}, rest, args)
+		case len(a) < 2 || a[0] != '-':
+			rest = append(rest, a)
+			continue
+		}
+		options = append(options, a)
+		if takesValue(flags, a) && len(args) > 0 {
+			options = append(options, args[0])
+			args = args[1:]
+		}
+	}
+	return append(options, rest...)
+}
+
+// takesValue reports whether the option's value is the next argument.
+func takesValue(flags []cli.Flag, option string) bool {
+	name := strings.TrimLeft(option, "-")
+	if !strings.HasPrefix(option, "--") && len(name) > 1 {
+		name = name[len(name)-1:] // -fn 5: combined, the last one decides
+	}
+	for _, f := range flags {
+		if slices.Contains(f.Names(), name) {
+			_, isBool := f.(*cli.BoolFlag)
+			return !isBool
+		}
+	}
+	return false
+}
