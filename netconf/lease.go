@@ -1,0 +1,79 @@
+package netconf
+
+import (
+	"context"
+	"net/netip"
+	"time"
+)
+
+// Lease is what a DHCPv4 server granted and told. The numbers in comments are
+// DHCP option codes (RFC 2132, 3397, 3442).
+type Lease struct {
+	Address  netip.Prefix
+	Server   netip.Addr   // 54
+	Routers  []netip.Addr // 3
+	Routes   []LeaseRoute // 121; when set, Routers is to be ignored
+	DNS      []netip.Addr // 6
+	Domain   string       // 15
+	Search   []string     // 119
+	Hostname string       // 12
+	MTU      int          // 26, bytes; 0 is none
+	NTP      []netip.Addr // 42
+
+	Acquired time.Time     // when the request was sent that was acknowledged; zero: not known
+	Duration time.Duration // 51; 0 is for ever
+	T1, T2   time.Duration // 58, 59, from Acquired
+}
+
+// LeaseRoute is one entry of option 121.
+type LeaseRoute struct {
+	Dst     netip.Prefix
+	Gateway netip.Addr // zero: on link
+}
+
+// Expired tells whether the lease is over at the given time. A lease of which
+// the start is not known counts as valid.
+func (l *Lease) Expired(now time.Time) bool {
+	return l.Duration > 0 && !l.Acquired.IsZero() && !now.Before(l.Acquired.Add(l.Duration))
+}
+
+// LeaseState is a state of RFC 2131's client state machine (figure 5).
+type LeaseState string
+
+// States of a lease.
+const (
+	LeaseInit       LeaseState = "init"
+	LeaseInitReboot LeaseState = "init-reboot" // REBOOTING is part of it
+	LeaseSelecting  LeaseState = "selecting"
+	LeaseRequesting LeaseState = "requesting"
+	LeaseBound      LeaseState = "bound"
+	LeaseRenewing   LeaseState = "renewing"
+	LeaseRebinding  LeaseState = "rebinding"
+)
+
+// LeaseStatus is what a DHCP client reports at each transition and each
+// message that it sends.
+type LeaseStatus struct {
+	State   LeaseState
+	Lease   *Lease // valid lease, nil if there is none; never changed after the report
+	Lost    bool   // a previous lease or address must not be used any longer: NAK or expiry
+	Attempt int    // messages sent in this state, none answered
+	Message string // why, when it is not obvious
+}
+
+// LeaseRequest says which link a lease is wanted for.
+type LeaseRequest struct {
+	Link     Link
+	Hostname string // sent to the server, option 12; may be empty
+	// Previous is a lease that may still be good, to be confirmed. It may
+	// hold an address only, if the rest is not known.
+	Previous *Lease
+}
+
+// DHCP obtains leases.
+type DHCP interface {
+	// Run obtains a lease and keeps it until ctx ends; it never gives up and
+	// does not release. Report is called from Run's goroutine. The error is
+	// ctx's, or says why the link cannot be used at all.
+	Run(ctx context.Context, request LeaseRequest, report func(LeaseStatus)) error
+}

@@ -1,0 +1,98 @@
+// Package resolv writes what names resolve by: resolv.conf, hosts, hostname,
+// and the kernel's hostname. It refuses to decide: which names win is
+// netconf's business, and the system call is the caller's.
+package resolv
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/system/atomicfile"
+)
+
+// maxNameservers is MAXNS of glibc's resolv.h; it ignores the rest.
+const maxNameservers = 3
+
+// header stands at the top of each file that knows comments.
+const header = "# Written by rosd; rancher.network.dns and hostname of the configuration change it.\n"
+
+// Writer keeps the files in a directory and the kernel's hostname up to date.
+type Writer struct {
+	dir         string
+	setHostname func(string) error
+}
+
+var _ netconf.NameWriter = (*Writer)(nil)
+
+// New returns a Writer for the directory, which it creates when it writes.
+// setHostname is sethostname(2), or a stand-in.
+func New(dir string, setHostname func(string) error) *Writer {
+	return &Writer{dir: dir, setHostname: setHostname}
+}
+
+// Write replaces the files whose content differs, each by an atomic rename,
+// and sets the kernel's hostname.
+func (w *Writer) Write(n netconf.Names) error {
+	if err := os.MkdirAll(w.dir, 0o755); err != nil {
+		return err
+	}
+	files := []struct{ name, text string }{
+		{"hostname", n.Hostname + "\n"},
+		{"hosts", Hosts(n.Hostname)},
+		{"resolv.conf", ResolvConf(n)},
+	}
+	for _, f := range files {
+		path := filepath.Join(w.dir, f.name)
+		if old, err := os.ReadFile(path); err == nil && string(old) == f.text {
+			continue
+		}
+		if err := atomicfile.WriteFile(path, []byte(f.text), 0o644); err != nil {
+			return err
+		}
+	}
+	if err := w.setHostname(n.Hostname); err != nil {
+		return fmt.Errorf("hostname %q: %w", n.Hostname, err)
+	}
+	return nil
+}
+
+// ResolvConf renders resolv.conf(5).
+func ResolvConf(n netconf.Names) string {
+	var b strings.Builder
+	b.WriteString(header)
+	if len(n.Search) > 0 {
+		fmt.Fprintf(&b, "search %s\n", strings.Join(n.Search, " "))
+	}
+	for i, a := range n.Nameservers {
+		if i == maxNameservers {
+			fmt.Fprintf(&b, "# more than the resolver uses (%d):\n", maxNameservers)
+		}
+		if i >= maxNameservers {
+			b.WriteString("# ")
+		}
+		fmt.Fprintf(&b, "nameserver %s\n", a)
+	}
+	if len(n.Nameservers) == 0 {
+		b.WriteString("# no nameserver: neither the configuration nor a lease has one\n")
+	}
+	return b.String()
+}
+
+// Hosts renders hosts(5). The machine's own name is 127.0.1.1, Debian's way,
+// so that it resolves without any network; a name with a domain gets its
+// first label as an alias.
+func Hosts(hostname string) string {
+	names := hostname
+	if short, _, ok := strings.Cut(hostname, "."); ok {
+		names += " " + short
+	}
+	return header + `127.0.0.1 localhost
+127.0.1.1 ` + names + `
+::1 localhost ip6-localhost ip6-loopback
+ff02::1 ip6-allnodes
+ff02::2 ip6-allrouters
+`
+}
