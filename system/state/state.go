@@ -1,0 +1,256 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+const (
+	// Root is where the state file system, or the RAM in its place, is mounted.
+	Root = "/run/pharos/stateroot"
+	// DefaultDevice is looked for when the configuration names none.
+	DefaultDevice = "LABEL=PHAROS_STATE"
+	// RAM stands for the device when there is none.
+	RAM = "ram"
+)
+
+// places says what of the machine lives where on the state file system.
+var places = [...]struct {
+	dir, target string
+	perm        os.FileMode
+}{
+	{"var", "/var", 0o755},
+	{"home", "/home", 0o755},
+	{"opt", "/opt", 0o755},
+	{"conf", "/var/lib/pharos/conf", 0o700},
+}
+
+// dirs are made below /var: what services expect to be there.
+var dirs = [...]struct {
+	path string
+	perm os.FileMode
+}{
+	{"/var/lib/pharos/conf", 0o700}, {"/var/lib/docker", 0o710}, {"/var/lib/kubelet", 0o755},
+	{"/var/lib/cni", 0o755}, {"/var/log", 0o755}, {"/var/cache", 0o755}, {"/var/spool", 0o755},
+	{"/var/lib/cloud/instance", 0o755}, {"/var/tmp", 0o1777},
+}
+
+// Options is what Mount needs.
+type Options struct {
+	Spec osconfig.State
+	// Expected says that this machine is installed: no state is a problem.
+	Expected bool
+	// Fsck is the file system checker, /usr/sbin/e2fsck.
+	Fsck string
+	// Disks lists block devices.
+	Disks func() ([]Disk, error)
+	// Wait is how long to look for a device that is expected.
+	Wait time.Duration
+	Log  *slog.Logger
+}
+
+// Mounted is what /var, /home and /opt are on.
+type Mounted struct {
+	Device string // RAM when there is no state file system
+	FSType string
+}
+
+// Mount puts /var, /home, /opt and the configuration directory on the state
+// file system, or on RAM when there is none. The error says what is wrong
+// with the state; the directories are usable all the same unless
+// Mounted.Device is empty.
+func Mount(ctx context.Context, o Options) (Mounted, error) {
+	if m, ok := alreadyMounted(); ok {
+		return m, nil
+	}
+	if err := os.MkdirAll(Root, 0o755); err != nil {
+		return Mounted{}, fmt.Errorf("state: %w", err)
+	}
+	m, problem := mountDisk(ctx, o)
+	if m.Device == "" {
+		if err := unix.Mount("tmpfs", Root, "tmpfs", unix.MS_NODEV, "size=75%,mode=755"); err != nil {
+			return Mounted{}, fmt.Errorf("mount tmpfs on %s: %w", Root, err)
+		}
+		m = Mounted{Device: RAM, FSType: "tmpfs"}
+	}
+	if err := bindPlaces(); err != nil {
+		return m, errors.Join(problem, err)
+	}
+	return m, errors.Join(problem, checkSpace(m))
+}
+
+// alreadyMounted finds what an earlier manager has mounted.
+func alreadyMounted() (Mounted, bool) {
+	b, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return Mounted{}, false
+	}
+	dev, fstype, ok := findMount(string(b), Root)
+	if ok && fstype == "tmpfs" {
+		dev = RAM
+	}
+	return Mounted{Device: dev, FSType: fstype}, ok
+}
+
+func mountDisk(ctx context.Context, o Options) (Mounted, error) {
+	spec := o.Spec.Dev
+	if spec == "none" {
+		return Mounted{}, nil
+	}
+	expected := o.Expected || spec != ""
+	if spec == "" {
+		spec = DefaultDevice
+	}
+	d, ok, err := find(ctx, o, spec, expected)
+	if err != nil {
+		return Mounted{}, err
+	}
+	if !ok {
+		if expected {
+			return Mounted{}, fmt.Errorf("state file system %s was not found; /var, /home and /opt are in RAM and will be lost", spec)
+		}
+		return Mounted{}, nil
+	}
+	fstype := o.Spec.FSType
+	if fstype == "" || fstype == "auto" {
+		fstype = d.Type
+	}
+	if fstype == "" {
+		return Mounted{}, fmt.Errorf("state device %s holds no file system that is known; it is left as it is, /var, /home and /opt are in RAM", d.Path)
+	}
+	if fstype == "ext4" {
+		if err := check(ctx, o, d.Path); err != nil {
+			return Mounted{}, err
+		}
+	}
+	if err := unix.Mount(d.Path, Root, fstype, unix.MS_NODEV|unix.MS_NOATIME, ""); err != nil {
+		return Mounted{}, fmt.Errorf("mount state file system %s (%s): %w; it is left as it is, /var, /home and /opt are in RAM", d.Path, fstype, err)
+	}
+	if fstype == "ext4" {
+		if err := grow(d.Path); err != nil {
+			o.Log.Warn("state file system does not fill its device", "device", d.Path, "error", err)
+		}
+	}
+	return Mounted{Device: d.Path, FSType: fstype}, nil
+}
+
+// find looks for the device, again and again until Wait has passed when it is
+// expected: a disk behind USB or SAS may need seconds to show up.
+func find(ctx context.Context, o Options, spec string, expected bool) (Disk, bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, o.Wait)
+	defer cancel()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		disks, err := o.Disks()
+		if err != nil {
+			return Disk{}, false, err
+		}
+		for _, d := range disks {
+			if d.Match(spec) {
+				return d, true, nil
+			}
+		}
+		if !expected {
+			return Disk{}, false, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return Disk{}, false, nil
+		}
+	}
+}
+
+// check repairs what can be repaired without asking. A clean file system
+// costs one read.
+func check(ctx context.Context, o Options, dev string) error {
+	sb, err := readSuperblock(dev)
+	if err != nil {
+		return fmt.Errorf("state file system %s: %w", dev, err)
+	}
+	if sb.clean {
+		return nil
+	}
+	out, err := exec.CommandContext(ctx, o.Fsck, "-p", dev).CombinedOutput()
+	var exit *exec.ExitError
+	switch {
+	case err == nil, errors.As(err, &exit) && exit.ExitCode() <= 2: // repaired
+		o.Log.Info("state file system checked", "device", dev, "output", string(out))
+		return nil
+	case errors.As(err, &exit):
+		return fmt.Errorf("state file system %s is damaged (e2fsck ended with %d: %s); it is left as it is, /var, /home and /opt are in RAM; repair it with 'sudo e2fsck %s'", dev, exit.ExitCode(), lastLine(out), dev)
+	}
+	return fmt.Errorf("check of state file system %s: %w", dev, err)
+}
+
+func bindPlaces() error {
+	for _, p := range places {
+		src := filepath.Join(Root, p.dir)
+		if err := mkdir(src, p.perm); err != nil {
+			return err
+		}
+		if err := os.MkdirAll(p.target, p.perm); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		if err := unix.Mount(src, p.target, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("bind %s on %s: %w", src, p.target, err)
+		}
+		if p.target == "/var" {
+			if err := fillVar(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func fillVar() error {
+	for _, d := range dirs {
+		if err := mkdir(d.path, d.perm); err != nil {
+			return err
+		}
+	}
+	for link, target := range map[string]string{"/var/run": "/run", "/var/lock": "/run/lock"} {
+		if err := os.Symlink(target, link); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("state: %w", err)
+		}
+	}
+	return nil
+}
+
+// mkdir makes a directory with exactly these permissions, sticky bit included.
+func mkdir(path string, perm os.FileMode) error {
+	if err := os.MkdirAll(path, perm&os.ModePerm); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := unix.Chmod(path, uint32(perm)); err != nil {
+		return fmt.Errorf("chmod %s: %w", path, err)
+	}
+	return nil
+}
+
+// fullBelow is the free share of the state file system below which the
+// machine calls itself degraded.
+const fullBelow = 0.02
+
+func checkSpace(m Mounted) error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(Root, &st); err != nil {
+		return fmt.Errorf("statfs %s: %w", Root, err)
+	}
+	if st.Blocks > 0 && float64(st.Bavail)/float64(st.Blocks) < fullBelow {
+		return fmt.Errorf("state file system %s is full: %d MiB are free", m.Device, st.Bavail*uint64(st.Bsize)>>20)
+	}
+	return nil
+}
