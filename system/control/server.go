@@ -44,23 +44,29 @@ type Backend interface {
 	Shutdown(action string, force bool) error
 }
 
+// Listener is the API's socket, for root and one group.
+type Listener struct {
+	*net.UnixListener
+	gid int
+}
+
 // Listen makes the socket at path for root and the group gid. A socket that a
 // predecessor left there is replaced in one step, so that a client finds the
 // old one or the new one, never none.
-func Listen(path string, gid int) (net.Listener, error) {
+func Listen(path string, gid int) (*Listener, error) {
 	fresh := path + ".new"
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, err
 	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: fresh, Net: "unix"})
 	if err != nil {
-		return nil, fmt.Errorf("control socket: %w", err)
+		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
 	if err := publish(fresh, path, gid); err != nil {
-		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
+		return nil, errors.Join(err, l.Close())
 	}
-	return l, nil
+	return &Listener{UnixListener: l, gid: gid}, nil
 }
 
 func publish(fresh, path string, gid int) error {
@@ -74,13 +80,13 @@ func publish(fresh, path string, gid int) error {
 }
 
 // Serve answers on l until ctx ends; requests that still run then, such as
-// followed logs, are cut off. Who connects must be root or in group gid: the
+// followed logs, are cut off. Who connects must be root or in l's group: the
 // socket's mode says so already, the peer's credentials say it again.
-func Serve(ctx context.Context, l net.Listener, gid int, b Backend, log *slog.Logger) error {
+func Serve(ctx context.Context, l *Listener, b Backend, log *slog.Logger) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	srv := &http.Server{
-		Handler:           newHandler(b, gid, log),
+		Handler:           newHandler(b, l.gid, log),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
