@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,9 +268,9 @@ func TestServiceNotReadyInTime(t *testing.T) {
 func TestServiceUnhealthyIsRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		sick := false
+		var sick atomic.Bool
 		b.check = func(_ context.Context, p unit.Probe) error {
-			if sick && p.File == "health" {
+			if sick.Load() && p.File == "health" {
 				return errors.New("sick")
 			}
 			return nil
@@ -278,9 +279,9 @@ func TestServiceUnhealthyIsRestarted(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(10 * time.Second)
-		sick = true
+		sick.Store(true)
 		time.Sleep(3500 * time.Millisecond)
-		sick = false
+		sick.Store(false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		if i, _ := b.Get("a"); i.State != Running || i.Restarts != 1 {
