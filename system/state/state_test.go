@@ -1,0 +1,120 @@
+package state
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// mkfs makes a real ext4 file system in a file.
+func mkfs(t *testing.T, args ...string) string {
+	t.Helper()
+	img := filepath.Join(t.TempDir(), "state.img")
+	f, err := os.Create(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(64 << 20); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	out, err := exec.Command("/sbin/mkfs.ext4", append(append([]string{"-q"}, args...), img, "32768")...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("mkfs.ext4: %v: %s", err, out)
+	}
+	return img
+}
+
+func TestSuperblock(t *testing.T) {
+	img := mkfs(t, "-b", "1024")
+	sb, err := readSuperblock(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (superblock{clean: true, blocks: 32768, size: 1024}); sb != want {
+		t.Errorf("fresh file system: %+v, want %+v", sb, want)
+	}
+	for _, tt := range []struct {
+		name, command string
+	}{
+		{"errors recorded", "set_super_value state 2"},
+		{"not unmounted", "set_super_value state 0"},
+		{"journal to replay", "feature needs_recovery"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			img := mkfs(t)
+			if out, err := exec.Command("/sbin/debugfs", "-w", "-R", tt.command, img).CombinedOutput(); err != nil {
+				t.Fatalf("debugfs: %v: %s", err, out)
+			}
+			sb, err := readSuperblock(img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sb.clean {
+				t.Error("counts as clean")
+			}
+		})
+	}
+	if _, err := parseSuperblock(make([]byte, 1024)); err == nil {
+		t.Error("zeros were taken for a superblock")
+	}
+}
+
+func TestDisks(t *testing.T) {
+	img := mkfs(t, "-L", "PHAROS_STATE", "-U", "0a0b0c0d-0000-4000-8000-000000000001")
+	root := t.TempDir()
+	for name, uevent := range map[string]string{
+		"vda": "DEVNAME=vda\n", "vda4": "DEVNAME=vda4\nPARTNAME=STATE\n", "loop0": "", "sr0": "",
+	} {
+		dir := filepath.Join(root, "sys/class/block", name)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "uevent"), []byte(uevent), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dev := filepath.Join(root, "dev")
+	if err := os.Mkdir(dev, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(img, filepath.Join(dev, "vda4")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dev, "vda"), make([]byte, 1<<20), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Disks(filepath.Join(root, "sys"), dev)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Disk{
+		{Path: dev + "/vda"},
+		{Path: dev + "/vda4", Type: "ext4", Label: "PHAROS_STATE", UUID: "0a0b0c0d-0000-4000-8000-000000000001", PartLabel: "STATE"},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatal(d)
+	}
+	for _, spec := range []string{"LABEL=PHAROS_STATE", "PARTLABEL=STATE", "UUID=0A0B0C0D-0000-4000-8000-000000000001", dev + "/vda4"} {
+		if !got[1].Match(spec) || got[0].Match(spec) {
+			t.Errorf("%s does not name just the state disk", spec)
+		}
+	}
+	if got[1].Match("LABEL=pharos") || got[1].Match("NAME=vda4") {
+		t.Error("a wrong spec matches")
+	}
+}
+
+func TestFindMount(t *testing.T) {
+	const mounts = "/dev/vda4 /run/pharos/stateroot ext4 rw,nodev 0 0\n/dev/vda4 /var ext4 rw,nodev 0 0\n"
+	dev, fstype, ok := findMount(mounts, Root)
+	if dev != "/dev/vda4" || fstype != "ext4" || !ok {
+		t.Errorf("%q %q %v", dev, fstype, ok)
+	}
+	if _, _, ok := findMount(mounts, "/home"); ok {
+		t.Error("found what is not mounted")
+	}
+}
