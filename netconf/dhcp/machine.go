@@ -1,0 +1,247 @@
+package dhcp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/pharos-os/pharos/netconf"
+)
+
+// machine is one link's lease state machine: RFC 2131, figure 5.
+type machine struct {
+	opts     Options
+	log      *slog.Logger
+	request  netconf.LeaseRequest
+	hardware net.HardwareAddr
+	report   func(netconf.LeaseStatus)
+	started  time.Time // of the current attempt to get a lease, for the secs field
+	sent     time.Time // the last message
+
+	conn     Conn // nil: closed
+	messages chan *dhcpv4.DHCPv4
+	broken   chan error
+
+	state   netconf.LeaseState
+	lease   *netconf.Lease // valid; nil: none
+	wanted  netip.Addr     // address to ask for; zero: any
+	offer   *dhcpv4.DHCPv4 // in requesting
+	xid     dhcpv4.TransactionID
+	refused int // NAKs in a row
+	lost    bool
+	message string // last trouble
+}
+
+// run does nothing but move from state to state.
+func (m *machine) run(ctx context.Context) error {
+	next := netconf.LeaseInit
+	if p := m.request.Previous; p != nil {
+		m.wanted = p.Address.Addr()
+		next = netconf.LeaseInitReboot
+		if !p.Acquired.IsZero() {
+			m.lease = p
+		}
+	}
+	for {
+		m.enter(next)
+		switch m.state {
+		case netconf.LeaseInit:
+			next = m.init(ctx)
+		case netconf.LeaseInitReboot:
+			next = m.reboot(ctx)
+		case netconf.LeaseSelecting:
+			next = m.selecting(ctx)
+		case netconf.LeaseRequesting:
+			next = m.requesting(ctx)
+		case netconf.LeaseBound:
+			next = m.bound(ctx)
+		case netconf.LeaseRenewing:
+			next = m.renewing(ctx)
+		case netconf.LeaseRebinding:
+			next = m.rebinding(ctx)
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// enter is the one place where the state changes. A lease that is over is
+// dropped on the way.
+func (m *machine) enter(next netconf.LeaseState) {
+	if m.lease != nil && m.lease.Expired(time.Now()) {
+		m.drop("the lease has expired")
+		next = netconf.LeaseInit
+	}
+	if m.state != next {
+		m.log.Debug("transition", "from", m.state, "to", next)
+	}
+	m.state = next
+	// States that send report together with their first message, so that
+	// nothing comes before the message.
+	if next == netconf.LeaseBound || m.lost {
+		m.tell(0)
+	}
+}
+
+// tell reports where the machine stands.
+func (m *machine) tell(attempt int) {
+	m.report(netconf.LeaseStatus{State: m.state, Lease: m.lease, Lost: m.lost, Attempt: attempt, Message: m.message})
+	m.lost = false
+}
+
+// drop forgets the lease, or the address that was hoped for.
+func (m *machine) drop(why string) {
+	m.lease, m.wanted, m.lost, m.message = nil, netip.Addr{}, true, why
+}
+
+// init draws a new transaction id. After repeated refusals it waits, or
+// client and server would go round in circles at the speed of the wire.
+func (m *machine) init(ctx context.Context) netconf.LeaseState {
+	m.newTransaction()
+	m.started = time.Now()
+	if m.refused > 1 {
+		pause(ctx, m.jitter(backoff(m.refused)))
+	}
+	return netconf.LeaseSelecting
+}
+
+// reboot asks for the address that the link had before.
+func (m *machine) reboot(ctx context.Context) netconf.LeaseState {
+	m.newTransaction()
+	reply := m.exchange(ctx, exchange{
+		build:  func() *dhcpv4.DHCPv4 { return m.packet(dhcpv4.MessageTypeRequest, m.askWanted) },
+		accept: isAnswer,
+		tries:  rebootTries,
+		until:  m.expiry(),
+	})
+	return m.settle(reply, netconf.LeaseInit)
+}
+
+// selecting sends DISCOVERs until there is an offer, for ever.
+func (m *machine) selecting(ctx context.Context) netconf.LeaseState {
+	reply := m.exchange(ctx, exchange{
+		build: func() *dhcpv4.DHCPv4 {
+			return m.packet(dhcpv4.MessageTypeDiscover, m.askWanted,
+				dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionRapidCommit, nil)))
+		},
+		accept: func(p *dhcpv4.DHCPv4) bool {
+			switch p.MessageType() {
+			case dhcpv4.MessageTypeOffer:
+				return usable(p)
+			case dhcpv4.MessageTypeAck:
+				return usable(p) && p.Options.Has(dhcpv4.OptionRapidCommit)
+			}
+			return false
+		},
+		until: m.expiry(),
+	})
+	switch {
+	case reply == nil:
+		return netconf.LeaseSelecting
+	case reply.MessageType() == dhcpv4.MessageTypeAck:
+		return m.settle(reply, netconf.LeaseInit)
+	}
+	m.offer = reply
+	return netconf.LeaseRequesting
+}
+
+// requesting accepts the offer.
+func (m *machine) requesting(ctx context.Context) netconf.LeaseState {
+	offer := m.offer
+	reply := m.exchange(ctx, exchange{
+		build: func() *dhcpv4.DHCPv4 {
+			return m.packet(dhcpv4.MessageTypeRequest,
+				dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr)),
+				dhcpv4.WithOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier())))
+		},
+		accept: isAnswer,
+		tries:  requestTries,
+		until:  m.expiry(),
+	})
+	return m.settle(reply, netconf.LeaseInit)
+}
+
+// bound sleeps until T1. The socket is closed: it has nothing to hear.
+func (m *machine) bound(ctx context.Context) netconf.LeaseState {
+	m.closeConn()
+	if m.lease.Duration == 0 {
+		<-ctx.Done()
+		return netconf.LeaseBound
+	}
+	pause(ctx, time.Until(m.lease.Acquired.Add(m.lease.T1)))
+	return netconf.LeaseRenewing
+}
+
+// renewing asks the server that granted the lease, until T2.
+func (m *machine) renewing(ctx context.Context) netconf.LeaseState {
+	m.newTransaction()
+	m.started = time.Now()
+	from, to := m.lease.Address.Addr(), m.lease.Server
+	return m.settle(m.exchange(ctx, exchange{
+		build:  m.renewal,
+		send:   func(message []byte) error { return m.conn.Unicast(message, from, to) },
+		accept: isAnswer,
+		wait:   halfOf(m.lease.Acquired.Add(m.lease.T2)),
+		until:  m.lease.Acquired.Add(m.lease.T2),
+	}), netconf.LeaseRebinding)
+}
+
+// rebinding asks every server, until the lease is over.
+func (m *machine) rebinding(ctx context.Context) netconf.LeaseState {
+	m.newTransaction()
+	return m.settle(m.exchange(ctx, exchange{
+		build:  m.renewal,
+		accept: isAnswer,
+		wait:   halfOf(m.expiry()),
+		until:  m.expiry(),
+	}), netconf.LeaseRebinding)
+}
+
+// settle turns a server's answer into a state: ACK binds, NAK begins anew, no
+// answer leads to otherwise.
+func (m *machine) settle(reply *dhcpv4.DHCPv4, otherwise netconf.LeaseState) netconf.LeaseState {
+	if reply == nil {
+		return otherwise
+	}
+	if reply.MessageType() == dhcpv4.MessageTypeNak {
+		m.refused++
+		text := "a server refused the address"
+		if s := reply.Message(); s != "" {
+			text += fmt.Sprintf(": %q", s)
+		}
+		m.drop(text)
+		return netconf.LeaseInit
+	}
+	m.lease = parseLease(reply, m.sent)
+	m.wanted, m.refused, m.message = m.lease.Address.Addr(), 0, ""
+	return netconf.LeaseBound
+}
+
+// expiry is when the lease ends; zero is never.
+func (m *machine) expiry() time.Time {
+	if m.lease == nil || m.lease.Duration == 0 {
+		return time.Time{}
+	}
+	return m.lease.Acquired.Add(m.lease.Duration)
+}
+
+// halfOf is RFC 2131's rule for renewals (section 4.4.5): half of what is left.
+func halfOf(end time.Time) func(int) time.Duration {
+	return func(int) time.Duration { return max(time.Until(end)/2, shortestRenewal) }
+}
+
+// pause waits, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
