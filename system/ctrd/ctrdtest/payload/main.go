@@ -1,0 +1,67 @@
+// Command payload is what the containers of tests run. Its first argument says
+// how it behaves; nothing else is in the image.
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+func main() {
+	code, err := run(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(args []string) (int, error) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM)
+	switch args[0] {
+	case "wait": // ends by SIGTERM with code 3
+		fmt.Println("waiting")
+		<-signals
+		return 3, nil
+	case "stubborn": // ends by SIGKILL only
+		for range signals {
+		}
+	case "exit":
+		return strconv.Atoi(args[1])
+	case "flood": // writes that many lines of 64 bytes, then waits
+		n, err := strconv.Atoi(args[1])
+		if err != nil {
+			return 0, err
+		}
+		for i := range n {
+			fmt.Printf("%s %d\n", strings.Repeat("x", 48), 1e13+i)
+		}
+		<-signals
+	case "cat":
+		data, err := os.ReadFile(args[1])
+		if err != nil {
+			return 0, err
+		}
+		fmt.Print(string(data))
+	case "write":
+		return 0, os.WriteFile(args[1], []byte(args[2]), 0o644)
+	case "env":
+		fmt.Println(os.Getenv(args[1]))
+	case "child": // starts a stubborn child and waits
+		cmd := exec.Command("/proc/self/exe", "stubborn")
+		if err := cmd.Start(); err != nil {
+			return 0, err
+		}
+		fmt.Println("child", cmd.Process.Pid)
+		<-signals
+	default:
+		return 0, fmt.Errorf("unknown behaviour %q", args[0])
+	}
+	return 0, nil
+}

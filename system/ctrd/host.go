@@ -1,0 +1,25 @@
+package ctrd
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pharos-os/pharos/system/oci"
+)
+
+// CgroupRoot is where the unified hierarchy is mounted.
+const CgroupRoot = "/sys/fs/cgroup"
+
+// DetectHost reads what the machine's cgroups can enforce. Without a unified
+// hierarchy at root the answer is: nothing.
+func DetectHost(root string) oci.Host {
+	data, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	if err != nil {
+		return oci.Host{}
+	}
+	// io.weight exists where the kernel has the I/O cost model, whose own
+	// file is in the root.
+	_, err = os.Stat(filepath.Join(root, "io.cost.qos"))
+	return oci.Host{Controllers: strings.Fields(string(data)), IOWeight: err == nil}
+}
