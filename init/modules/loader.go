@@ -1,0 +1,100 @@
+package modules
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrUnknown is returned for a name that is neither a module, nor built in,
+// nor an alias.
+var ErrUnknown = errors.New("unknown module")
+
+// Loader loads modules of one kernel. Its methods may be called concurrently;
+// they load one module at a time.
+type Loader struct {
+	dir     string
+	aliases *Aliases
+	deps    deps
+	insert  func(file, params string) error
+
+	mu   sync.Mutex
+	done map[string]error // by normal name; also what could not be loaded
+}
+
+// Open reads depmod's files in dir (/lib/modules/KVER). Only modules.dep must
+// exist. Insert is linux.FinitModule, or a test's.
+func Open(dir string, insert func(file, params string) error) (*Loader, error) {
+	dep, err := os.ReadFile(filepath.Join(dir, "modules.dep"))
+	if err != nil {
+		return nil, fmt.Errorf("module dependencies: %w", err)
+	}
+	optional := func(name string) string {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "" // as good as absent: what it named is not found
+		}
+		return string(data)
+	}
+	return &Loader{
+		dir:     dir,
+		aliases: ParseAliases(optional("modules.alias")),
+		deps:    parseDeps(string(dep), optional("modules.softdep"), optional("modules.builtin")),
+		insert:  insert,
+		done:    map[string]error{},
+	}, nil
+}
+
+// Load loads a module by name, or every module that has it as an alias, and
+// what they need before. A module that is loaded or built in already, or that
+// finds no device of its own (ENODEV), is no error.
+func (l *Loader) Load(name, params string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := normal(name)
+	if l.deps.builtin[n] {
+		return nil
+	}
+	if _, ok := l.deps.file[n]; ok {
+		return l.load(n, params)
+	}
+	names := l.aliases.Match(name)
+	if len(names) == 0 {
+		return fmt.Errorf("%w: %s", ErrUnknown, name)
+	}
+	var errs []error
+	for _, n := range names {
+		errs = append(errs, l.load(normal(n), params))
+	}
+	return errors.Join(errs...)
+}
+
+// load needs l.mu. A dependency cycle (there is none in a sane modules.dep,
+// but soft dependencies are free text) ends because done is set first.
+func (l *Loader) load(name, params string) error {
+	if err, ok := l.done[name]; ok {
+		return err
+	}
+	file, ok := l.deps.file[name]
+	if !ok {
+		return nil // built in, or a soft dependency that this image leaves out
+	}
+	l.done[name] = nil
+	for _, need := range l.deps.needs[name] {
+		if err := l.load(need, ""); err != nil {
+			l.done[name] = fmt.Errorf("%s needs %w", name, err)
+			return l.done[name]
+		}
+	}
+	err := l.insert(filepath.Join(l.dir, file), params)
+	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) {
+		err = nil
+	}
+	l.done[name] = err
+	return err
+}

@@ -1,0 +1,54 @@
+package rootfs
+
+import "golang.org/x/sys/unix"
+
+const (
+	kernelFS = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	noDevSet = unix.MS_NOSUID | unix.MS_NODEV
+)
+
+// Initramfs is what stage 1 needs; the mounts move on into the system image.
+func Initramfs() []Row {
+	return []Row{
+		Mount{Source: "proc", Target: "/proc", Type: "proc", Flags: kernelFS},
+		Mount{Source: "sysfs", Target: "/sys", Type: "sysfs", Flags: kernelFS},
+		Mount{Source: "devtmpfs", Target: "/dev", Type: "devtmpfs", Flags: unix.MS_NOSUID, Data: "mode=0755"},
+		Mount{Source: "tmpfs", Target: "/run", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755"},
+		Dir{Path: "/run/pharos", Mode: 0o755},
+		Dir{Path: Sysroot, Mode: 0o755},
+	}
+}
+
+// System is what PID 1 adds once it runs from the system image. Sizes are
+// bounds, not reservations.
+func System() []Row {
+	return []Row{
+		// Shared, so that what the manager mounts later appears in the
+		// containers that bind /run or /mnt, and the other way about.
+		Mount{Source: "none", Target: "/", Flags: unix.MS_REC | unix.MS_SHARED},
+		Mount{Source: "tmpfs", Target: "/etc", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755,size=16m"},
+		Mount{Source: "tmpfs", Target: "/tmp", Type: "tmpfs", Flags: noDevSet, Data: "mode=1777,size=25%"},
+		Mount{Source: "tmpfs", Target: "/mnt", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755,size=1m"},
+		Mount{Source: "tmpfs", Target: "/media", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755,size=1m"},
+		Mount{Source: "tmpfs", Target: "/root", Type: "tmpfs", Flags: noDevSet, Data: "mode=0700,size=16m"},
+		Mount{Source: "devpts", Target: "/dev/pts", Type: "devpts", Flags: unix.MS_NOSUID | unix.MS_NOEXEC, Data: "ptmxmode=0666,mode=0620,gid=5"},
+		Mount{Source: "tmpfs", Target: "/dev/shm", Type: "tmpfs", Flags: noDevSet, Data: "mode=1777"},
+		Mount{Source: "mqueue", Target: "/dev/mqueue", Type: "mqueue", Flags: kernelFS, May: true},
+		Mount{Source: "cgroup2", Target: Cgroup, Type: "cgroup2", Flags: kernelFS, Data: "nsdelegate,memory_recursiveprot"},
+		Mount{Source: "securityfs", Target: "/sys/kernel/security", Type: "securityfs", Flags: kernelFS, May: true},
+		Mount{Source: "bpf", Target: "/sys/fs/bpf", Type: "bpf", Flags: kernelFS, Data: "mode=0700", May: true},
+		Link{Target: "/proc/self/fd", Path: "/dev/fd"},
+		Link{Target: "/proc/self/fd/0", Path: "/dev/stdin"},
+		Link{Target: "/proc/self/fd/1", Path: "/dev/stdout"},
+		Link{Target: "/proc/self/fd/2", Path: "/dev/stderr"},
+		Dir{Path: "/run/lock", Mode: 0o1777},
+		// Inherited by the manager; the containers get values of their own.
+		Write{Path: "/proc/self/oom_score_adj", Text: "-999", May: true},
+	}
+}
+
+// Where things are that others need, too.
+const (
+	Sysroot = "/sysroot"       // the system image in stage 1
+	Cgroup  = "/sys/fs/cgroup" // of the cgroup2 hierarchy
+)

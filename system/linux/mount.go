@@ -1,0 +1,85 @@
+// Package linux owns the thin, EINTR-safe wrappers of the system calls that
+// several packages need: mounts, loop devices, device-mapper, kernel modules,
+// uevents, clocks and reboot(2). It refuses policy: it neither decides what is
+// mounted or loaded nor logs; every error names what it was done to.
+package linux
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Mount is mount(2). Data is the file system's own options, comma-separated.
+func Mount(source, target, fstype string, flags uintptr, data string) error {
+	err := retry(func() error { return unix.Mount(source, target, fstype, flags, data) })
+	if err != nil {
+		return fmt.Errorf("mount %s %s on %s (flags %#x, data %q): %w", fstype, source, target, flags, data, err)
+	}
+	return nil
+}
+
+// Unmount is umount2(2). A target that is not mounted is no error.
+func Unmount(target string, flags int) error {
+	err := retry(func() error { return unix.Unmount(target, flags|unix.UMOUNT_NOFOLLOW) })
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s (flags %#x): %w", target, flags, err)
+	}
+	return nil
+}
+
+// MountInfo is one line of /proc/self/mountinfo, see proc_pid_mountinfo(5).
+type MountInfo struct {
+	ID, Parent int
+	Device     string // MAJOR:MINOR
+	Root       string // path inside the file system
+	Target     string
+	Type       string
+	Source     string
+}
+
+// Mounts lists the caller's mounts, oldest first.
+func Mounts() ([]MountInfo, error) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, fmt.Errorf("mount table: %w", err)
+	}
+	return parseMountInfo(string(data)), nil
+}
+
+func parseMountInfo(text string) []MountInfo {
+	var mounts []MountInfo
+	for line := range strings.Lines(text) {
+		head, tail, ok := strings.Cut(line, " - ")
+		if !ok {
+			continue
+		}
+		h, t := strings.Fields(head), strings.Fields(tail)
+		if len(h) < 6 || len(t) < 2 {
+			continue
+		}
+		m := MountInfo{Device: h[2], Root: unescape(h[3]), Target: unescape(h[4]), Type: t[0], Source: unescape(t[1])}
+		fmt.Sscan(h[0], &m.ID)
+		fmt.Sscan(h[1], &m.Parent)
+		mounts = append(mounts, m)
+	}
+	return mounts
+}
+
+// unescape resolves the octal escapes that the kernel writes for space, tab,
+// newline and backslash.
+func unescape(s string) string {
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+}
+
+// retry calls f until it fails with something other than EINTR.
+func retry(f func() error) error {
+	for {
+		if err := f(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
