@@ -40,6 +40,7 @@ type Spec struct {
 type Disk struct {
 	Path     string
 	ReadOnly bool
+	Snapshot bool // what the guest writes is forgotten
 	Serial   string
 }
 
@@ -118,6 +119,9 @@ func (s Spec) mediaArgs() []string {
 		drive := fmt.Sprintf("if=none,id=disk%d,format=raw,file=%s", i, d.Path)
 		if d.ReadOnly {
 			drive += ",readonly=on"
+		}
+		if d.Snapshot {
+			drive += ",snapshot=on"
 		}
 		dev := fmt.Sprintf("virtio-blk-pci,drive=disk%d", i)
 		if d.Serial != "" {

@@ -3,38 +3,15 @@ package vmtest
 import (
 	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strings"
+	"net/http"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 )
-
-// Key is a key pair that a guest is given for its user.
-type Key struct{ signer ssh.Signer }
-
-// NewKey makes a key pair.
-func NewKey() (Key, error) {
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return Key{}, fmt.Errorf("SSH key: %w", err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		return Key{}, fmt.Errorf("SSH key: %w", err)
-	}
-	return Key{signer}, nil
-}
-
-// Authorized returns the public half as a line of authorized_keys.
-func (k Key) Authorized() string {
-	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(k.signer.PublicKey()))) + " vmtest"
-}
 
 // SSH is a session with a guest. It may be used by several goroutines.
 type SSH struct{ client *ssh.Client }
@@ -189,6 +166,50 @@ func (s *SSH) RunInput(ctx context.Context, command string, stdin io.Reader) (Re
 		return res, fmt.Errorf("SSH %q: %w", command, err)
 	}
 	return res, nil
+}
+
+// WaitHTTP asks the HTTP server on a unix socket of the guest for path until
+// it answers 200, and returns then. The guest pays for no process of ours.
+func (s *SSH) WaitHTTP(ctx context.Context, socket, path string) error {
+	client := http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return s.client.DialContext(ctx, "unix", socket)
+		},
+		DisableKeepAlives: true,
+	}}
+	tick := time.NewTicker(dialEvery / 2)
+	defer tick.Stop()
+	for {
+		err := get(ctx, &client, "http://guest"+path)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("answer on %s: %w; last attempt: %w", socket, context.Cause(ctx), err)
+		}
+	}
+}
+
+// get asks for url and reads the answer to its end.
+func get(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, resp.Status)
+	}
+	return nil
 }
 
 // Close ends the session.
