@@ -1,0 +1,159 @@
+// Package engine describes the user container engine: the unit that holds it,
+// the configuration of its daemon and the kernel modules that it needs. It
+// refuses to run anything; what runs inside the unit is package supervisor.
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+// Socket is the engine's API socket as the machine sees it: the unit's /run
+// is the machine's /run/engine.
+const Socket = "/run/engine/docker.sock"
+
+// Options is what the unit depends on.
+type Options struct {
+	Engine      osconfig.Engine
+	Network     osconfig.Network  // for the proxies
+	Environment map[string]string // rancher.environment; its proxy variables count too
+	StopTimeout time.Duration     // how long user containers have to stop
+}
+
+// stopReserve is what the daemons have to end in once the containers did.
+const stopReserve = 10 * time.Second
+
+// oomScore puts the engine above every system service and below every user
+// container (0): the kernel takes a container before the daemon that runs it.
+const oomScore = -500
+
+// Unit is the user engine. It has PID, mount, IPC and cgroup namespaces of
+// its own, so that a privileged container sees the user world and no more:
+// "kill -9 -1" in one reaches other containers and the daemons, but neither
+// the supervisor (process 1 of the namespace) nor anything of the system.
+func Unit(o Options) unit.Unit {
+	hostPID := o.Engine.PID == "host"
+	return unit.Unit{
+		Name:  "docker",
+		Image: "docker",
+		Args:  args(o),
+		Env:   environment(o),
+		Mounts: append(mounts(),
+			dataRootMount(o.Engine)...),
+		HostDev:        true, // --device and privileged containers
+		WritableSys:    true, // bridge port attributes below /sys/class/net
+		WritableCgroup: true, // user containers' groups, below the unit's own and nowhere else
+		HostPID:        hostPID,
+		HostNet:        true, // docker0, published ports and --net=host are the machine's
+		HostUTS:        true, // docker info and --uts=host show the machine's name
+		Capabilities:   capabilities(hostPID),
+		// dockerd gives every container its own filter; the filter of a parent
+		// would apply on top of it and take keyctl, bpf, unshare … from
+		// privileged containers that are entitled to them.
+		SeccompUnconfined: true,
+		AllDevices:        true, // runc narrows it for each container
+		// /proc/sys and /sys must be writable for dockerd (forwarding, bridge
+		// settings), and masks here would refuse containers a fresh /proc.
+		HostPaths: true,
+		Limits: unit.Limits{
+			// The whole of user/ is bounded by its own group, not here.
+			OOMScoreAdj: oomScore,
+			NoFile:      1 << 20, // a descriptor for each container's logs, ports and connections
+		},
+		Cgroup: "user",
+		// The network is not waited for: the engine is up meanwhile, and its
+		// rules do not depend on addresses.
+		Requires: []string{"state", "modules"},
+		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
+		// No health check: a restart of the unit ends every user container.
+		// The supervisor restarts a daemon that dies; containers live on.
+		Restart: unit.RestartAlways,
+		// What the supervisor takes for the ordered stop; see its StopSignal.
+		StopSignal:  "SIGRTMIN+3",
+		StopTimeout: o.StopTimeout + stopReserve,
+	}
+}
+
+func args(o Options) []string {
+	config, extra := Daemon(o.Engine)
+	text, err := json.Marshal(config)
+	if err != nil { // only strings, lists and maps of strings, and booleans are in it
+		text = []byte("{}")
+	}
+	args := []string{"/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout)}
+	if o.Engine.ConfigFile != "" {
+		args = append(args, "--config-file="+o.Engine.ConfigFile)
+	}
+	return append(append(args, "--"), extra...)
+}
+
+// environment is dockerd's: proxies first, so that engine.environment wins.
+func environment(o Options) []string {
+	var env []string
+	add := func(value string, names ...string) {
+		for _, name := range names {
+			v := value
+			if v == "" {
+				v = o.Environment[name]
+			}
+			if v != "" {
+				env = append(env, name+"="+v)
+			}
+		}
+	}
+	add(o.Network.HTTPProxy, "HTTP_PROXY", "http_proxy")
+	add(o.Network.HTTPSProxy, "HTTPS_PROXY", "https_proxy")
+	add(o.Network.NoProxy, "NO_PROXY", "no_proxy")
+	return append(env, o.Engine.Environment...)
+}
+
+// mounts are the parts of the machine that user containers may bind.
+func mounts() []unit.Mount {
+	list := []unit.Mount{
+		// The engine's /run is its own, on the machine at /run/engine: its
+		// sockets are reached there, and a killed engine's leftovers are found.
+		// rslave: network namespaces pinned there stay out of the machine.
+		{Source: "/run/engine", Target: "/run", Options: []string{"rw", "rslave"}, Mkdir: 0o755},
+		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
+		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
+		// For containers that load or inspect modules from the host's tree.
+		{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}},
+		{Source: "/var/lib/docker", Target: "/var/lib/docker", Options: []string{"rw", "rslave"}, Mkdir: 0o710},
+	}
+	// What users bind into containers. Mounts that an admin makes there later
+	// in the console arrive (rslave); kubelet's volume mounts must also leave
+	// containers again (rshared).
+	for _, dir := range []string{"/home", "/opt", "/mnt", "/media"} {
+		list = append(list, unit.Mount{Source: dir, Target: dir, Options: []string{"rw", "rslave"}, Mkdir: 0o755})
+	}
+	return append(list,
+		unit.Mount{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
+		unit.Mount{Source: "/var/lib/cni", Target: "/var/lib/cni", Options: []string{"rw", "rslave"}, Mkdir: 0o755},
+	)
+}
+
+// dataRootMount binds a data root that is below none of the other mounts.
+func dataRootMount(e osconfig.Engine) []unit.Mount {
+	root := dataRoot(e)
+	for _, m := range mounts() {
+		if root == m.Target || strings.HasPrefix(root, m.Target+"/") {
+			return nil
+		}
+	}
+	return []unit.Mount{{Source: root, Target: root, Options: []string{"rw", "rslave"}, Mkdir: 0o710}}
+}
+
+func dataRoot(e osconfig.Engine) string {
+	for _, dir := range []string{e.DataRoot, e.Graph} {
+		if path.IsAbs(dir) {
+			return path.Clean(dir)
+		}
+	}
+	return "/var/lib/docker"
+}

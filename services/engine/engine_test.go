@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"encoding/json"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+func TestDaemon(t *testing.T) {
+	no := false
+	cases := map[string]struct {
+		engine osconfig.Engine
+		want   map[string]any // against the defaults; nil is absent
+		args   []string
+	}{
+		"defaults": {},
+		"bridge and address": {
+			engine: osconfig.Engine{Bridge: "br0", BIP: "172.18.42.1/16"},
+			want:   map[string]any{"bridge": "br0", "bip": "172.18.42.1/16"},
+		},
+		"graph is data_root's old name": {
+			engine: osconfig.Engine{Graph: "/mnt/docker/"},
+			want:   map[string]any{"data-root": "/mnt/docker"},
+		},
+		"data_root wins over graph": {
+			engine: osconfig.Engine{Graph: "/mnt/a", DataRoot: "/mnt/b"},
+			want:   map[string]any{"data-root": "/mnt/b"},
+		},
+		"hosts": {
+			engine: osconfig.Engine{Host: []string{"unix:///var/run/docker.sock", "tcp://0.0.0.0:2376"}},
+			want:   map[string]any{"hosts": []string{"unix:///run/docker.sock", "tcp://0.0.0.0:2376"}},
+		},
+		"switched off": {
+			engine: osconfig.Engine{LiveRestore: &no, UserlandProxy: &no},
+			want:   map[string]any{"live-restore": false, "userland-proxy": false},
+		},
+		"registries": {
+			engine: osconfig.Engine{InsecureRegistry: []string{"10.0.0.1:5000"}, RegistryMirror: "http://10.0.0.2"},
+			want:   map[string]any{"insecure-registries": []string{"10.0.0.1:5000"}, "registry-mirrors": []string{"http://10.0.0.2"}},
+		},
+		"another log driver has no options of ours": {
+			engine: osconfig.Engine{LogDriver: "syslog"},
+			want:   map[string]any{"log-driver": "syslog", "log-opts": nil},
+		},
+		"log options": {
+			engine: osconfig.Engine{LogDriver: "json-file", LogOpts: map[string]string{"max-size": "1m"}},
+			want:   map[string]any{"log-opts": map[string]string{"max-size": "1m"}},
+		},
+		"RancherOS's storage driver is the default's predecessor": {
+			engine: osconfig.Engine{StorageDriver: "overlay2"},
+		},
+		"storage driver, group, debug": {
+			engine: osconfig.Engine{StorageDriver: "native", Group: "root", Debug: true},
+			want:   map[string]any{"storage-driver": "native", "group": "root", "debug": true},
+		},
+		"extra arguments push out what they repeat": {
+			engine: osconfig.Engine{
+				ExtraArgs:        []string{"-H", "tcp://127.0.0.1:2375", "--insecure-registry", "b", "--log-driver=journald", "--dns=10.0.0.1", "-D"},
+				InsecureRegistry: []string{"a"}, Debug: true,
+			},
+			want: map[string]any{"hosts": []string{"unix:///run/docker.sock", "tcp://127.0.0.1:2375"}, "log-driver": nil, "log-opts": nil},
+			args: []string{"--insecure-registry", "b", "--log-driver=journald", "--dns=10.0.0.1", "-D"},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			want := map[string]any{
+				"hosts": []string{"unix:///run/docker.sock"}, "containerd": "/run/containerd/containerd.sock",
+				"exec-root": "/run/docker", "pidfile": "/run/docker.pid", "data-root": "/var/lib/docker",
+				"exec-opts": []string{"native.cgroupdriver=cgroupfs"}, "cgroup-parent": "/containers",
+				"firewall-backend": "nftables", "group": "docker", "live-restore": true,
+				"log-driver": "json-file", "log-opts": map[string]string{"max-size": "25m", "max-file": "2"},
+			}
+			maps.Copy(want, c.want)
+			maps.DeleteFunc(want, func(_ string, v any) bool { return v == nil })
+			got, args := Daemon(c.engine)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Error(d)
+			}
+			if d := cmp.Diff(c.args, args); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func TestUnit(t *testing.T) {
+	u := Unit(Options{
+		Engine:      osconfig.Engine{DataRoot: "/data/docker", ConfigFile: "/opt/daemon.json", Environment: []string{"A=b"}, ExtraArgs: []string{"--dns=1.2.3.4"}},
+		Network:     osconfig.Network{HTTPProxy: "http://p:1"},
+		Environment: map[string]string{"NO_PROXY": "10.0.0.0/8", "OTHER": "x"},
+		StopTimeout: 20 * time.Second,
+	})
+	if d := cmp.Diff([]string{"HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=10.0.0.0/8", "A=b"}, u.Env); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"--stop-timeout=20s", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
+		t.Error(d)
+	}
+	var config map[string]any
+	if err := json.Unmarshal([]byte(strings.TrimPrefix(u.Args[1], "--config=")), &config); err != nil || config["data-root"] != "/data/docker" {
+		t.Errorf("configuration %v, %v", config, err)
+	}
+	if last := u.Mounts[len(u.Mounts)-1]; last.Source != "/data/docker" || last.Target != "/data/docker" {
+		t.Errorf("data root is not mounted: %+v", last)
+	}
+	if u.StopTimeout <= 20*time.Second {
+		t.Errorf("stop timeout %v leaves nothing for the daemons", u.StopTimeout)
+	}
+	if slices.Contains(u.Capabilities, "CAP_SYS_MODULE") || slices.Contains(u.Capabilities, "CAP_SYS_BOOT") || u.HostPID {
+		t.Error("the engine reaches beyond the user world")
+	}
+	if h := Unit(Options{Engine: osconfig.Engine{PID: "host"}}); !slices.Contains(h.Capabilities, "CAP_SYS_MODULE") || !h.HostPID {
+		t.Error("pid: host does not give the old behaviour")
+	}
+}
+
+// The supervisor has to stay small: process 1 of the user world links nothing
+// that the engine's description needs.
+func TestSupervisorImports(t *testing.T) {
+	allowed := regexp.MustCompile(`^(golang\.org/x/sys/unix|github\.com/pharos-os/pharos/system/keep|[a-z/0-9]+)$`)
+	line := regexp.MustCompile(`(?m)^(?:import )?\t?"([^"]+)"$`)
+	for _, dir := range []string{"supervisor", "../../system/keep"} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), "_test.go") {
+				continue
+			}
+			text, err := os.ReadFile(dir + "/" + e.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range line.FindAllStringSubmatch(string(text), -1) {
+				if !allowed.MatchString(m[1]) {
+					t.Errorf("%s/%s imports %s", dir, e.Name(), m[1])
+				}
+			}
+		}
+	}
+}

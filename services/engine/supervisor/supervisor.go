@@ -1,0 +1,256 @@
+// Package supervisor is what runs inside the user engine's container, as
+// process 1 of its PID namespace: it starts the engine's containerd and
+// dockerd, restarts either with back-off, reaps, and at the end stops the
+// user's containers in order. It imports the standard library, x/sys and
+// system/keep only: it must stay small and must not be able to fail. It
+// refuses to know the machine's configuration: that comes ready-made as
+// dockerd's own.
+//
+// The kernel does not let anything inside the namespace kill process 1, so
+// "kill -9 -1" in a privileged container takes containers and daemons, and
+// the daemons come back.
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/pharos-os/pharos/system/keep"
+)
+
+// StopSignal asks for the ordered stop: SIGRTMIN+3 (as glibc counts), the
+// same that asks systemd to end a container. Not SIGTERM: a "kill -TERM -1"
+// in a privileged container reaches process 1, because it has a handler.
+const StopSignal = syscall.Signal(37)
+
+// Options is what Run needs. Main fills it from the command line.
+type Options struct {
+	Config      map[string]any // dockerd's configuration file
+	UserConfig  string         // path of a file whose keys are laid over Config
+	ExtraArgs   []string       // dockerd's arguments besides
+	StopTimeout time.Duration  // how long user containers have to stop; 0 is 60 s
+
+	// The rest is fixed in the unit and replaced by tests.
+	Containerd, Dockerd []string // command and first arguments
+	Run                 string   // /run
+	Cgroup              string   // /sys/fs/cgroup
+	ProcSys             string   // /proc/sys
+	Mounts              bool     // make every mount shared
+	// Backoff is the daemons' restart policy.
+	Backoff keep.Backoff
+}
+
+// The longest times of the stop besides StopTimeout.
+const (
+	reloadTimeout     = 10 * time.Second // dockerd runs runc twice to reload
+	containerdTimeout = 5 * time.Second
+)
+
+// Main parses the arguments (without the program's name) and runs until
+// StopSignal. The end of ctx is not waited for, because programs commonly tie
+// it to SIGTERM; see StopSignal.
+func Main(ctx context.Context, args []string, log *slog.Logger) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := untilStopSignal(ctx)
+	defer cancel()
+	return Run(ctx, o, log)
+}
+
+// untilStopSignal ends with StopSignal and with no other.
+func untilStopSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, StopSignal)
+	go func() { <-stop; cancel() }()
+	// Caught and dropped: Go's default ends the process. Not ignored: that
+	// would be inherited by every container.
+	dropped := make(chan os.Signal, 1)
+	signal.Notify(dropped, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGUSR1, syscall.SIGUSR2)
+	return ctx, cancel
+}
+
+func parse(args []string) (Options, error) {
+	o := Options{
+		Containerd: []string{"/usr/bin/containerd"},
+		Dockerd:    []string{"/usr/bin/dockerd"},
+		Run:        "/run",
+		Cgroup:     "/sys/fs/cgroup",
+		ProcSys:    "/proc/sys",
+		Mounts:     true,
+	}
+	flags := flag.NewFlagSet("ros-engine", flag.ContinueOnError)
+	config := flags.String("config", "{}", "dockerd's configuration, JSON")
+	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
+	flags.DurationVar(&o.StopTimeout, "stop-timeout", 60*time.Second, "how long containers have to stop")
+	if err := flags.Parse(args); err != nil {
+		return o, fmt.Errorf("arguments: %w", err)
+	}
+	o.ExtraArgs = flags.Args()
+	var err error
+	if o.Config, err = decode([]byte(*config)); err != nil {
+		return o, fmt.Errorf("argument --config: %w", err)
+	}
+	return o, nil
+}
+
+// Run starts the engine and blocks until ctx has ended and everything has
+// stopped. Nothing that goes wrong while it runs ends it.
+func Run(ctx context.Context, o Options, log *slog.Logger) error {
+	if o.StopTimeout == 0 {
+		o.StopTimeout = 60 * time.Second
+	}
+	reaper, err := keep.NewReaper()
+	if err != nil {
+		return err
+	}
+	reaping, stopReaping := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopReaping()
+	go reaper.Run(reaping)
+
+	for _, problem := range prepare(o) {
+		log.Error("set-up incomplete", "error", problem)
+	}
+	config, err := merge(o.Config, o.UserConfig)
+	if err != nil {
+		log.Error("configuration file of the user's not used", "file", o.UserConfig, "error", err)
+	}
+	e := &engine{Options: o, config: config, log: log, reaper: reaper}
+	if err := e.writeConfig(); err != nil {
+		return err
+	}
+	e.run(ctx)
+	return nil
+}
+
+type engine struct {
+	Options
+	config map[string]any
+	log    *slog.Logger
+	reaper *keep.Reaper
+
+	mu      sync.Mutex
+	dockerd *keep.Process
+}
+
+// run keeps both daemons until ctx ends, then stops in order: containers,
+// dockerd, containerd.
+func (e *engine) run(ctx context.Context) {
+	base := context.WithoutCancel(ctx)
+	containerd, stopContainerd := context.WithCancel(base)
+	dockerd, stopDockerd := context.WithCancel(base)
+	defer stopContainerd()
+	defer stopDockerd()
+
+	var containerdDone, dockerdDone = make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(containerdDone)
+		e.reaper.Keep(containerd, e.containerd(), e.log)
+	}()
+	// At once: dockerd's client waits for a socket that is not there yet, and
+	// has a second of its own work to do before it needs one.
+	go func() {
+		defer close(dockerdDone)
+		e.reaper.Keep(dockerd, e.dockerDaemon(), e.log)
+	}()
+	<-ctx.Done()
+
+	begin := time.Now()
+	deadline, cancel := context.WithTimeout(base, e.StopTimeout)
+	defer cancel()
+	// What a hung dockerd leaves needs some of the time as well.
+	hung, cancelHung := context.WithTimeout(base, e.StopTimeout-min(5*time.Second, e.StopTimeout/4))
+	defer cancelHung()
+	e.log.Info("stopping", "timeout", e.StopTimeout)
+	if err := e.endLiveRestore(hung); err != nil {
+		e.log.Warn("dockerd does not stop the containers", "error", err)
+	}
+	stopDockerd()
+	select {
+	case <-dockerdDone:
+	case <-hung.Done():
+		e.kill()
+		<-dockerdDone
+	}
+	if err := e.endContainers(deadline); err != nil {
+		e.log.Warn("containers killed", "error", err)
+	}
+	stopContainerd()
+	<-containerdDone
+	e.log.Info("stopped", "took", time.Since(begin).Round(time.Millisecond))
+}
+
+func (e *engine) kill() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.dockerd != nil {
+		e.dockerd.Signal(syscall.SIGKILL)
+	}
+}
+
+func (e *engine) containerdSocket() string { return filepath.Join(e.Run, "containerd/containerd.sock") }
+func (e *engine) dockerSocket() string     { return filepath.Join(e.Run, "docker.sock") }
+
+func (e *engine) containerd() keep.Daemon {
+	root, _ := e.config["data-root"].(string)
+	if root == "" {
+		root = "/var/lib/docker"
+	}
+	args := append(append([]string{}, e.Containerd...),
+		"--address", e.containerdSocket(),
+		"--root", filepath.Join(root, "containerd"),
+		"--state", filepath.Join(e.Run, "containerd/daemon"))
+	return keep.Daemon{
+		Name:        "containerd",
+		Command:     keep.Command{Args: args},
+		Before:      func() error { return removeAll(e.containerdSocket(), e.containerdSocket()+".ttrpc") },
+		StopTimeout: containerdTimeout,
+		Backoff:     e.Backoff,
+	}
+}
+
+func (e *engine) dockerDaemon() keep.Daemon {
+	args := append(append([]string{}, e.Dockerd...), "--config-file", e.configPath())
+	return keep.Daemon{
+		Name:    "dockerd",
+		Command: keep.Command{Args: append(args, e.ExtraArgs...)},
+		Before:  e.beforeDockerd,
+		Started: func(p *keep.Process) { e.mu.Lock(); e.dockerd = p; e.mu.Unlock() },
+		// The containers' time; dockerd itself is quick.
+		StopTimeout: e.StopTimeout,
+		Backoff:     e.Backoff,
+	}
+}
+
+// beforeDockerd removes what a killed predecessor left. Process numbers are
+// small in a PID namespace: the one in an old pid file is soon somebody
+// else's, and dockerd would refuse to start. A containerd socket that nobody
+// listens on is worse than none: dockerd waits for the second only.
+func (e *engine) beforeDockerd() error {
+	if err := removeAll(filepath.Join(e.Run, "docker.pid"), e.dockerSocket()); err != nil {
+		return err
+	}
+	if refuses(e.containerdSocket()) {
+		return removeAll(e.containerdSocket())
+	}
+	return nil
+}
+
+func removeAll(paths ...string) error {
+	var all []error
+	for _, p := range paths {
+		all = append(all, os.RemoveAll(p))
+	}
+	return errors.Join(all...)
+}
