@@ -1,0 +1,140 @@
+package netconftest
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// inside is set in the environment of a test that runs in its namespace.
+const inside = "PHAROS_TEST_NAMESPACE"
+
+// InNamespace runs the calling test once more, in a process of its own in a
+// fresh network namespace, and returns false when that is over: the caller
+// then returns. There it returns true. A thread would not do: whatever
+// goroutine the test starts has to be in the namespace. The test must be a
+// top-level one; without root it is skipped.
+func InNamespace(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(inside) != "" {
+		return true
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.count=1", "-test.timeout=60s"}
+	if testing.Verbose() {
+		args = append(args, "-test.v")
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Errorf("in a namespace of its own: %v\n%s", err, out)
+	} else {
+		t.Logf("%s", out)
+	}
+	return false
+}
+
+// Run runs a command and returns its output; it must succeed.
+func Run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// Peer is a second network namespace: the other end of cables.
+type Peer struct{ pid int }
+
+// NewPeer makes a namespace that lives as long as the test.
+func NewPeer(t *testing.T) *Peer {
+	t.Helper()
+	cmd := exec.Command("sleep", "infinity")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return &Peer{pid: cmd.Process.Pid}
+}
+
+// Command prepares a command that will run in the peer's namespace and die
+// with the test's process.
+func (p *Peer) Command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command("nsenter", append([]string{fmt.Sprintf("--net=/proc/%d/ns/net", p.pid), name}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// Run runs a command in the peer's namespace; it must succeed.
+func (p *Peer) Run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := p.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("in the peer: %s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+// Cable makes a link in the test's namespace, down, whose other end in the
+// peer's has the name far and is up.
+func (p *Peer) Cable(t *testing.T, name, far string) {
+	t.Helper()
+	Run(t, "ip", "link", "add", name, "type", "veth", "peer", "name", far, "netns", fmt.Sprint(p.pid))
+	p.Run(t, "ip", "link", "set", far, "up")
+}
+
+// Real fills a World, but for Kernel, with the hands of a real namespace: the
+// one that the test is in.
+func Real(t *testing.T) World {
+	t.Helper()
+	peer := NewPeer(t)
+	far := func(name string) string { return "far-" + name }
+	return World{
+		AddLink: func(name string) { peer.Cable(t, name, far(name)) },
+		DelLink: func(name string) { Run(t, "ip", "link", "del", name) },
+		Plug: func(name string, in bool) {
+			state := "down"
+			if in {
+				state = "up"
+			}
+			peer.Run(t, "ip", "link", "set", far(name), state)
+		},
+		AddForeignAddr: func(name string, prefix netip.Prefix) {
+			Run(t, "ip", "addr", "add", prefix.String(), "dev", name)
+		},
+		AddForeignRoute: func(name string, dst netip.Prefix) {
+			Run(t, "ip", "route", "add", dst.String(), "dev", name)
+		},
+	}
+}
+
+// Within waits until a condition that is published by a channel holds: watch
+// returns whether it does, and a channel that is closed at the next change.
+func Within(t *testing.T, limit time.Duration, what string, watch func() (bool, <-chan struct{})) {
+	t.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for {
+		holds, changed := watch()
+		if holds {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			t.Fatalf("not within %v: %s", limit, what)
+		}
+	}
+}
