@@ -1,0 +1,203 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/console"
+	"github.com/pharos-os/pharos/console/setup"
+	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/system/state"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+// offlineConfig is the kernel command line's alone, for what must be known
+// before anything is mounted.
+func (m *Manager) offlineConfig(ctx context.Context) osconfig.Config {
+	l := load.Loader{Root: "/nonexistent", Cmdline: m.cmdline, Log: m.log}
+	r, err := l.Load(ctx)
+	if err != nil {
+		m.log.Warn("kernel command line", "error", err)
+	}
+	return r.Config
+}
+
+// load reads all layers that can be reached now.
+func (m *Manager) load(ctx context.Context) (load.Result, error) {
+	m.mu.Lock()
+	onDisk := m.mounted.Device != "" && m.mounted.Device != state.RAM
+	m.mu.Unlock()
+	l := load.Loader{Cmdline: m.cmdline, Devices: media{m.disks, m.log}, Log: m.log, KeepLastGood: onDisk}
+	return l.Load(ctx)
+}
+
+func (m *Manager) stepConfig(ctx context.Context) error {
+	r, err := m.load(ctx)
+	m.adopt(r)
+	return errors.Join(err, m.writePlan(r.Config))
+}
+
+// adopt makes a loaded configuration the machine's and notes its problems.
+func (m *Manager) adopt(r load.Result) {
+	m.mu.Lock()
+	m.config = r
+	m.mu.Unlock()
+	var wrong []string
+	for _, p := range r.Report {
+		if p.Severity == osconfig.Error {
+			wrong = append(wrong, "configuration: "+p.String())
+		} else {
+			m.log.Warn("configuration", "problem", p.String())
+		}
+	}
+	for _, s := range r.Sources {
+		m.log.Info("configuration layer", "layer", s.Layer, "file", s.File, "state", s.State)
+	}
+	m.note("configuration", wrong...)
+}
+
+func (m *Manager) cfg() osconfig.Config {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.config.Config
+}
+
+func (m *Manager) writePlan(c osconfig.Config) error {
+	return setup.FromConfig(c, c.Hostname).Write(setup.PlanPath)
+}
+
+func (m *Manager) stepSysctl(context.Context) error {
+	return errors.Join(applySysctl(baseSysctl()), applySysctl(m.cfg().Rancher.Sysctl))
+}
+
+func (m *Manager) stepConfigModules(context.Context) error {
+	return m.loadModules(m.cfg().Rancher.Modules)
+}
+
+func (m *Manager) stepNetwork(ctx context.Context) error {
+	m.applyNetwork(m.cfg())
+	return m.net.WaitOnline(ctx)
+}
+
+func (m *Manager) applyNetwork(c osconfig.Config) {
+	spec, errs := netconf.FromConfig(c.Rancher.Network)
+	var wrong []string
+	for _, err := range errs {
+		wrong = append(wrong, "network: "+err.Error())
+	}
+	m.note("network configuration", wrong...)
+	spec.Hostname = c.Hostname
+	m.net.Apply(spec)
+}
+
+// watchOnline marks the milestone whenever the network first gets there, also
+// after the boot has stopped waiting.
+func (m *Manager) watchOnline(ctx context.Context) {
+	if m.net.WaitOnline(ctx) == nil {
+		m.reach("network")
+	}
+}
+
+// definitions are the units that a configuration asks for, in start order:
+// the engine first, for it takes longest.
+func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
+	units := append(services.Core(c, m.machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
+	order := []string{"docker", "console", "udev", "syslog", "ntp"}
+	slices.SortStableFunc(units, func(a, b unit.Unit) int {
+		return slices.Index(order, a.Name) - slices.Index(order, b.Name)
+	})
+	return units
+}
+
+func (m *Manager) addUnits() error {
+	c := m.cfg()
+	var errs []error
+	units := m.definitions(c)
+	m.mu.Lock()
+	for _, u := range units {
+		m.units[u.Name] = supervise.NewGate("service " + u.Name + " to be ready")
+	}
+	m.mu.Unlock()
+	for _, u := range units {
+		if err := m.sup.Add(u); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, unknownServices(c, units))...)
+}
+
+// unknownServices says which names under services_include are nobody's.
+func unknownServices(c osconfig.Config, units []unit.Unit) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(c.Rancher.ServicesInclude)) {
+		known := slices.ContainsFunc(units, func(u unit.Unit) bool { return u.Name == name })
+		if c.Rancher.ServicesInclude[name] && !known {
+			errs = append(errs, fmt.Errorf("rancher.services_include: there is no service %q", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stepLateConfig is the second pass: media that showed up since the first one
+// are read, and only what they change is applied.
+func (m *Manager) stepLateConfig(ctx context.Context) error {
+	before := m.cfg()
+	r, err := m.load(ctx)
+	if err != nil {
+		return err
+	}
+	m.adopt(r)
+	return m.applyDifference(ctx, before, r.Config)
+}
+
+func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
+	var errs []error
+	if before.Hostname != after.Hostname || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
+		m.applyNetwork(after)
+	}
+	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
+		errs = append(errs, applySysctl(after.Rancher.Sysctl))
+	}
+	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {
+		errs = append(errs, m.loadModules(after.Rancher.Modules))
+	}
+	if !reflect.DeepEqual(setup.FromConfig(before, before.Hostname), setup.FromConfig(after, after.Hostname)) {
+		errs = append(errs, m.reloadConsole(after))
+	}
+	old := map[string]unit.Unit{}
+	for _, u := range m.definitions(before) {
+		old[u.Name] = u
+	}
+	for _, u := range m.definitions(after) {
+		if o, ok := old[u.Name]; ok && !reflect.DeepEqual(o, u) {
+			errs = append(errs, m.sup.Replace(u), m.sup.Restart(ctx, u.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// reloadConsole hands the console its new plan; sessions stay.
+func (m *Manager) reloadConsole(c osconfig.Config) error {
+	if err := m.writePlan(c); err != nil {
+		return err
+	}
+	i, err := m.sup.Get("console")
+	if err != nil || i.PID == 0 {
+		return err
+	}
+	if err := unix.Kill(i.PID, unix.SIGHUP); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("SIGHUP to the console: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/atomicfile"
+	"github.com/pharos-os/pharos/system/supervise"
+)
+
+// bootSteps is the boot graph. Each step starts as soon as the ones it names
+// have ended, well or not; what fails makes the machine degraded and is named
+// in its status. Units are not steps: they start when what they require holds.
+func (m *Manager) bootSteps() []supervise.Step {
+	return []supervise.Step{
+		{Name: "cgroups", Lane: "manager", Run: m.stepCgroups,
+			For: "the control groups"},
+		{Name: "etc", Lane: "manager", Run: m.stepEtc,
+			For: "the generated /etc"},
+		{Name: "containerd", Lane: "manager", After: []string{"cgroups"}, Run: m.stepContainerd,
+			For: "the system containerd to answer"},
+		{Name: "modules", Lane: "manager", Run: m.stepModules,
+			For: "the kernel modules of the user engine"},
+		{Name: "state", Lane: "manager", Run: m.stepState,
+			For: "the state file system"},
+		{Name: "config", Lane: "manager", After: []string{"etc", "state"}, Run: m.stepConfig,
+			For: "the configuration"},
+		{Name: "sysctl", Lane: "manager", After: []string{"config", "modules"}, Run: m.stepSysctl,
+			For: "rancher.sysctl"},
+		{Name: "units", Lane: "manager", After: []string{"config", "containerd"}, Run: m.stepUnits,
+			For: "the definitions of the services"},
+		{Name: "drivers", Lane: "network", Run: m.stepDrivers,
+			For: "the drivers of the network links"},
+		{Name: "network", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepNetwork,
+			For: "an address", Deadline: networkDeadline},
+		{Name: "config-modules", Lane: "manager", After: []string{"config", "drivers"}, Run: m.stepConfigModules,
+			For: "rancher.modules"},
+		{Name: "coldplug", Lane: "manager", After: []string{"units"}, Run: m.stepColdplug,
+			For: "udev to take the devices that are there"},
+		{Name: "udev-settled", Lane: "manager", After: []string{"coldplug"}, Run: m.stepSettled,
+			For: "udev to have handled all devices"},
+		{Name: "late-config", Lane: "manager", After: []string{"udev-settled"}, Run: m.stepLateConfig,
+			For: "configuration on disks that show up late"},
+		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
+			For: "all services to run", Deadline: servicesDeadline},
+		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "network", "sysctl", "config-modules"}, Run: m.stepReady,
+			For: "the end of the boot"},
+	}
+}
+
+const (
+	// networkDeadline ends the boot's wait for an address; the network goes
+	// on trying.
+	networkDeadline = 40 * time.Second
+	// servicesDeadline ends the boot's wait for the services. The engine is
+	// the slowest; on the slowest machine seen it took 25 s.
+	servicesDeadline = 3 * time.Minute
+)
+
+func (m *Manager) stepCgroups(context.Context) error { return makeCgroups(m.machine.RAM) }
+
+func (m *Manager) stepContainerd(ctx context.Context) error {
+	if err := m.containerd.up.Wait(ctx); err != nil {
+		return err
+	}
+	m.reach("containerd")
+	return nil
+}
+
+func (m *Manager) stepColdplug(ctx context.Context) error {
+	return services.Coldplug(ctx, "/sys")
+}
+
+func (m *Manager) stepSettled(ctx context.Context) error {
+	return services.UdevSettled{}.Wait(ctx)
+}
+
+func (m *Manager) stepServices(ctx context.Context) error {
+	for _, i := range m.sup.List() {
+		g := m.condition(i.Unit.Name)
+		if err := g.Wait(ctx); err != nil {
+			return fmt.Errorf("service %s did not get ready: %w", i.Unit.Name, context.Cause(ctx))
+		}
+	}
+	return nil
+}
+
+// bootFinished is cloud-init's mark, which provisioners wait for.
+const bootFinished = "/var/lib/cloud/instance/boot-finished"
+
+func (m *Manager) stepReady(context.Context) error {
+	m.mu.Lock()
+	m.booted = true
+	m.mu.Unlock()
+	text := fmt.Sprintf("%.2f - pharos %s\n", m.clock.now(), m.version)
+	if err := os.MkdirAll("/var/lib/cloud/instance", 0o755); err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(bootFinished, []byte(text), 0o644); err != nil {
+		return err
+	}
+	if st := m.Status(); st.State == "ready" {
+		m.reach("ready")
+	} else {
+		m.log.Warn("boot done, but not all is well", "state", st.State, "reasons", st.Reasons)
+		for _, r := range st.Reasons {
+			if err := m.console.Print("pharos: "+st.State+": "+r, true); err != nil {
+				m.log.Warn("console", "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *Manager) stepUnits(context.Context) error { return m.addUnits() }
+
+func (m *Manager) stepModules(context.Context) error { return m.loadModules(engine.Modules()) }

@@ -1,0 +1,108 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"github.com/pharos-os/pharos/console/setup"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/supervise"
+)
+
+// consoleUp is called when the console is ready: its sshd has greeted, or,
+// with sshd turned off, its set-up is done.
+func (m *Manager) consoleUp() {
+	m.reach("console")
+	if on := m.cfg().Rancher.SSH.Daemon; on == nil || *on {
+		m.reach("ssh")
+	}
+}
+
+// engineUp is called when the engine has answered its first ping.
+func (m *Manager) engineUp() {
+	m.reach("engine")
+	version, err := engineVersion(context.Background())
+	if err != nil {
+		m.log.Warn("version of the engine", "error", err)
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.engine = version
+}
+
+// engineVersion asks the engine's API, GET /version.
+func engineVersion(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	client := http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", engine.Socket)
+		},
+	}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/version", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var v struct{ Version string }
+	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
+		return "", fmt.Errorf("answer: %w", err)
+	}
+	return v.Version, nil
+}
+
+// setupEvery is how often the console's own report is read. It is one small
+// file in RAM, and the console writes it only when something changes.
+const setupEvery = 2 * time.Second
+
+// watchSetup turns what the console's set-up could not do into reasons.
+func (m *Manager) watchSetup(ctx context.Context) {
+	tick := time.NewTicker(setupEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		st, err := setup.ReadStatus(setup.StatusPath)
+		switch {
+		case errors.Is(err, os.ErrNotExist):
+			continue
+		case err != nil:
+			m.note("console", "console: "+err.Error())
+			continue
+		}
+		var wrong []string
+		for _, p := range st.Problems {
+			wrong = append(wrong, "console: "+p)
+		}
+		m.note("console", wrong...)
+	}
+}
+
+// known gives the supervisor's errors the kinds that the API answers with.
+func known(err error) error {
+	switch {
+	case errors.Is(err, supervise.ErrUnknown):
+		return fmt.Errorf("%w: %w", err, errdefs.ErrNotFound)
+	case errors.Is(err, supervise.ErrShutdown):
+		return fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
+	}
+	return err
+}

@@ -1,0 +1,292 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/init/modules"
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/dhcp"
+	"github.com/pharos-os/pharos/netconf/resolv"
+	"github.com/pharos-os/pharos/netconf/rtnl"
+	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/system/control"
+	"github.com/pharos-os/pharos/system/control/api"
+	"github.com/pharos-os/pharos/system/ctrd"
+	"github.com/pharos-os/pharos/system/linux"
+	"github.com/pharos-os/pharos/system/logging"
+	"github.com/pharos-os/pharos/system/state"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+const (
+	runDir = "/run/pharos"
+	// controlGroup is the gid of the group pharos, which may use the socket.
+	controlGroup = 1101
+)
+
+// record is what stage 1 left in /run/pharos/boot.json.
+type record struct {
+	Slot   string      `json:"slot"`
+	Source string      `json:"source"`
+	Stages []api.Stage `json:"stages"`
+}
+
+// Manager is the running rosd.
+type Manager struct {
+	version string
+	log     *slog.Logger
+	clock   clock
+	machine services.Machine
+	boot    record
+	cmdline string
+
+	console    *logging.Console
+	book       *logging.Book
+	init       *initLink
+	graph      *supervise.Graph
+	sup        *supervise.Supervisor
+	containers *ctrd.Client
+	containerd *daemon
+	net        *netconf.Manager
+	names      *resolv.Writer
+	units      map[string]*supervise.Gate // open while the unit runs
+	quit       context.CancelFunc
+	modules    func() (*modules.Loader, error)
+
+	mu         sync.Mutex
+	config     load.Result
+	mounted    state.Mounted
+	milestones []api.Milestone
+	notes      map[string][]string // what is wrong, by topic; sentences
+	booted     bool
+	goingDown  string // the action, once a shutdown has begun
+	engine     string // version, once it has answered
+}
+
+// runner adapts the containerd client to the supervisor.
+type runner struct{ *ctrd.Client }
+
+func (r runner) Start(ctx context.Context, u unit.Unit) (supervise.Process, error) {
+	p, err := r.Client.Start(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (r runner) Adopt(ctx context.Context, u unit.Unit) (supervise.Process, bool, error) {
+	p, ok, err := r.Client.Adopt(ctx, u)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	return p, true, nil
+}
+
+// Run is rosd: it boots the machine, keeps it, and returns after an ordered
+// shutdown or when ctx ends (then containers go on running).
+func Run(ctx context.Context, version string) error {
+	debug.SetGCPercent(50) // rosd idles nearly always; memory is worth more than cycles
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	m, closeAll, err := build(version, quit)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	return m.run(ctx)
+}
+
+// build puts the manager together; nothing runs yet.
+func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
+	if err := os.MkdirAll(filepath.Join(runDir, "logs"), 0o755); err != nil {
+		return nil, nil, err
+	}
+	var kmsg io.Writer = os.Stderr
+	if k, err := logging.OpenKmsg("/dev/kmsg"); err == nil {
+		kmsg = k
+	}
+	ring := logging.NewRing("system", 256<<10)
+	log := slog.New(logging.NewHandler(kmsg, ring, slog.LevelInfo, "rosd"))
+	component := func(name string) *slog.Logger { return log.With("component", name) }
+
+	m := &Manager{
+		version: version, log: component("manager"), clock: newClock(), quit: quit,
+		console: logging.NewConsole("/sys/class/tty/console/active", "/dev"),
+		book: logging.NewBook(logging.Options{System: ring, UnitDir: filepath.Join(runDir, "logs"),
+			Kmsg: "/dev/kmsg", Tag: "rosd", Log: component("logging")}),
+		machine: services.Machine{RAM: memTotal(), CPUs: runtime.NumCPU()},
+		units:   map[string]*supervise.Gate{}, notes: map[string][]string{},
+		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
+	}
+	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
+		m.cmdline = string(b)
+	}
+	if b, err := os.ReadFile(filepath.Join(runDir, "boot.json")); err == nil {
+		if err := json.Unmarshal(b, &m.boot); err != nil {
+			m.log.Warn("record of stage 1", "error", err)
+		}
+	}
+	var err error
+	if m.init, err = openInitLink(component("init")); err != nil {
+		return nil, nil, err
+	}
+	kernel, err := rtnl.Open(component("rtnl"))
+	if err != nil {
+		return nil, nil, err
+	}
+	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
+	m.net = netconf.New(kernel, dhcp.New(dhcp.Options{Log: component("dhcp")}), m.names, netconf.Options{Log: component("network")})
+	m.containerd = &daemon{
+		path: "/usr/bin/containerd", socket: containerdSocket, cgroup: "system/containerd", oom: -999,
+		args: []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state"},
+		up:   supervise.NewGate("the system containerd to answer"), log: component("containerd"),
+	}
+	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
+		return nil, nil, err
+	}
+	m.sup = supervise.New(supervise.Options{
+		Runner: runner{m.containers}, Condition: m.condition, OnEvent: m.onEvent, Log: component("supervise"),
+	})
+	if m.graph, err = supervise.NewGraph(component("boot"), m.bootSteps()); err != nil {
+		return nil, nil, err
+	}
+	return m, func() {
+		if err := errors.Join(m.containers.Close(), kernel.Close()); err != nil {
+			m.log.Warn("close", "error", err)
+		}
+	}, nil
+}
+
+const (
+	containerdDir    = runDir + "/containerd"
+	containerdSocket = containerdDir + "/containerd.sock"
+)
+
+func (m *Manager) run(ctx context.Context) error {
+	m.log.Info("manager started", "version", m.version, "slot", m.boot.Slot, "source", m.boot.Source)
+	m.reach("manager")
+	if err := raiseFileLimit(); err != nil {
+		m.log.Warn("limits", "error", err)
+	}
+	l, err := control.Listen(api.Socket, controlGroup)
+	if err != nil {
+		return fmt.Errorf("control socket: %w", err)
+	}
+	var wg sync.WaitGroup
+	for name, run := range map[string]func(context.Context) error{
+		"control":    func(ctx context.Context) error { return control.Serve(ctx, l, m, m.log) },
+		"log book":   m.book.Run,
+		"network":    m.net.Run,
+		"supervisor": m.sup.Run,
+		"containerd": func(ctx context.Context) error { m.containerd.run(ctx); return nil },
+		"init": func(ctx context.Context) error {
+			// The heartbeat goes through the supervisor's locks: a manager
+			// that is stuck in them must not look alive.
+			m.init.run(ctx, func() { m.sup.List() }, func(action string) { m.Shutdown(action, false) })
+			return nil
+		},
+		"online":  func(ctx context.Context) error { m.watchOnline(ctx); return nil },
+		"console": func(ctx context.Context) error { m.watchSetup(ctx); return nil },
+	} {
+		wg.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				m.log.Error("part of the manager ended", "part", name, "error", err)
+				m.note(name, fmt.Sprintf("%s: %v", name, err))
+			}
+		})
+	}
+	m.graph.Run(ctx)
+	wg.Wait()
+	return nil
+}
+
+// condition finds what units require by name: a unit that runs, or a step of
+// the boot graph that has ended.
+func (m *Manager) condition(name string) supervise.Condition {
+	m.mu.Lock()
+	g := m.units[name]
+	m.mu.Unlock()
+	if g != nil {
+		return g
+	}
+	if g := m.graph.Gate(name); g != nil {
+		return g
+	}
+	return nil
+}
+
+// onEvent keeps the units' gates and the milestones.
+func (m *Manager) onEvent(name string, e supervise.Event) {
+	m.mu.Lock()
+	g := m.units[name]
+	m.mu.Unlock()
+	if g == nil {
+		return
+	}
+	if e.State == supervise.Running || e.State == supervise.Stopped {
+		g.Open()
+	} else {
+		g.Close()
+	}
+	if e.State == supervise.Running {
+		switch name {
+		case "console":
+			m.consoleUp()
+		case "docker":
+			m.engineUp()
+		}
+	}
+}
+
+// note replaces what is wrong about a topic; none clears it.
+func (m *Manager) note(topic string, sentences ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(sentences) == 0 {
+		delete(m.notes, topic)
+		return
+	}
+	m.notes[topic] = sentences
+}
+
+// reach records a milestone once and says so on the consoles.
+func (m *Manager) reach(name string) {
+	now := m.clock.now()
+	m.mu.Lock()
+	for _, r := range m.milestones {
+		if r.Name == name {
+			m.mu.Unlock()
+			return
+		}
+	}
+	m.milestones = append(m.milestones, api.Milestone{Name: name, At: now})
+	g := m.units["console"]
+	m.mu.Unlock()
+	if err := m.console.Milestone(name, now, g != nil && g.IsOpen()); err != nil {
+		m.log.Warn("milestone", "name", name, "error", err)
+	}
+	m.log.Info("milestone", "name", name, "at", now)
+}
+
+// memTotal is the machine's memory in bytes.
+func memTotal() int64 {
+	var si unix.Sysinfo_t
+	if err := unix.Sysinfo(&si); err != nil {
+		return 0
+	}
+	return int64(si.Totalram) * int64(si.Unit)
+}

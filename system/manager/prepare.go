@@ -1,0 +1,150 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/init/modules"
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/system/atomicfile"
+	"github.com/pharos-os/pharos/system/state"
+)
+
+// etcFiles is the generated /etc of the host. Nobody logs in there: it is for
+// programs that look up root, a group or localhost.
+var etcFiles = [...]struct{ name, text string }{
+	{"passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\nrancher:x:1100:1100:rancher:/home/rancher:/usr/sbin/nologin\n"},
+	{"group", "root:x:0:\nsudo:x:27:rancher\nrancher:x:1100:\npharos:x:1101:rancher\ndocker:x:1102:rancher\n"},
+	{"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"},
+}
+
+// runDirs are made below /run before any unit can want them.
+var runDirs = [...]struct {
+	path string
+	perm os.FileMode
+}{
+	{"/run/lock", 0o755}, {"/run/engine", 0o755}, {runDir + "/etc", 0o755}, {runDir + "/syslog", 0o755},
+	{runDir + "/units", 0o711}, {runDir + "/console", 0o755},
+}
+
+func (m *Manager) stepEtc(context.Context) error {
+	for _, d := range runDirs {
+		if err := os.MkdirAll(d.path, d.perm); err != nil {
+			return err
+		}
+	}
+	for _, f := range etcFiles {
+		if err := atomicfile.WriteFile(filepath.Join("/etc", f.name), []byte(f.text), 0o644); err != nil {
+			return err
+		}
+	}
+	for link, target := range map[string]string{
+		"/etc/hosts":       "../run/pharos/etc/hosts",
+		"/etc/resolv.conf": "../run/pharos/etc/resolv.conf",
+		"/etc/hostname":    "../run/pharos/etc/hostname",
+		"/etc/os-release":  "../usr/lib/os-release",
+		"/dev/log":         "/run/pharos/syslog/log",
+		"/run/docker.sock": "engine/docker.sock",
+	} {
+		if err := os.Symlink(target, link); err != nil && !errors.Is(err, os.ErrExist) {
+			return fmt.Errorf("link: %w", err)
+		}
+	}
+	// dockerd looks localhost up at its start: without hosts it waits for DNS.
+	return m.names.Write(netconf.Names{Hostname: netconf.DefaultHostname})
+}
+
+// stateWait is how long an installed machine looks for its state disk.
+const stateWait = 15 * time.Second
+
+func (m *Manager) disks() ([]state.Disk, error) { return state.Disks("/sys", "/dev") }
+
+// stepState uses only the kernel command line's rancher.state: the rest of
+// the configuration stands on the file system that is looked for.
+func (m *Manager) stepState(ctx context.Context) error {
+	spec := m.offlineConfig(ctx).Rancher.State
+	mounted, err := state.Mount(ctx, state.Options{
+		Spec: spec, Expected: m.boot.Slot == "A" || m.boot.Slot == "B", Fsck: "/usr/sbin/e2fsck",
+		Disks: m.disks, Wait: stateWait, Log: m.log,
+	})
+	m.mu.Lock()
+	m.mounted = mounted
+	m.mu.Unlock()
+	return err
+}
+
+func (m *Manager) loadModules(specs []string) error {
+	l, err := m.modules()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, spec := range specs {
+		name, params, _ := strings.Cut(strings.TrimSpace(spec), " ")
+		if err := l.Load(name, params); err != nil {
+			errs = append(errs, fmt.Errorf("kernel module %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// stepDrivers loads what the devices on the buses ask for, network cards
+// above all: udev does the same later, but costs seconds to get there.
+func (m *Manager) stepDrivers(context.Context) error {
+	l, err := m.modules()
+	if err != nil {
+		return err
+	}
+	for _, bus := range networkBuses {
+		for _, a := range modules.Modaliases("/sys", bus) {
+			if err := l.Load(a, ""); err != nil && !errors.Is(err, modules.ErrUnknown) {
+				m.log.Warn("driver", "modalias", a, "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+// networkBuses are where network cards sit, most likely first.
+var networkBuses = [...]string{"virtio", "pci", "vmbus", "xen", "usb"}
+
+// applySysctl writes kernel parameters; keys have dots or slashes.
+func applySysctl(values map[string]string) error {
+	var errs []error
+	for key, value := range values {
+		path := key
+		if !strings.Contains(key, "/") {
+			path = strings.ReplaceAll(key, ".", "/")
+		}
+		if err := writeFile(filepath.Join("/proc/sys", filepath.Clean("/"+path)), value); err != nil {
+			errs = append(errs, fmt.Errorf("sysctl %s: %w", key, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// baseSysctl is set on every machine, before the configuration's values.
+func baseSysctl() map[string]string {
+	return map[string]string{
+		"net.ipv4.ip_forward":           "1", // Docker 29 does not start without
+		"kernel.panic":                  "10",
+		"fs.inotify.max_user_instances": "1024",
+		"vm.max_map_count":              "262144",
+	}
+}
+
+// raiseFileLimit lets units ask for more open files than the kernel's 4096.
+func raiseFileLimit() error {
+	const files = 1 << 20
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: files, Max: files}); err != nil {
+		return fmt.Errorf("limit of open files: %w", err)
+	}
+	return nil
+}
