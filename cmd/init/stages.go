@@ -91,6 +91,7 @@ func stage1(ctx context.Context) {
 		if err := rootfs.Switch(); err != nil {
 			return err
 		}
+		m.log.Info("switched to the system image")
 		return syscall.Exec("/usr/sbin/init", []string{"init"}, []string{searchPath, "HOME=/", "TERM=linux"})
 	})
 	m.rescue.Run(ctx, recovery.Problem{

@@ -102,7 +102,12 @@ func (r *Report) write() error {
 // the block devices that they bring, at the same time. Drivers that are not
 // needed to find the image are left to udev.
 func findWithModules(ctx context.Context, log *slog.Logger, o Options) (source, error) {
-	loader, err := modules.OpenRunning()
+	loader, err := modules.OpenRunning(func(file, params string) error {
+		start := linux.SinceBoot()
+		err := linux.FinitModule(file, params)
+		log.Info("module", "name", modules.Name(file), "took", (linux.SinceBoot() - start).Round(time.Millisecond))
+		return err
+	})
 	if err != nil {
 		return source{}, err
 	}
@@ -111,22 +116,20 @@ func findWithModules(ctx context.Context, log *slog.Logger, o Options) (source, 
 		return source{}, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	h := &hotplug{log: log, loader: loader, blocks: make(chan string, 256), done: make(chan struct{})}
-	go h.run(ctx, uevents)
-	defer func() {
-		// The module that is being loaded must be done with before its
-		// file is deleted.
-		cancel()
-		<-h.done
-	}()
+	h := newHotplug(log, loader)
+	h.start(ctx, uevents)
+	// A module that is being loaded must be done with before its file is
+	// deleted with the initramfs.
+	defer h.wait()
+	defer cancel()
 
-	f := newFinder(log, o, loader)
-	src, err := f.find(ctx, h.blocks)
+	src, err := newFinder(log, o, loader).find(ctx, h.blocks)
 	if err != nil {
 		return source{}, err
 	}
+	cancel() // what is not needed to get here is left to udev
 	var errs []error
-	for _, name := range []string{"dm_verity", "erofs"} {
+	for _, name := range baseModules() {
 		errs = append(errs, loader.Load(name, ""))
 	}
 	return src, errors.Join(errs...)

@@ -40,7 +40,7 @@ func parseDeps(dep, softdep, builtin string) deps {
 			switch {
 			case strings.HasSuffix(f, ":"):
 				pre = f == "pre:"
-			case pre:
+			case pre && !d.reaches(normal(f), name):
 				d.needs[name] = append(d.needs[name], normal(f))
 			}
 		}
@@ -49,6 +49,20 @@ func parseDeps(dep, softdep, builtin string) deps {
 		d.builtin[Name(strings.TrimSpace(line))] = true
 	}
 	return d
+}
+
+// reaches reports whether loading from loads to, too. Soft dependencies are
+// free text; one that would close a cycle is left out.
+func (d deps) reaches(from, to string) bool {
+	if from == to {
+		return true
+	}
+	for _, need := range d.needs[from] {
+		if d.reaches(need, to) {
+			return true
+		}
+	}
+	return false
 }
 
 // Name is the kernel's name of the module in a file: "kernel/fs/nls-utf8.ko.xz"

@@ -16,7 +16,7 @@ import (
 var ErrUnknown = errors.New("unknown module")
 
 // Loader loads modules of one kernel. Its methods may be called concurrently;
-// they load one module at a time.
+// no module is loaded twice.
 type Loader struct {
 	dir     string
 	aliases *Aliases
@@ -24,7 +24,7 @@ type Loader struct {
 	insert  func(file, params string) error
 
 	mu   sync.Mutex
-	done map[string]error // by normal name; also what could not be loaded
+	done map[string]func() error // by normal name: loads it, the first time
 }
 
 // Open reads depmod's files in dir (/lib/modules/KVER). Only modules.dep must
@@ -46,7 +46,7 @@ func Open(dir string, insert func(file, params string) error) (*Loader, error) {
 		aliases: ParseAliases(optional("modules.alias")),
 		deps:    parseDeps(string(dep), optional("modules.softdep"), optional("modules.builtin")),
 		insert:  insert,
-		done:    map[string]error{},
+		done:    map[string]func() error{},
 	}, nil
 }
 
@@ -54,8 +54,6 @@ func Open(dir string, insert func(file, params string) error) (*Loader, error) {
 // what they need before. A module that is loaded or built in already, or that
 // finds no device of its own (ENODEV), is no error.
 func (l *Loader) Load(name, params string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	n := normal(name)
 	if l.deps.builtin[n] {
 		return nil
@@ -74,27 +72,30 @@ func (l *Loader) Load(name, params string) error {
 	return errors.Join(errs...)
 }
 
-// load needs l.mu. A dependency cycle (there is none in a sane modules.dep,
-// but soft dependencies are free text) ends because done is set first.
 func (l *Loader) load(name, params string) error {
-	if err, ok := l.done[name]; ok {
-		return err
+	l.mu.Lock()
+	once, ok := l.done[name]
+	if !ok {
+		once = sync.OnceValue(func() error { return l.loadNow(name, params) })
+		l.done[name] = once
 	}
+	l.mu.Unlock()
+	return once()
+}
+
+func (l *Loader) loadNow(name, params string) error {
 	file, ok := l.deps.file[name]
 	if !ok {
 		return nil // built in, or a soft dependency that this image leaves out
 	}
-	l.done[name] = nil
 	for _, need := range l.deps.needs[name] {
 		if err := l.load(need, ""); err != nil {
-			l.done[name] = fmt.Errorf("%s needs %w", name, err)
-			return l.done[name]
+			return fmt.Errorf("%s needs %w", name, err)
 		}
 	}
 	err := l.insert(filepath.Join(l.dir, file), params)
 	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) {
-		err = nil
+		return nil
 	}
-	l.done[name] = err
 	return err
 }

@@ -39,18 +39,18 @@ func Dir() (string, error) {
 }
 
 // OpenRunning is Open for the running kernel.
-func OpenRunning() (*Loader, error) {
+func OpenRunning(insert func(file, params string) error) (*Loader, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
 	}
-	return Open(dir, linux.FinitModule)
+	return Open(dir, insert)
 }
 
 // Modprobe is the helper: it loads one module or alias. The kernel asks for
 // many names that nothing provides; those are no error.
 func Modprobe(name string) error {
-	loader, err := OpenRunning()
+	loader, err := OpenRunning(linux.FinitModule)
 	if err != nil {
 		return err
 	}

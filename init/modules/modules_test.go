@@ -88,7 +88,7 @@ func newLoader(t *testing.T, fail map[string]error) (*Loader, *[]string) {
 			"kernel/drivers/md/dm-mod.ko:\nkernel/lib/reed_solomon/reed_solomon.ko:\n" +
 			"kernel/fs/isofs/isofs.ko.xz: kernel/drivers/cdrom/cdrom.ko.xz\nkernel/drivers/cdrom/cdrom.ko.xz:\n",
 		"modules.alias":   "alias fs-iso9660 isofs\nalias devname:mapper/control dm_mod\n",
-		"modules.softdep": "# comment\nsoftdep isofs pre: nls_utf8 dm-mod post: loop\n",
+		"modules.softdep": "# comment\nsoftdep isofs pre: nls_utf8 dm-mod post: loop\nsoftdep cdrom pre: isofs\n",
 		"modules.builtin": "kernel/drivers/virtio/virtio-pci.ko\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
@@ -150,6 +150,7 @@ func TestModaliases(t *testing.T) {
 		"bus/zorro/devices/z/modalias":      "zorro:1\n",
 		"bus/pci/devices/0000:00/modalias":  "pci:1\n",
 		"bus/pci/devices/0000:01/modalias":  "pci:1\n",
+		"bus/pci/devices/0000:02/modalias":  "pci:2\n",
 		"bus/virtio/devices/v0/modalias":    "virtio:1\n",
 		"bus/platform/devices/rtc/modalias": "\n",
 	} {
@@ -161,9 +162,14 @@ func TestModaliases(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := Modaliases(sysfs)
-	if diff := cmp.Diff([]string{"virtio:1", "pci:1", "zorro:1"}, got); diff != "" || err != nil {
+	buses, err := Buses(sysfs)
+	if diff := cmp.Diff([]string{"virtio", "pci", "platform", "zorro"}, buses); diff != "" || err != nil {
 		t.Errorf("%v %s", err, diff)
+	}
+	for bus, want := range map[string][]string{"pci": {"pci:1", "pci:2"}, "platform": nil, "scsi": nil} {
+		if diff := cmp.Diff(want, Modaliases(sysfs, bus)); diff != "" {
+			t.Errorf("%s: %s", bus, diff)
+		}
 	}
 }
 
