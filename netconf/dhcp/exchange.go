@@ -33,7 +33,7 @@ func (m *machine) exchange(ctx context.Context, x exchange) *dhcpv4.DHCPv4 {
 	}
 	for attempt := 1; x.tries == 0 || attempt <= x.tries; attempt++ {
 		if attempt > 1 {
-			m.message = fmt.Sprintf("unanswered messages: %d", attempt-1)
+			m.message = "nobody answers"
 		}
 		if err := m.transmit(x, attempt); err != nil {
 			m.message = err.Error()
