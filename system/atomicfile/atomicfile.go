@@ -1,51 +1,61 @@
-// Package atomicfile replaces files so that a reader, or the machine after a
-// power cut, finds either the old content or the new one, whole. It refuses
-// everything else that can be done to a file.
+// Package atomicfile owns writing files that must be whole after a power cut:
+// the new content is on the disk before it takes the file's name, and the name
+// is before WriteFile returns. It refuses to follow a symbolic link at the
+// target: the link itself is replaced.
 package atomicfile
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
-// WriteFile makes data the content of the file at path, with the permissions
-// perm whatever the umask: a temporary file beside it is written, synced and
-// renamed, and the directory is synced. A symbolic link at path is replaced.
-func WriteFile(path string, data []byte, perm os.FileMode) (err error) {
+// WriteFile writes data to path with the permissions perm (not reduced by the
+// umask), replacing what is there. Readers see the old content or the new,
+// never a part. The directory must exist.
+func WriteFile(path string, data []byte, perm fs.FileMode) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
-	if _, err = f.Write(data); err != nil {
-		return err
+	err = fill(f, data, perm)
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err = f.Chmod(perm); err != nil {
-		return err
-	}
-	if err = f.Sync(); err != nil {
-		return err
-	}
-	if err = f.Close(); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return syncDir(dir)
 }
 
+// fill writes and closes f.
+func fill(f *os.File, data []byte, perm fs.FileMode) error {
+	_, err := f.Write(data)
+	if err == nil {
+		err = f.Chmod(perm)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// syncDir makes the renaming itself durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("sync directory: %w", err)
 	}
 	defer d.Close()
-	return d.Sync()
+	// Some file systems have no sync for directories; their renames are
+	// as durable as they get.
+	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
 }

@@ -1,0 +1,180 @@
+package osconfig
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// maxContent bounds the decoded content of one file.
+const maxContent = 16 << 20
+
+// DecodeContent returns the bytes of a file of write_files.
+func (f File) DecodeContent() ([]byte, error) {
+	data := []byte(f.Content)
+	var unzip, unbase bool
+	switch f.Encoding {
+	case "", "text", "text/plain":
+		return data, nil
+	case "b64", "base64":
+		unbase = true
+	case "gz", "gzip":
+		unzip = true
+	case "gz+b64", "gz+base64", "gzip+b64", "gzip+base64":
+		unbase, unzip = true, true
+	default:
+		return nil, fmt.Errorf("encoding %q", f.Encoding)
+	}
+	if unbase {
+		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(f.Content), ""))
+		if err != nil {
+			return nil, fmt.Errorf("base64: %w", err)
+		}
+		data = raw
+	}
+	if unzip {
+		z, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		data, err = io.ReadAll(io.LimitReader(z, maxContent+1))
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		if len(data) > maxContent {
+			return nil, fmt.Errorf("more than %d bytes unpacked", maxContent)
+		}
+	}
+	return data, nil
+}
+
+// fileEntry checks one entry of write_files.
+func fileEntry(n *Node) []finding {
+	var out []finding
+	add := func(key, text string) {
+		if text != "" {
+			out = append(out, finding{severity: Error, kind: Value, key: key, text: text})
+		}
+	}
+	text := func(key string) string {
+		if c := n.Child(key); c != nil {
+			return c.Text
+		}
+		return ""
+	}
+	if text("path") == "" {
+		add("", "path is missing")
+	} else {
+		add("path", absolutePath(text("path")))
+		if strings.HasSuffix(text("path"), "/") {
+			add("path", "the path is a directory")
+		}
+	}
+	if p := n.Child("permissions"); p != nil && !p.IsNull() {
+		out = append(out, permissions(p)...)
+	}
+	if owner := text("owner"); owner != "" {
+		user, group, both := strings.Cut(owner, ":")
+		add("owner", userName(user))
+		if both {
+			add("owner", userName(group))
+		}
+	}
+	if c := text("container"); c != "" && !matches(`[A-Za-z0-9][A-Za-z0-9_.-]*`, c) {
+		add("container", fmt.Sprintf("%s is no service name", quote(c)))
+	}
+	encodings := []string{"", "text", "text/plain", "b64", "base64", "gz", "gzip", "gz+b64", "gz+base64", "gzip+b64", "gzip+base64"}
+	encoding := text("encoding")
+	if !slices.Contains(encodings, encoding) {
+		add("encoding", fmt.Sprintf("%s is no encoding: b64, gz or gz+b64", quote(encoding)))
+		return out
+	}
+	if _, err := (File{Content: text("content"), Encoding: encoding}).DecodeContent(); err != nil {
+		add("content", fmt.Sprintf("not what encoding: %s says: %v", encoding, err))
+	}
+	return out
+}
+
+// permissions checks a file mode. Octal digits in quotes are right; without
+// quotes 0644 is a number to YAML, which other programs read as 420.
+func permissions(n *Node) []finding {
+	find := func(sev Severity, text string) []finding {
+		return []finding{{severity: sev, kind: Value, key: "permissions", text: text}}
+	}
+	digits := strings.TrimPrefix(n.Text, "0o")
+	octal := matches(`[0-7]{3,5}`, digits) && (len(digits) < 5 || digits[0] == '0')
+	switch {
+	case n.Kind == String && octal:
+		return nil
+	case n.Kind == Int && octal && strings.HasPrefix(n.Text, "0"):
+		return find(Warning, fmt.Sprintf("write it in quotes, %q: without them YAML sees the number %s", "0"+strings.TrimLeft(digits, "0"), decimalOf(digits)))
+	case n.Kind == Int:
+		if meant := modeMeant(n.Text); meant != "" {
+			return find(Error, fmt.Sprintf("the number %s; write octal digits in quotes, %q if that is meant (YAML reads an unquoted %s as %s)", n.Text, meant, meant, n.Text))
+		}
+		if octal {
+			return find(Warning, fmt.Sprintf("taken as octal; write it in quotes, %q", "0"+digits))
+		}
+	}
+	return find(Error, fmt.Sprintf("%s are no permissions; write octal digits in quotes, \"0644\"", quote(n.Text)))
+}
+
+func decimalOf(octal string) string {
+	n := 0
+	for _, c := range octal {
+		n = n*8 + int(c-'0')
+	}
+	return fmt.Sprint(n)
+}
+
+// modeMeant names the mode that was an octal number before some program
+// wrote it in decimal.
+func modeMeant(decimal string) string {
+	for _, mode := range []string{
+		"0400", "0440", "0444", "0500", "0550", "0555", "0600", "0640", "0644", "0660", "0664", "0666",
+		"0700", "0750", "0755", "0770", "0775", "0777",
+	} {
+		if decimalOf(mode) == decimal {
+			return mode
+		}
+	}
+	return ""
+}
+
+// sameFileTwice warns of two entries for one file in one document.
+func sameFileTwice(n *Node) []finding {
+	var out []finding
+	seen := map[string]bool{}
+	for _, item := range n.List {
+		p := item.Child("path")
+		if p == nil || p.Text == "" {
+			continue
+		}
+		id := p.Text
+		if c := item.Child("container"); c != nil {
+			id = c.Text + " " + id
+		}
+		if seen[id] {
+			out = append(out, finding{
+				severity: Warning, kind: Conflict, node: p,
+				text: fmt.Sprintf("%s is written twice; the last one counts", p.Text),
+			})
+		}
+		seen[id] = true
+	}
+	return out
+}
+
+func commandEntry(n *Node) []finding {
+	switch {
+	case n.Scalar() && strings.TrimSpace(n.Text) == "":
+		return doubtful("an empty command")
+	case n.Kind == List && n.List[0].Text == "":
+		return wrong("the command's name is empty")
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package osconfig
+
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+)
+
+func ipAddress(s string) string {
+	if _, err := netip.ParseAddr(s); err != nil {
+		if _, err := netip.ParsePrefix(s); err == nil {
+			return fmt.Sprintf("%s is a network; write an address without the prefix length", quote(s))
+		}
+		return fmt.Sprintf("%s is no IP address", quote(s))
+	}
+	return ""
+}
+
+func gateway4(s string) string {
+	if problem := ipAddress(s); problem != "" {
+		return problem
+	}
+	if netip.MustParseAddr(s).Is6() {
+		return fmt.Sprintf("%s is an IPv6 address; use gateway_ipv6", s)
+	}
+	return ""
+}
+
+func gateway6(s string) string {
+	if problem := ipAddress(s); problem != "" {
+		return problem
+	}
+	if netip.MustParseAddr(s).Is4() {
+		return fmt.Sprintf("%s is an IPv4 address; use gateway", s)
+	}
+	return ""
+}
+
+// interfaceAddress checks an address with its prefix length.
+func interfaceAddress(n *Node) []finding {
+	s := n.Text
+	p, err := netip.ParsePrefix(s)
+	if err == nil {
+		if p.Addr() == p.Masked().Addr() && p.Bits() < p.Addr().BitLen()-1 && p.Addr().Is4() {
+			return doubtful(fmt.Sprintf("%s is the address of a network, not of a machine in it", s))
+		}
+		return nil
+	}
+	if a, err := netip.ParseAddr(s); err == nil {
+		example := 24
+		if a.Is6() {
+			example = 64
+		}
+		return wrong(fmt.Sprintf("%s has no prefix length; write %s/%d, or what your network has", s, s, example))
+	}
+	return wrong(fmt.Sprintf("%s is no address with a prefix length, like 192.168.1.10/24", quote(s)))
+}
+
+func linkName(s string) string {
+	const most = 15 // IFNAMSIZ - 1
+	switch {
+	case s == "" || s == "." || s == "..":
+		return fmt.Sprintf("%s is no name of a link", quote(s))
+	case len(s) > most:
+		return fmt.Sprintf("%s is longer than the %d characters of a link's name", quote(s), most)
+	case strings.ContainsAny(s, "/: \t\n"):
+		return fmt.Sprintf("%s is no name of a link", quote(s))
+	}
+	return ""
+}
+
+// interfaceKey checks a key of interfaces; with match it is a free name.
+func interfaceKey(key string, value *Node) string {
+	if m := value.Child("match"); m != nil && !m.IsNull() {
+		return ""
+	}
+	return interfaceMatch(key)
+}
+
+// interfaceMatch checks a link name, a glob or "mac=…".
+func interfaceMatch(s string) string {
+	if mac, ok := strings.CutPrefix(s, "mac="); ok {
+		const octet = `([0-9A-Fa-f]{2}|\*)`
+		if matches(octet+`(:`+octet+`){5}`, mac) || matches(`([0-9A-Fa-f]{2}:){1,5}\*`, mac) {
+			return ""
+		}
+		return fmt.Sprintf("%s is no MAC address; write mac=52:54:00:12:34:56", quote(mac))
+	}
+	if matches(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`, s) {
+		return fmt.Sprintf("write \"mac=%s\" to match by MAC address", strings.ReplaceAll(s, "-", ":"))
+	}
+	if strings.ContainsAny(s, `*?[\`) {
+		if _, err := path.Match(s, ""); err != nil {
+			return fmt.Sprintf("%s is no valid pattern", quote(s))
+		}
+		if strings.ContainsAny(s, "/ \t\n") {
+			return fmt.Sprintf("%s matches no link", quote(s))
+		}
+		return ""
+	}
+	return linkName(s)
+}
+
+// interfaceEntry looks at an interface as a whole.
+func interfaceEntry(n *Node) []finding {
+	set := func(key string) bool { c := n.Child(key); return c != nil && !c.IsNull() }
+	static := set("address") || set("addresses")
+	dhcp := n.Child("dhcp")
+	var out []finding
+	for _, key := range []string{"gateway", "gateway_ipv6"} {
+		if set(key) && !static && (dhcp.IsNull() || strings.EqualFold(dhcp.Text, "false")) {
+			out = append(out, finding{
+				severity: Warning, kind: Conflict, key: key,
+				text: "a gateway without an address; the link cannot reach it",
+			})
+		}
+	}
+	return out
+}

@@ -1,0 +1,272 @@
+package osconfig
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// Decode makes the configuration of a document and reports everything that is
+// wrong with it, at once. What is wrong is left out of the Config.
+func Decode(doc Document) (Config, Report) {
+	d := decoder{rules: rules()}
+	var cfg Config
+	d.value(doc.Root, reflect.ValueOf(&cfg).Elem(), place{})
+	return cfg, d.report.Sorted()
+}
+
+// place is where the decoder is: the path for people, and the same with "*"
+// and "[]" for what is free, to look rules up.
+type place struct {
+	path, pattern string
+}
+
+func (p place) key(k string) place { return place{join(p.path, k), join(p.pattern, k)} }
+func (p place) any(k string) place { return place{join(p.path, k), join(p.pattern, "*")} }
+func (p place) item(i int) place {
+	return place{fmt.Sprintf("%s[%d]", p.path, i), p.pattern + "[]"}
+}
+
+type decoder struct {
+	rules  map[string]rule
+	report Report
+	wrong  []place // where the errors are, for DecodeLenient
+}
+
+func (d *decoder) add(sev Severity, kind ProblemKind, pos Pos, at place, text string) {
+	d.report = append(d.report, problemAt(pos, sev, kind, at.path, text))
+	if sev == Error && kind != Unknown {
+		d.wrong = append(d.wrong, at)
+	}
+}
+
+func (d *decoder) errorf(kind ProblemKind, pos Pos, at place, format string, args ...any) {
+	d.add(Error, kind, pos, at, fmt.Sprintf(format, args...))
+}
+
+// value decodes n into v and says whether it did. Null leaves v as it is.
+func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
+	if n.IsNull() {
+		return false
+	}
+	before := len(d.wrong)
+	ok := d.byType(n, v, at)
+	if !ok || len(d.wrong) > before {
+		return ok
+	}
+	if check := d.rules[at.pattern].check; check != nil {
+		for _, f := range check(n) {
+			pos, place := n.Pos, at
+			if f.key != "" {
+				place = at.key(f.key)
+				if c := n.Child(f.key); c != nil {
+					pos = c.Pos
+				}
+			}
+			if f.node != nil {
+				pos = f.node.Pos
+			}
+			d.add(f.severity, f.kind, pos, place, f.text)
+			ok = ok && f.severity != Error
+		}
+	}
+	return ok
+}
+
+func (d *decoder) byType(n *Node, v reflect.Value, at place) bool {
+	t := v.Type()
+	switch {
+	case t.Kind() == reflect.Pointer:
+		p := reflect.New(t.Elem())
+		if !d.value(n, p.Elem(), at) {
+			return false
+		}
+		v.Set(p)
+		return true
+	case t == reflect.TypeFor[Command]():
+		return d.command(n, v.Addr().Interface().(*Command), at)
+	case isSection(t):
+		return d.section(n, v, at)
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return d.text(n, v, at)
+	case reflect.Bool:
+		return d.truth(n, v, at)
+	case reflect.Int:
+		return d.number(n, v, at)
+	case reflect.Slice:
+		return d.list(n, v, at)
+	case reflect.Map:
+		return d.free(n, v, at)
+	}
+	// A field of a type that nothing above decodes is a mistake in Config;
+	// the test of the schema finds it.
+	d.errorf(Type, n.Pos, at, "no decoder for %s", t)
+	return false
+}
+
+func (d *decoder) mismatch(n *Node, at place, want string) bool {
+	text := "want " + want + ", found " + n.describe()
+	if n.Kind == String && n.Quoted {
+		if plain := ResolvePlain(n.Pos, n.Text); plain.Kind == Int || plain.Kind == Bool {
+			text += " (leave out the quotes)"
+		}
+	}
+	if n.Kind == Map && len(n.Map) == 1 && want != "a mapping" && n.Map[0].Value.Scalar() {
+		text += fmt.Sprintf(" (a text with %q in it needs quotes)", ": ")
+	}
+	d.errorf(Type, n.Pos, at, "%s", text)
+	return false
+}
+
+func (d *decoder) section(n *Node, v reflect.Value, at place) bool {
+	if n.Kind != Map {
+		return d.mismatch(n, at, "a mapping")
+	}
+	for _, e := range n.Map {
+		f, ok := fieldNamed(v.Type(), e.Key)
+		if ok {
+			d.value(e.Value, v.Field(f.index), at.key(e.Key))
+			continue
+		}
+		if note := legacyNote(join(at.pattern, e.Key)); note != "" {
+			d.add(Warning, Unsupported, e.KeyPos, at.key(e.Key), note)
+			continue
+		}
+		d.add(Error, Unknown, e.KeyPos, at.key(e.Key), "unknown key"+suggestion(v.Type(), e.Key))
+	}
+	return true
+}
+
+func (d *decoder) free(n *Node, v reflect.Value, at place) bool {
+	if n.Kind != Map {
+		return d.mismatch(n, at, "a mapping")
+	}
+	out := reflect.MakeMap(v.Type())
+	checkKey := d.rules[at.pattern].key
+	for _, e := range n.Map {
+		here := at.any(e.Key)
+		if checkKey != nil {
+			if problem := checkKey(e.Key, e.Value); problem != "" {
+				d.errorf(Value, e.KeyPos, here, "%s", problem)
+				continue
+			}
+		}
+		item := reflect.New(v.Type().Elem()).Elem()
+		if e.Value.IsNull() && isSection(item.Type()) {
+			out.SetMapIndex(reflect.ValueOf(e.Key), item)
+			continue
+		}
+		if d.value(e.Value, item, here) {
+			out.SetMapIndex(reflect.ValueOf(e.Key), item)
+		}
+	}
+	v.Set(out)
+	return true
+}
+
+func (d *decoder) list(n *Node, v reflect.Value, at place) bool {
+	items := n.List
+	switch {
+	case n.Kind == List:
+	case n.Loose && n.Scalar():
+		items = []*Node{n}
+	case n.Kind == String:
+		d.errorf(Type, n.Pos, at, "want a list, found %s (write it as \"- %s\" on a line of its own)", n.describe(), cut(n.Text))
+		return false
+	default:
+		return d.mismatch(n, at, "a list")
+	}
+	out := reflect.MakeSlice(v.Type(), 0, len(items))
+	for i, item := range items {
+		here := at.item(i)
+		if item.IsNull() {
+			d.add(Warning, Value, item.Pos, here, "an empty entry; it has no effect")
+			continue
+		}
+		one := reflect.New(v.Type().Elem()).Elem()
+		if d.value(item, one, here) {
+			out = reflect.Append(out, one)
+		}
+	}
+	v.Set(out)
+	return true
+}
+
+func cut(s string) string {
+	const most = 20
+	s, _, _ = strings.Cut(s, "\n")
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
+}
+
+// text accepts every single value: 1500 or true where a text is wanted is
+// what was written.
+func (d *decoder) text(n *Node, v reflect.Value, at place) bool {
+	if !n.Scalar() {
+		return d.mismatch(n, at, "a text")
+	}
+	if strings.ContainsRune(n.Text, 0) {
+		d.errorf(Value, n.Pos, at, "a NUL byte in the text")
+		return false
+	}
+	v.SetString(n.Text)
+	return true
+}
+
+func (d *decoder) truth(n *Node, v reflect.Value, at place) bool {
+	switch {
+	case n.Kind == Bool:
+		v.SetBool(strings.EqualFold(n.Text, "true"))
+		return true
+	case n.Kind == String && !n.Quoted:
+		// What YAML 1.1, and with it RancherOS, read as truth values.
+		switch strings.ToLower(n.Text) {
+		case "yes", "on", "y":
+			v.SetBool(true)
+			return true
+		case "no", "off", "n":
+			v.SetBool(false)
+			return true
+		}
+	}
+	return d.mismatch(n, at, "true or false")
+}
+
+func (d *decoder) number(n *Node, v reflect.Value, at place) bool {
+	if n.Kind != Int {
+		return d.mismatch(n, at, "a whole number")
+	}
+	i, err := strconv.ParseInt(strings.ReplaceAll(n.Text, "_", ""), 10, 32)
+	if err != nil {
+		d.errorf(Value, n.Pos, at, "%s is not a decimal number in range", n.Text)
+		return false
+	}
+	v.SetInt(i)
+	return true
+}
+
+func (d *decoder) command(n *Node, c *Command, at place) bool {
+	if n.Scalar() {
+		c.Shell = n.Text
+		return true
+	}
+	if n.Kind != List {
+		return d.mismatch(n, at, "a text or a list of texts")
+	}
+	for i, arg := range n.List {
+		if !arg.Scalar() {
+			return d.mismatch(arg, at.item(i), "a text")
+		}
+		c.Args = append(c.Args, arg.Text)
+	}
+	if len(c.Args) == 0 {
+		d.errorf(Value, n.Pos, at, "an empty command")
+		return false
+	}
+	return true
+}

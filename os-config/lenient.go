@@ -1,0 +1,131 @@
+package osconfig
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// Validate reports everything that is wrong with a document.
+func Validate(doc Document) Report {
+	_, report := Decode(doc)
+	return report
+}
+
+// DecodeLenient makes the best configuration that the layers allow: the boot
+// must go on. Out of each layer it drops the smallest piece that stands on its
+// own around each error (an option, an interface's option, one file, one key,
+// all of runcmd), so that what earlier layers say there holds, and reports
+// that. Unknown keys are warnings here. The built-in defaults are added.
+func DecodeLenient(layers ...Layer) (Config, Document, Report) {
+	var report Report
+	clean := make([]Layer, 0, len(layers))
+	for _, l := range layers {
+		c, r := dropWrong(l)
+		clean = append(clean, c)
+		report = append(report, r...)
+	}
+	doc := Merge(WithDefaults(clean...)...)
+	cfg, merged := Decode(doc)
+	report = append(report, lenient(merged)...)
+	return cfg, doc, report.Sorted()
+}
+
+func lenient(r Report) Report {
+	for i := range r {
+		if r[i].Kind == Unknown {
+			r[i].Severity = Warning
+		}
+	}
+	return r
+}
+
+// dropWrong returns the layer without what is wrong in it, and the problems.
+func dropWrong(l Layer) (Layer, Report) {
+	if l.Doc == nil {
+		return l, nil
+	}
+	d := decoder{rules: rules()}
+	var cfg Config
+	d.value(l.Doc, reflect.ValueOf(&cfg).Elem(), place{})
+	drop := map[string]bool{}
+	for _, at := range d.wrong {
+		drop[unit(at)] = true
+	}
+	if len(drop) == 0 {
+		return l, lenient(d.report)
+	}
+	for i, p := range d.report {
+		if p.Severity == Error && p.Kind != Unknown {
+			d.report[i].Text += "; left out"
+		}
+	}
+	l.Doc = without(l.Doc, "", drop)
+	l.Doc = withoutEmptyInterfaces(l.Doc, drop)
+	return l, lenient(d.report)
+}
+
+// unit is the path of what is dropped for an error at a place: normally the
+// place itself.
+func unit(at place) string {
+	for _, whole := range []string{"runcmd", "rancher.docker.extra_args"} {
+		if at.pattern == whole || strings.HasPrefix(at.pattern, whole+"[") {
+			return whole
+		}
+	}
+	if strings.HasPrefix(at.pattern, "write_files[]") {
+		return at.path[:strings.Index(at.path, "]")+1]
+	}
+	return at.path
+}
+
+func without(n *Node, path string, drop map[string]bool) *Node {
+	if n == nil || n.Kind != Map && n.Kind != List {
+		return n
+	}
+	out := *n
+	out.Map, out.List = nil, nil
+	for _, e := range n.Map {
+		if p := join(path, e.Key); !drop[p] {
+			e.Value = without(e.Value, p, drop)
+			out.Map = append(out.Map, e)
+		}
+	}
+	for i, v := range n.List {
+		if p := fmt.Sprintf("%s[%d]", path, i); !drop[p] {
+			out.List = append(out.List, without(v, p, drop))
+		}
+	}
+	return &out
+}
+
+// withoutEmptyInterfaces drops interfaces that errors left with nothing to
+// do: an entry that configures nothing would also turn the built-in DHCP off,
+// and leave the machine without a network.
+func withoutEmptyInterfaces(root *Node, dropped map[string]bool) *Node {
+	const section = "rancher.network.interfaces"
+	empty := map[string]bool{}
+	interfaces := root.Child("rancher").Child("network").Child("interfaces")
+	if interfaces == nil {
+		return root
+	}
+	left := 0
+	for _, e := range interfaces.Map {
+		v, here, hit := e.Value, section+"."+e.Key, false
+		for p := range dropped {
+			hit = hit || strings.HasPrefix(p, here+".")
+		}
+		addresses := v.Child("addresses")
+		idle := v.Child("dhcp").IsNull() && v.Child("address").IsNull() &&
+			(addresses.IsNull() || len(addresses.List) == 0)
+		if hit && idle {
+			empty[here] = true
+		} else {
+			left++
+		}
+	}
+	if left == 0 {
+		empty[section] = true
+	}
+	return without(root, "", empty)
+}

@@ -1,0 +1,210 @@
+package osconfig
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Bounds of a document. They are far above any real one and far below what
+// would cost a small machine its memory.
+const (
+	MaxSize  = 1 << 20 // bytes
+	maxDepth = 48      // mappings and lists inside each other
+	maxNodes = 100_000 // after aliases are expanded
+	maxKeys  = 10_000  // the YAML library's time grows with their square
+)
+
+// Layer is one source's document. Doc is nil when the source could not be
+// parsed, else a mapping.
+type Layer struct {
+	Name string // what `ros config` calls it: "user-data", "cmdline", …
+	File string // what positions call it
+	Doc  *Node
+}
+
+// yamlError is what the errors of the YAML library have in common.
+type yamlError interface {
+	error
+	GetToken() *token.Token
+	GetMessage() string
+}
+
+// Parse reads a YAML or JSON mapping. It never panics, whatever data is. The
+// layer's Doc is nil when there is a problem of kind Syntax; duplicate keys
+// are errors too, but leave a document in which the last one counts.
+func Parse(name, file string, data []byte) (layer Layer, report Report) {
+	layer = Layer{Name: name, File: file}
+	fail := func(line, col int, text string) {
+		layer.Doc = nil
+		pos := Pos{Layer: name, File: file, Line: line, Col: col}
+		report = append(report, problemAt(pos, Error, Syntax, "", text))
+	}
+	// The library is large and has panicked on odd input before; its
+	// recursion is bounded below, everything else ends here.
+	defer func() {
+		if r := recover(); r != nil {
+			report = nil
+			fail(0, 0, fmt.Sprintf("not readable as YAML (%v)", r))
+		}
+	}()
+
+	if len(data) > MaxSize {
+		fail(0, 0, fmt.Sprintf("%d bytes is too large; the limit is %d", len(data), MaxSize))
+		return layer, report
+	}
+	text, line, col, problem := normalise(data)
+	if problem != "" {
+		fail(line, col, problem)
+		return layer, report
+	}
+	tokens := lexer.Tokenize(text)
+	if tk, problem := tooMuch(tokens); tk != nil {
+		fail(tk.Position.Line, tk.Position.Column, problem)
+		return layer, report
+	}
+	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	if err != nil {
+		line, col, problem := explain(text, err)
+		fail(line, col, problem)
+		return layer, report
+	}
+	body, second := documents(tree)
+	if second != nil {
+		line, col := tokenPos(second)
+		fail(line, col, "a second YAML document; one file holds one document")
+		return layer, report
+	}
+	c := converter{layer: name, file: file, anchors: map[string]*Node{}}
+	doc := &Node{Kind: Map, Pos: Pos{Layer: name, File: file, Line: 1, Col: 1}}
+	if body != nil {
+		doc = c.node(body)
+	}
+	report = c.report
+	switch {
+	case c.broken:
+	case doc.Kind == Null:
+		layer.Doc = &Node{Kind: Map, Pos: doc.Pos}
+	case doc.Kind != Map:
+		fail(doc.Pos.Line, doc.Pos.Col, "want a mapping (key: value), found "+doc.describe())
+	default:
+		layer.Doc = doc
+	}
+	return layer, report
+}
+
+// normalise checks the encoding, takes away a byte order mark and turns CRLF
+// into LF, so that positions and values do not depend on the editor used.
+func normalise(data []byte) (text string, line, col int, problem string) {
+	switch {
+	case bytes.HasPrefix(data, []byte{0xff, 0xfe}), bytes.HasPrefix(data, []byte{0xfe, 0xff}):
+		return "", 1, 1, "UTF-16; save the file as UTF-8"
+	case bytes.HasPrefix(data, []byte{0x1f, 0x8b}):
+		return "", 1, 1, "gzip data where YAML is expected"
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	line, col = 1, 1
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return "", line, col, fmt.Sprintf("byte 0x%02x is not UTF-8", rest[0])
+		case r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f:
+			return "", line, col, fmt.Sprintf("control character 0x%02x", r)
+		case r == '\n':
+			line, col = line+1, 0
+		}
+		col++
+		rest = rest[size:]
+	}
+	text = strings.ReplaceAll(string(data), "\r\n", "\n")
+	return strings.ReplaceAll(text, "\r", "\n"), 0, 0, ""
+}
+
+// tooMuch finds the token at which the document is nested too deep or has too
+// many keys. It looks at tokens because the parser is recursive, and because
+// its time is not linear: such a document must be refused before it.
+func tooMuch(tokens token.Tokens) (*token.Token, string) {
+	keys, flow := 0, 0
+	var block []int // columns of the open block mappings and lists
+	for _, tk := range tokens {
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow = max(flow-1, 0)
+		case token.SequenceEntryType, token.MappingValueType, token.MappingKeyType,
+			token.AnchorType, token.TagType:
+			for len(block) > 0 && block[len(block)-1] >= tk.Position.Column {
+				block = block[:len(block)-1]
+			}
+			block = append(block, tk.Position.Column)
+			if tk.Type == token.MappingValueType {
+				keys++
+			}
+		}
+		if flow+len(block) > maxDepth {
+			return tk, fmt.Sprintf("nested more than %d deep", maxDepth)
+		}
+		if keys > maxKeys {
+			return tk, fmt.Sprintf("more than %d keys", maxKeys)
+		}
+	}
+	return nil, ""
+}
+
+// documents returns the body of the first document and of a second one that
+// is not empty.
+func documents(file *ast.File) (first, second ast.Node) {
+	for _, doc := range file.Docs {
+		body := doc.Body
+		if body == nil {
+			continue
+		}
+		switch body.Type() {
+		case ast.DirectiveType, ast.CommentType:
+			continue
+		}
+		if first == nil {
+			first = body
+		} else if second == nil {
+			second = body
+		}
+	}
+	return first, second
+}
+
+// explain turns a parser error into a position and a sentence.
+func explain(text string, err error) (line, col int, problem string) {
+	var ye yamlError
+	if !errors.As(err, &ye) {
+		return 0, 0, err.Error()
+	}
+	problem = strings.TrimSpace(ye.GetMessage())
+	if tk := ye.GetToken(); tk != nil && tk.Position != nil {
+		line, col = tk.Position.Line, tk.Position.Column
+	}
+	if l, c, ok := tabIndent(text, line); ok {
+		return l, c, "a tab in the indentation; YAML allows only spaces there"
+	}
+	return line, col, problem
+}
+
+// tabIndent finds a line at or up to one before the given one that is
+// indented with a tab.
+func tabIndent(text string, near int) (line, col int, ok bool) {
+	for i, l := range strings.Split(text, "\n") {
+		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
+		if at := strings.IndexByte(indent, '\t'); at >= 0 && len(indent) < len(l) && i+1 >= near-1 {
+			return i + 1, at + 1, true
+		}
+	}
+	return 0, 0, false
+}
