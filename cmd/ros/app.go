@@ -12,7 +12,7 @@ import (
 
 // newApp is the command tree.
 func newApp(t *terminal) *cli.App {
-	return &cli.App{
+	app := &cli.App{
 		Name:      "ros",
 		Usage:     "control this machine",
 		UsageText: "ros COMMAND [OPTIONS] [ARGUMENTS]",
@@ -25,10 +25,11 @@ func newApp(t *terminal) *cli.App {
 			configCommand(t),
 			versionCommand(t),
 			completionCommand(t),
+			{Name: "help", Aliases: []string{"h"}, Usage: "show help of a command", ArgsUsage: "[COMMAND]…"},
 		},
 		HideVersion:            true,
+		HideHelpCommand:        true,
 		UseShortOptionHandling: true,
-		Suggest:                true,
 		Reader:                 t.in,
 		Writer:                 t.out,
 		ErrWriter:              io.Discard, // exitCode prints the error, once
@@ -36,11 +37,31 @@ func newApp(t *terminal) *cli.App {
 		OnUsageError:           wrongUsage,
 		ExitErrHandler:         func(*cli.Context, error) {}, // only main exits
 	}
+	settle("ros", app.Commands)
+	return app
+}
+
+// settle sets what is the same for every command.
+func settle(path string, commands []*cli.Command) {
+	for _, c := range commands {
+		c.OnUsageError = wrongUsage
+		c.HideHelpCommand = true // there is --help
+		c.UsageText = join(" ", path, c.Name, "[OPTIONS]", c.ArgsUsage)
+		if len(c.Subcommands) > 0 {
+			c.UsageText = join(" ", path, c.Name, "COMMAND [OPTIONS] [ARGUMENTS]")
+		}
+		settle(path+" "+c.Name, c.Subcommands)
+	}
 }
 
 // runCLI runs the command in args.
 func runCLI(ctx context.Context, t *terminal, args []string) error {
 	app := newApp(t)
+	if len(args) > 0 && slices.Contains([]string{"help", "h", "--help", "-h"}, args[0]) {
+		if args = slices.Clone(args[1:]); len(args) > 0 {
+			args = append(args, "--help")
+		}
+	}
 	err := app.RunContext(ctx, append([]string{app.Name}, flagsFirst(app.Commands, args)...))
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
 		return &exitError{Code: 130} // interrupted, as a shell says it
@@ -75,7 +96,7 @@ func names(commands []*cli.Command) []string {
 
 // hint proposes the known word nearest to a misspelt one.
 func hint(word string, known []string, path string) string {
-	best, distance := "", 3
+	best, distance := "", 1+(len(word)+1)/3
 	for _, k := range known {
 		if d := editDistance(word, k); d < distance || k != "" && strings.HasPrefix(k, word) {
 			best, distance = k, d
@@ -130,7 +151,12 @@ func arguments(c *cli.Context, least, most int) ([]string, error) {
 
 // jsonFlag is the same on every command that prints data.
 func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print JSON"}
+	return boolFlag("json", "print JSON")
+}
+
+// boolFlag is an option without a value; short is one letter or nothing.
+func boolFlag(name, usage string, short ...string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Aliases: short, Usage: usage, DisableDefaultText: true}
 }
 
 // flagsFirst moves options before the arguments of the command that they
@@ -166,7 +192,10 @@ func sortFlags(flags []cli.Flag, args []string) []string {
 			continue
 		}
 		options = append(options, a)
-		if takesValue(flags, a) && len(args) > 0 {
+		if takesValue(flags, a) {
+			if len(args) == 0 {
+				return options // the parser says that a value is missing
+			}
 			options = append(options, args[0])
 			args = args[1:]
 		}

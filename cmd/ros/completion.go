@@ -1,14 +1,202 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
 
 func completionCommand(t *terminal) *cli.Command {
+	shells := map[string]func([]node) string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
 	return &cli.Command{
-		Name:      "completion",
-		Usage:     "print the completion script of a shell",
-		ArgsUsage: "bash|zsh|fish",
+		Name:        "completion",
+		Usage:       "print the completion script of a shell",
+		ArgsUsage:   "bash|zsh|fish",
+		Description: "In bash: source <(ros completion bash). Pharos's console has it.",
 		Action: func(c *cli.Context) error {
+			args, err := arguments(c, 1, 1)
+			if err != nil {
+				return err
+			}
+			script, ok := shells[args[0]]
+			if !ok {
+				return usageError("no completion for %q: there is bash, zsh and fish", args[0])
+			}
+			t.printf("%s", script(nodes("ros", c.App.Commands, nil)))
 			return nil
 		},
 	}
+}
+
+// node is what may follow a command: the completion scripts are tables of it.
+type node struct {
+	Path    string // "ros service logs"
+	Words   []word
+	Units   bool     // the names of services as well
+	Files   bool     // file names as well
+	FileOpt []string // options that want a file name
+}
+
+// word is a sub-command, an option or a fixed argument.
+type word struct{ Text, Help string }
+
+// fixedWords are arguments that come from a fixed set.
+func fixedWords(path string) []word {
+	switch path {
+	case "ros logs":
+		return []word{{"system", "the manager's log"}, {"kernel", "the kernel's log"}}
+	case "ros completion":
+		return []word{{Text: "bash"}, {Text: "zsh"}, {Text: "fish"}}
+	}
+	return nil
+}
+
+func wantsUnits(path string) bool {
+	group, verb, _ := strings.Cut(strings.TrimPrefix(path, "ros "), " ")
+	return path == "ros logs" || group == "service" && verb != "" && verb != "list"
+}
+
+// nodes walks the command tree.
+func nodes(path string, commands []*cli.Command, flags []cli.Flag) []node {
+	n := node{Path: path, Words: fixedWords(path), Units: wantsUnits(path), Files: path == "ros config validate"}
+	var below []node
+	for _, c := range commands {
+		if c.Name == "help" {
+			continue
+		}
+		n.Words = append(n.Words, word{c.Name, c.Usage})
+		below = append(below, nodes(path+" "+c.Name, c.Subcommands, c.Flags)...)
+	}
+	for _, f := range flags {
+		if slices.Contains(f.Names(), "help") {
+			continue // the running command has it already
+		}
+		help := ""
+		if d, ok := f.(cli.DocGenerationFlag); ok {
+			help = strings.ReplaceAll(d.GetUsage(), "`", "")
+		}
+		for _, name := range f.Names() {
+			option := "--" + name
+			if len(name) == 1 {
+				option = "-" + name
+			}
+			n.Words = append(n.Words, word{option, help})
+			if slices.Contains([]string{"plot", "output", "o", "input", "i"}, name) {
+				n.FileOpt = append(n.FileOpt, option)
+			}
+		}
+	}
+	n.Words = append(n.Words, word{"--help", "show help"})
+	return append([]node{n}, below...)
+}
+
+func (n node) texts() []string {
+	var ts []string
+	for _, w := range n.Words {
+		ts = append(ts, w.Text)
+	}
+	return ts
+}
+
+const listUnits = "ros service list --quiet 2>/dev/null"
+
+// bashCompletion needs no bash-completion package. The longest path of
+// commands that begins the line decides what may follow.
+func bashCompletion(all []node) string {
+	var b strings.Builder
+	b.WriteString(`# bash completion of ros, made by: ros completion bash
+_ros() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=ros words= word
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$path $word" in
+`)
+	var paths []string
+	for _, n := range all[1:] {
+		paths = append(paths, fmt.Sprintf("%q", n.Path))
+	}
+	fmt.Fprintf(&b, "      %s) path=\"$path $word\" ;;\n    esac\n  done\n  case \"$path\" in\n", strings.Join(paths, "|"))
+	for _, n := range all {
+		fmt.Fprintf(&b, "    %q)\n", n.Path)
+		if len(n.FileOpt) > 0 {
+			fmt.Fprintf(&b, "      case \"$prev\" in %s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n", strings.Join(n.FileOpt, "|"))
+		}
+		fmt.Fprintf(&b, "      words='%s'\n", strings.Join(n.texts(), " "))
+		if n.Units {
+			fmt.Fprintf(&b, "      [[ $cur == -* ]] || words=\"$words $(%s)\"\n", listUnits)
+		}
+		if n.Files {
+			b.WriteString("      [[ $cur == -* ]] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; }\n")
+		}
+		b.WriteString("      ;;\n")
+	}
+	b.WriteString("  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n}\ncomplete -F _ros ros\n")
+	return b.String()
+}
+
+// zshCompletion must not call a variable path: in zsh that is PATH.
+func zshCompletion(all []node) string {
+	var b strings.Builder
+	b.WriteString("#compdef ros\n# zsh completion of ros, made by: ros completion zsh\n_ros() {\n" +
+		"  local at=ros word\n  local -a found\n  for word in ${words[2,CURRENT-1]}; do\n    case \"$at $word\" in\n")
+	var paths []string
+	for _, n := range all[1:] {
+		paths = append(paths, fmt.Sprintf("%q", n.Path))
+	}
+	fmt.Fprintf(&b, "      %s) at=\"$at $word\" ;;\n    esac\n  done\n  case \"$at\" in\n", strings.Join(paths, "|"))
+	for _, n := range all {
+		fmt.Fprintf(&b, "    %q)\n", n.Path)
+		if len(n.FileOpt) > 0 {
+			fmt.Fprintf(&b, "      case \"${words[CURRENT-1]}\" in %s) _files; return ;; esac\n", strings.Join(n.FileOpt, "|"))
+		}
+		b.WriteString("      found=(")
+		for _, w := range n.Words {
+			fmt.Fprintf(&b, "\n        '%s:%s'", w.Text, strings.NewReplacer("'", "'\\''", ":", "\\:").Replace(w.Help))
+		}
+		b.WriteString(")\n")
+		if n.Units {
+			fmt.Fprintf(&b, "      found+=(${(f)\"$(%s)\"})\n", listUnits)
+		}
+		if n.Files {
+			b.WriteString("      _files\n")
+		}
+		b.WriteString("      ;;\n")
+	}
+	b.WriteString("  esac\n  _describe ros found\n}\ncompdef _ros ros\n")
+	return b.String()
+}
+
+func fishCompletion(all []node) string {
+	var b strings.Builder
+	b.WriteString("# fish completion of ros, made by: ros completion fish\n" +
+		"function __ros_at\n  set -l path ros\n  for word in (commandline -opc)[2..-1]\n    switch \"$path $word\"\n")
+	b.WriteString("      case")
+	for _, n := range all[1:] {
+		fmt.Fprintf(&b, " %q", n.Path)
+	}
+	b.WriteString("\n        set path \"$path $word\"\n    end\n  end\n  test \"$path\" = \"$argv\"\nend\ncomplete -c ros -f\n")
+	for _, n := range all {
+		at := fmt.Sprintf("complete -c ros -n '__ros_at %s'", n.Path)
+		for _, w := range n.Words {
+			what := "-a " + w.Text
+			switch {
+			case strings.HasPrefix(w.Text, "--"):
+				what = "-l " + w.Text[2:]
+			case strings.HasPrefix(w.Text, "-"):
+				what = "-s " + w.Text[1:]
+			}
+			if slices.Contains(n.FileOpt, w.Text) {
+				what += " -rF"
+			}
+			fmt.Fprintf(&b, "%s %s -d '%s'\n", at, what, strings.ReplaceAll(w.Help, "'", "\\'"))
+		}
+		if n.Units {
+			fmt.Fprintf(&b, "%s -a '(%s)'\n", at, listUnits)
+		}
+		if n.Files {
+			b.WriteString(at + " -F\n")
+		}
+	}
+	return b.String()
 }

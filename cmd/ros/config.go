@@ -48,7 +48,7 @@ func configExport(t *terminal) *cli.Command {
 		Name:  "export",
 		Usage: "print the configuration as one cloud-config",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "full", Aliases: []string{"f"}, Usage: "with the defaults"},
+			boolFlag("full", "with the defaults", "f"),
 			privateFlag(),
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write to `FILE`"},
 			jsonFlag(),
@@ -76,7 +76,7 @@ func configExport(t *terminal) *cli.Command {
 }
 
 func privateFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "private", Aliases: []string{"p"}, Usage: "with secrets (root only)"}
+	return boolFlag("private", "with secrets (root only)", "p")
 }
 
 // yaml prints YAML as it is or as JSON.

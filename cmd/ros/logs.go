@@ -17,7 +17,7 @@ const followLines = 10
 
 func logFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Usage: "go on with new lines"},
+		boolFlag("follow", "go on with new lines", "f"),
 		&cli.StringFlag{Name: "lines", Aliases: []string{"n"}, Usage: "print the last `N` lines; default all, with -f 10"},
 		&cli.StringFlag{Name: "since", Usage: "print what is newer than `TIME`: 10m, 2h, 3d or 2006-01-02T15:04:05Z"},
 		jsonFlag(),

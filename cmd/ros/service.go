@@ -25,7 +25,7 @@ func serviceCommand(t *terminal) *cli.Command {
 				Aliases: []string{"ls"},
 				Usage:   "list the services and how they are",
 				Flags: []cli.Flag{
-					&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "print names only"},
+					boolFlag("quiet", "print names only", "q"),
 					jsonFlag(),
 				},
 				Action: t.serviceList,

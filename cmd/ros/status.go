@@ -73,6 +73,9 @@ func (t *terminal) link(l api.Link) string {
 	if l.Gateway != "" {
 		text += " via " + l.Gateway
 	}
+	if l.Source == "none" {
+		return text
+	}
 	return join(" ", text, parenthesis(l.Source, ""))
 }
 

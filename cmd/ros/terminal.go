@@ -172,14 +172,13 @@ func age(d time.Duration) string {
 
 // size is a number of bytes as people say it, in powers of 1024.
 func size(n int64) string {
-	switch {
-	case n < 1<<10:
-		return fmt.Sprintf("%dB", n)
-	case n < 10<<20:
-		return fmt.Sprintf("%dK", n>>10)
-	case n < 10<<30:
-		return fmt.Sprintf("%dM", n>>20)
-	default:
-		return fmt.Sprintf("%dG", n>>30)
+	value, unit := float64(n), 0
+	for value >= 1024 && unit < 4 {
+		value /= 1024
+		unit++
 	}
+	if unit > 0 && value < 9.95 {
+		return fmt.Sprintf("%.1f%c", value, "BKMGT"[unit])
+	}
+	return fmt.Sprintf("%.0f%c", value, "BKMGT"[unit])
 }

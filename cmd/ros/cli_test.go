@@ -1,0 +1,302 @@
+package main
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pharos-os/pharos/system/control/api"
+)
+
+// codeOf is the exit code that err leads to.
+func codeOf(err error) int {
+	var e *exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &e):
+		return e.Code
+	default:
+		return 1
+	}
+}
+
+func TestOutput(t *testing.T) {
+	for _, tc := range []struct {
+		golden, args string
+		width        int
+		colour       bool
+		manager      func(*fakeManager)
+		code         int
+	}{
+		{golden: "status.txt", args: "status"},
+		{golden: "status-degraded.txt", args: "status", code: 1, manager: func(m *fakeManager) {
+			m.status.State, m.status.Reasons = api.StateDegraded, []string{"eth1: no carrier", "ntp is crash-looping: exit code 1"}
+		}},
+		{golden: "status-booting.txt", args: "status", code: 1, colour: true, manager: func(m *fakeManager) {
+			m.status.State, m.status.Engine.Ready, m.status.Storage = api.StateBooting, false, "/dev/vda4"
+			m.status.Waiting = []string{"docker: answer of /run/engine/docker.sock (81s left)", "eth1: a lease (20s left)"}
+		}},
+		{golden: "status.json", args: "status --json"},
+		{golden: "boot.txt", args: "boot"},
+		{golden: "boot-100.txt", args: "boot", width: 100},
+		{golden: "boot.json", args: "boot --json"},
+		{golden: "service-list.txt", args: "service list"},
+		{golden: "service-list-80.txt", args: "s ls", width: 80, colour: true},
+		{golden: "service-list.json", args: "service list --json"},
+		{golden: "service-quiet.txt", args: "service list -q"},
+		{golden: "service-ps.txt", args: "service ps"},
+		{golden: "service-ps.json", args: "service ps console --json"},
+		{golden: "service-restart.txt", args: "service restart udev ntp"},
+		{golden: "logs.txt", args: "logs"},
+		{golden: "logs-docker.txt", args: "logs docker -n 5"},
+		{golden: "logs.json", args: "logs --json"},
+		{golden: "config-get.txt", args: "config get hostname"},
+		{golden: "config-get.json", args: "config get hostname --json"},
+		{golden: "config-export.txt", args: "config export"},
+		{golden: "config-export.json", args: "config export --json"},
+		{golden: "help.txt", args: "help"},
+		{golden: "help.txt", args: "--help"},
+		{golden: "help.txt", args: ""},
+		{golden: "help-logs.txt", args: "logs --help"},
+		{golden: "help-service.txt", args: "help service"},
+		{golden: "completion.bash", args: "completion bash"},
+		{golden: "completion.zsh", args: "completion zsh"},
+		{golden: "completion.fish", args: "completion fish"},
+	} {
+		t.Run(tc.golden+" "+tc.args, func(t *testing.T) {
+			m := newFakeManager()
+			if tc.manager != nil {
+				tc.manager(m)
+			}
+			term, out := screen(t, m)
+			term.width, term.colour = tc.width, tc.colour
+			err := runCLI(t.Context(), term, strings.Fields(tc.args))
+			if codeOf(err) != tc.code {
+				t.Errorf("exit code %d, want %d: %v", codeOf(err), tc.code, err)
+			}
+			golden(t, tc.golden, out.String())
+			if strings.HasSuffix(tc.golden, ".json") && tc.golden != "logs.json" && !json.Valid(out.Bytes()) {
+				t.Error("not JSON")
+			}
+		})
+	}
+}
+
+// What is asked of the manager, however the arguments are mixed.
+func TestArguments(t *testing.T) {
+	for args, want := range map[string]string{
+		"logs docker -f -n 5":               `logs "docker" 5 true false`,
+		"logs docker -fn 5":                 `logs "docker" 5 true false`,
+		"logs --lines=5 docker":             `logs "docker" 5 false false`,
+		"logs -f":                           `logs "" 10 true false`,
+		"logs -f -n all":                    `logs "" -1 true false`,
+		"logs --since 10m system":           `logs "system" -1 false true`,
+		"logs --since 3d":                   `logs "" -1 false true`,
+		"logs --since 2026-11-20T10:00:00Z": `logs "" -1 false true`,
+		"service logs docker --follow":      `logs "docker" 10 true false`,
+		"s restart udev":                    `restart udev`,
+		"config get a.b":                    `config "a.b" true false`,
+		"config export --full --private":    `config "" true true`,
+		"c export":                          `config "" false false`,
+	} {
+		t.Run(args, func(t *testing.T) {
+			m := newFakeManager()
+			term, _ := screen(t, m)
+			if err := runCLI(t.Context(), term, strings.Fields(args)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{want}, m.asked); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWrongArguments(t *testing.T) {
+	term, out := screen(t, nil)
+	for args, want := range map[string]string{
+		"stats":                 `ros has no command "stats"; did you mean status?`,
+		"quux":                  `ros has no command "quux"; see: ros --help`,
+		"service":               `ros service needs a command: one of list, logs, start, stop, restart, ps`,
+		"service strat":         `ros service has no command "strat"; did you mean start?`,
+		"service start":         `ros service start needs NAME…; see: ros service start --help`,
+		"status --jsn":          `unknown option -jsn; see: ros status --help`,
+		"status now":            `ros status: "now" is one argument too many; see: ros status --help`,
+		"logs a b":              `ros logs: "b" is one argument too many; see: ros logs --help`,
+		"logs -n x":             `"x" is no number of lines`,
+		"logs docker -n":        `flag needs an argument: -n; see: ros logs --help`,
+		"logs --since tomorrow": `"tomorrow" is no time: write 10m, 2h, 3d or 2006-01-02T15:04:05Z`,
+		"config get":            `ros config get needs KEY; see: ros config get --help`,
+		"completion tcsh":       `no completion for "tcsh": there is bash, zsh and fish`,
+		"--verbose":             `unknown option -verbose; see: ros --help`,
+	} {
+		err := runCLI(t.Context(), term, strings.Fields(args))
+		if codeOf(err) != 2 || fmt.Sprint(err) != want {
+			t.Errorf("%s: exit code %d, %q, want %q", args, codeOf(err), err, want)
+		}
+		if out.Len() > 0 {
+			t.Errorf("%s: prints %q", args, out)
+			out.Reset()
+		}
+	}
+}
+
+func TestErrorOfTheManager(t *testing.T) {
+	term, out := screen(t, newFakeManager())
+	err := runCLI(t.Context(), term, []string{"service", "stop", "udev", "nope"})
+	if codeOf(err) != 1 || err.Error() != `there is no service "nope"` || out.String() != "udev stopped\n" {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+func TestManagerAway(t *testing.T) {
+	term, out := screen(t, nil)
+	err := runCLI(t.Context(), term, []string{"status", "--json"})
+	if codeOf(err) != 1 || !strings.Contains(fmt.Sprint(err), "are you on Pharos?") || out.Len() > 0 {
+		t.Errorf("%v, %q", err, out)
+	}
+}
+
+func TestExportToAFile(t *testing.T) {
+	term, out := screen(t, newFakeManager())
+	file := filepath.Join(t.TempDir(), "export.yml")
+	if err := os.WriteFile(file, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := runCLI(t.Context(), term, []string{"config", "export", "--private", "-o", file}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil || !strings.HasPrefix(string(text), "hostname: pharos\n") || out.Len() > 0 {
+		t.Errorf("%q, %v, %q", text, err, out)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("secrets in a file of mode %v, %v", info.Mode(), err)
+	}
+}
+
+func TestPlot(t *testing.T) {
+	long := aBoot()
+	long.Stages = append(long.Stages, api.Stage{Name: `<a & "b">`, Lane: "hooks", Start: 200, End: 201, Error: "it <failed>"})
+	for name, b := range map[string]api.Boot{"boot.svg": aBoot(), "boot-long.svg": long, "boot-empty.svg": {}} {
+		t.Run(name, func(t *testing.T) {
+			m := newFakeManager()
+			m.boot = b
+			term, _ := screen(t, m)
+			file := filepath.Join(t.TempDir(), name)
+			if err := runCLI(t.Context(), term, []string{"boot", "--plot", file}); err != nil {
+				t.Fatal(err)
+			}
+			svg, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			wellFormed(t, string(svg))
+			golden(t, name, string(svg))
+		})
+	}
+}
+
+func wellFormed(t *testing.T, text string) {
+	t.Helper()
+	for d := xml.NewDecoder(strings.NewReader(text)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, ok := token.(xml.StartElement); ok {
+			for _, a := range e.Attr {
+				if strings.Contains(a.Value, "NaN") || strings.Contains(a.Value, "Inf") || strings.Contains(a.Value, "%!") {
+					t.Errorf("%s: %s=%q", e.Name.Local, a.Name.Local, a.Value)
+				}
+			}
+		}
+	}
+}
+
+func TestPower(t *testing.T) {
+	for args, want := range map[string]api.Shutdown{
+		"poweroff":         {Action: "poweroff"},
+		"poweroff -f":      {Action: "poweroff", Force: true},
+		"reboot":           {Action: "reboot"},
+		"reboot --force":   {Action: "reboot", Force: true},
+		"halt":             {Action: "halt"},
+		"halt -p":          {Action: "poweroff"},
+		"shutdown":         {Action: "poweroff"},
+		"shutdown now":     {Action: "poweroff"},
+		"shutdown -h now":  {Action: "poweroff"},
+		"shutdown -P +0":   {Action: "poweroff"},
+		"shutdown -r now":  {Action: "reboot"},
+		"shutdown -rf now": {Action: "reboot", Force: true},
+		"shutdown now -H":  {Action: "halt"},
+	} {
+		t.Run(args, func(t *testing.T) {
+			m := newFakeManager()
+			term, _ := screen(t, m)
+			fields := strings.Fields(args)
+			if err := power(t.Context(), term, host{}, fields[0], fields[1:]); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]api.Shutdown{want}, m.shutdown); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestPowerWrongArguments(t *testing.T) {
+	term, _ := screen(t, nil)
+	for args, want := range map[string]string{
+		"shutdown +5":      "\"+5\": it can only be done now (`shutdown now`); nothing is ever scheduled",
+		"shutdown -h 23:0": "\"23:0\": it can only be done now (`shutdown now`); nothing is ever scheduled",
+		"shutdown -c":      "unknown option -c; see: shutdown --help",
+		"reboot now":       `"now": reboot takes no argument; see: reboot --help`,
+		"halt --now":       "unknown option --now; see: halt --help",
+	} {
+		fields := strings.Fields(args)
+		err := power(t.Context(), term, host{}, fields[0], fields[1:])
+		if codeOf(err) != 2 || fmt.Sprint(err) != want {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestPowerWithoutAManager(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		pharos bool
+		fails  error
+		sent   []syscall.Signal
+		err    string
+	}{
+		{name: "poweroff", pharos: true, sent: []syscall.Signal{syscall.SIGTERM}},
+		{name: "reboot", pharos: true, sent: []syscall.Signal{syscall.SIGINT}},
+		{name: "halt", pharos: true, err: "not halt"},
+		{name: "reboot", pharos: true, fails: syscall.EPERM, sent: []syscall.Signal{syscall.SIGINT}, err: "try sudo"},
+		{name: "reboot", err: "are you on Pharos?"}, // PID 1 is somebody else's: never touched
+	} {
+		term, _ := screen(t, nil)
+		var sent []syscall.Signal
+		h := host{pharos: func() bool { return tc.pharos }, signal: func(s syscall.Signal) error { sent = append(sent, s); return tc.fails }}
+		err := power(t.Context(), term, h, tc.name, nil)
+		if (err != nil) != (tc.err != "") || !strings.Contains(fmt.Sprint(err), tc.err) && tc.err != "" {
+			t.Errorf("%+v: %v", tc, err)
+		}
+		if diff := cmp.Diff(tc.sent, sent); diff != "" {
+			t.Errorf("%+v: %s", tc, diff)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+# bash completion of ros, made by: ros completion bash
+_ros() {
+  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=ros words= word
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    case "$path $word" in
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config export"|"ros config validate"|"ros version"|"ros completion") path="$path $word" ;;
+    esac
+  done
+  case "$path" in
+    "ros")
+      words='status boot service logs config version completion --help'
+      ;;
+    "ros status")
+      words='--json --help'
+      ;;
+    "ros boot")
+      case "$prev" in --plot) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
+      words='--plot --json --help'
+      ;;
+    "ros service")
+      words='list logs start stop restart ps --help'
+      ;;
+    "ros service list")
+      words='--quiet -q --json --help'
+      ;;
+    "ros service logs")
+      words='--follow -f --lines -n --since --json --help'
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      ;;
+    "ros service start")
+      words='--help'
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      ;;
+    "ros service stop")
+      words='--help'
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      ;;
+    "ros service restart")
+      words='--help'
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      ;;
+    "ros service ps")
+      words='--json --help'
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      ;;
+    "ros logs")
+      words='system kernel --follow -f --lines -n --since --json --help'
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      ;;
+    "ros config")
+      words='get export validate --help'
+      ;;
+    "ros config get")
+      words='--private -p --json --help'
+      ;;
+    "ros config export")
+      case "$prev" in --output|-o) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
+      words='--full -f --private -p --output -o --json --help'
+      ;;
+    "ros config validate")
+      case "$prev" in --input|-i) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
+      words='--input -i --json --help'
+      [[ $cur == -* ]] || { COMPREPLY=($(compgen -f -- "$cur")); return; }
+      ;;
+    "ros version")
+      words='--json --help'
+      ;;
+    "ros completion")
+      words='bash zsh fish --help'
+      ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$cur"))
+}
+complete -F _ros ros
