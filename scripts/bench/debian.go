@@ -70,16 +70,14 @@ func buildDebian(ctx context.Context, log *slog.Logger, tools vmtest.Toolbox, ro
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return d, fmt.Errorf("peer: %w", err)
 	}
-	// Made outside the toolbox, which sees only the repository: mmdebstrap and
-	// mkfs.ext4 are among the packages that the build installs on the host.
 	tree := filepath.Join(dir, "tree")
-	if err := d.build(ctx, root, tree); err != nil {
+	if err := d.build(ctx, tools, root, tree); err != nil {
 		return d, fmt.Errorf("peer: %w", err)
 	}
 	return d, os.WriteFile(filepath.Join(dir, "done"), nil, 0o644)
 }
 
-func (d debianImages) build(ctx context.Context, root, tree string) error {
+func (d debianImages) build(ctx context.Context, tools vmtest.Toolbox, root, tree string) error {
 	if err := os.RemoveAll(tree); err != nil {
 		return err
 	}
@@ -87,8 +85,12 @@ func (d debianImages) build(ctx context.Context, root, tree string) error {
 	if err != nil {
 		return fmt.Errorf("scripts/mirror: %w", err)
 	}
-	if err := command(ctx, "mmdebstrap", "--variant=minbase", "--format=directory",
-		"--include="+strings.Join(peerPackages(), ","), "trixie", tree, strings.TrimSpace(string(mirror))); err != nil {
+	args := []string{"--quiet", "--variant=minbase", "--format=directory",
+		"--include=" + strings.Join(peerPackages(), ","), "trixie", tree}
+	if m := strings.TrimSpace(string(mirror)); m != "" {
+		args = append(args, m)
+	}
+	if err := command(ctx, "mmdebstrap", args...); err != nil {
 		return err
 	}
 	if err := preparePeer(tree); err != nil {
@@ -99,13 +101,13 @@ func (d debianImages) build(ctx context.Context, root, tree string) error {
 			return err
 		}
 	}
-	if err := makeDisk(ctx, tree, d.peer); err != nil {
+	if err := makeDisk(tools, tree, d.peer); err != nil {
 		return err
 	}
 	if err := d.makeLean(ctx, tree); err != nil {
 		return err
 	}
-	if err := makeDisk(ctx, tree, d.lean); err != nil {
+	if err := makeDisk(tools, tree, d.lean); err != nil {
 		return err
 	}
 	return os.RemoveAll(tree)
@@ -162,11 +164,12 @@ func writeTree(tree string, files map[string]string) error {
 }
 
 // makeDisk packs tree into an ext4 file system of 4 GiB, sparse.
-func makeDisk(ctx context.Context, tree, path string) error {
+func makeDisk(tools vmtest.Toolbox, tree, path string) error {
 	if err := os.RemoveAll(path); err != nil {
 		return err
 	}
-	return command(ctx, "mkfs.ext4", "-q", "-F", "-d", tree, path, "4G")
+	_, err := tools.Run("mkfs.ext4", "-q", "-F", "-d", tree, path, "4G")
+	return err
 }
 
 func command(ctx context.Context, name string, args ...string) error {
@@ -175,24 +178,6 @@ func command(ctx context.Context, name string, args ...string) error {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return nil
-}
-
-// stage returns d with its files under dir, where the toolbox sees them: as
-// links where that works, else as copies.
-func (d debianImages) stage(ctx context.Context, dir string) (debianImages, error) {
-	for _, p := range []*string{&d.peer, &d.lean, &d.vmlinuz, &d.initrd} {
-		dst := filepath.Join(dir, filepath.Base(*p))
-		if err := os.RemoveAll(dst); err != nil {
-			return d, fmt.Errorf("bench directory: %w", err)
-		}
-		if err := os.Link(*p, dst); err != nil {
-			if err := command(ctx, "cp", "--sparse=always", "--reflink=auto", *p, dst); err != nil {
-				return d, err
-			}
-		}
-		*p = dst
-	}
-	return d, nil
 }
 
 // contestant describes one of the two as a machine that boots.

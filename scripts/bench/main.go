@@ -53,9 +53,6 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("bench directory: %w", err)
 	}
-	if debian, err = debian.stage(ctx, out); err != nil {
-		return err
-	}
 	b := &bench{log: log, tools: tools, out: out, key: debian.key}
 	machines, err := contestants(b, debian, root, strings.Split(*only, ","))
 	if err != nil {

@@ -73,7 +73,7 @@ func LoadArtefacts(root string) (Artefacts, error) {
 
 // Toolbox says how a command is run with the toolbox's tools. It is the path of
 // a program that takes the command as its arguments and sees the repository
-// under the same paths as we do.
+// and the cache under the same paths as we do.
 type Toolbox string
 
 // FindToolbox returns scripts/toolbox of the repository at root, or what the

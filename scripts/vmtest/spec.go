@@ -30,6 +30,8 @@ type Spec struct {
 	// NICs are the network cards in order; the first one carries Forwards.
 	NICs     int
 	Forwards []Forward
+	// Keyboard adds a USB keyboard, beside the PS/2 one of the chipset.
+	Keyboard bool
 	// Watchdog adds an i6300esb whose bite is reported and resets the guest.
 	Watchdog bool
 	// ExitOnReset ends QEMU where the guest would reboot.

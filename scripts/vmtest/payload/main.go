@@ -1,0 +1,78 @@
+// Command payload is what the virtual machine tests run in user containers: a
+// web server, one that ignores SIGTERM, and a killer of everything that it can
+// see. It is static and needs nothing beside itself.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := run(context.Background(), log, os.Args[1:]); err != nil {
+		log.Error("payload ended", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, log *slog.Logger, args []string) error {
+	switch strings.Join(args, " ") {
+	case "serve":
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+		return serve(ctx, log)
+	case "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		return serve(ctx, log)
+	case "kill-all":
+		// Everything but this process and its namespace's PID 1.
+		return syscall.Kill(-1, syscall.SIGKILL)
+	}
+	return errors.New("usage: payload serve|stubborn|kill-all")
+}
+
+// serve answers on port 8080 with the time at which this process started, so
+// that who asks sees a restart.
+func serve(ctx context.Context, log *slog.Logger) error {
+	ln, err := net.Listen("tcp", ":8080")
+	if err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { ln.Close() })()
+	body := fmt.Sprintf("payload %d\n", time.Now().UnixNano())
+	for {
+		conn, err := ln.Accept()
+		if ctx.Err() != nil {
+			log.Info("asked to stop")
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		go answer(log, conn, body)
+	}
+}
+
+// answer speaks as much HTTP/1.0 as a test needs; net/http would triple the
+// image.
+func answer(log *slog.Logger, conn net.Conn, body string) {
+	defer conn.Close()
+	buf := make([]byte, 4096)
+	if _, err := conn.Read(buf); err != nil && err != io.EOF {
+		log.Info("request", "error", err)
+		return
+	}
+	if _, err := fmt.Fprintf(conn, "HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body); err != nil {
+		log.Info("answer", "error", err)
+	}
+}
