@@ -27,15 +27,16 @@ func newApp(t *terminal) *cli.App {
 			completionCommand(t),
 			{Name: "help", Aliases: []string{"h"}, Usage: "show help of a command", ArgsUsage: "[COMMAND]…"},
 		},
-		HideVersion:            true,
-		HideHelpCommand:        true,
-		UseShortOptionHandling: true,
-		Reader:                 t.in,
-		Writer:                 t.out,
-		ErrWriter:              io.Discard, // exitCode prints the error, once
-		Action:                 group,
-		OnUsageError:           wrongUsage,
-		ExitErrHandler:         func(*cli.Context, error) {}, // only main exits
+		HideVersion:               true,
+		HideHelpCommand:           true,
+		UseShortOptionHandling:    true,
+		DisableSliceFlagSeparator: true, // file names have commas
+		Reader:                    t.in,
+		Writer:                    t.out,
+		ErrWriter:                 io.Discard, // exitCode prints the error, once
+		Action:                    group,
+		OnUsageError:              wrongUsage,
+		ExitErrHandler:            func(*cli.Context, error) {}, // only main exits
 	}
 	settle("ros", app.Commands)
 	return app

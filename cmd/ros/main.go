@@ -22,9 +22,12 @@ import (
 var version = "dev"
 
 func main() {
-	// SIGPIPE stays with the runtime: `ros logs | head` ends quietly.
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	code := exitCode(dispatch(ctx, filepath.Base(os.Args[0]), os.Args[1:]), os.Stderr)
+	name := filepath.Base(os.Args[0])
+	ctx, stop := context.Background(), func() {}
+	if name != "ros-engine" { // whose users may send it any signal: it takes its own
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	}
+	code := exitCode(name, dispatch(ctx, name, os.Args[1:]))
 	stop()
 	os.Exit(code)
 }
@@ -59,7 +62,7 @@ func usageError(format string, args ...any) error {
 }
 
 // exitCode prints what is to be said about err and returns the exit code.
-func exitCode(err error, stderr *os.File) int {
+func exitCode(name string, err error) int {
 	if err == nil {
 		return 0
 	}
@@ -69,7 +72,7 @@ func exitCode(err error, stderr *os.File) int {
 		code, text = e.Code, e.Text
 	}
 	if text != "" {
-		fmt.Fprintf(stderr, "%s: %s\n", filepath.Base(os.Args[0]), text)
+		fmt.Fprintf(os.Stderr, "%s: %s\n", name, text)
 	}
 	return code
 }

@@ -1,9 +1,10 @@
 package main
 
 import (
-	"errors"
-
 	"github.com/urfave/cli/v2"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/load"
 )
 
 func configValidate(t *terminal) *cli.Command {
@@ -14,11 +15,51 @@ func configValidate(t *terminal) *cli.Command {
 		Description: "Prints one line per problem, FILE:LINE:COL: error: PATH: text (or warning:), " +
 			"and ends with 1 if there is an error. Without a file: reads standard input.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "check `FILE` (- is standard input)"},
+			&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "check `FILE` (- is standard input); may be repeated"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
-			return errors.New("not part of this build")
+			files := append(c.StringSlice("input"), c.Args().Slice()...)
+			if len(files) == 0 {
+				files = []string{"-"}
+			}
+			return t.validate(files, c.Bool("json"))
 		},
 	}
+}
+
+// problem is one entry of `ros config validate --json`.
+type problem struct {
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Column   int    `json:"column"`
+	Severity string `json:"severity"`
+	Path     string `json:"path"`
+	Text     string `json:"text"`
+}
+
+// validate prints what is wrong with the files. A file that cannot be read
+// does not hide what is wrong with the others.
+func (t *terminal) validate(files []string, asJSON bool) error {
+	report, unread := load.ValidateFiles(t.in, files...)
+	if asJSON {
+		problems := []problem{}
+		for _, p := range report {
+			problems = append(problems, problem{p.File, p.Line, p.Col, p.Severity.String(), p.Path, p.Text})
+		}
+		if err := t.json(problems); err != nil {
+			return err
+		}
+	} else {
+		for _, p := range report {
+			t.printf("%s\n", p)
+		}
+	}
+	if unread != nil {
+		return unread
+	}
+	if report.Count(osconfig.Error) > 0 {
+		return &exitError{Code: 1}
+	}
+	return nil
 }

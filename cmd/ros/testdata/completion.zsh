@@ -123,8 +123,8 @@ _ros() {
     "ros config validate")
       case "${words[CURRENT-1]}" in --input|-i) _files; return ;; esac
       found=(
-        '--input:check FILE (- is standard input)'
-        '-i:check FILE (- is standard input)'
+        '--input:check FILE (- is standard input); may be repeated'
+        '-i:check FILE (- is standard input); may be repeated'
         '--json:print JSON'
         '--help:show help')
       _files
