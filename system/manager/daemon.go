@@ -20,13 +20,14 @@ import (
 // containerd. Its containers live in shims and outlast it; so does it outlast
 // the manager, which finds it again by asking who listens on the socket.
 type daemon struct {
-	path   string
-	args   []string
-	socket string
-	cgroup string // below /sys/fs/cgroup
-	oom    int
-	up     *supervise.Gate
-	log    *slog.Logger
+	path    string
+	args    []string
+	socket  string
+	cgroup  string // below /sys/fs/cgroup
+	oom     int
+	logFile string
+	up      *supervise.Gate
+	log     *slog.Logger
 }
 
 // run starts or adopts the daemon and restarts it with back-off until ctx
@@ -89,7 +90,7 @@ func (d *daemon) start() (*exec.Cmd, error) {
 	if err := os.MkdirAll(filepath.Dir(d.socket), 0o711); err != nil {
 		return nil, err
 	}
-	log, err := os.OpenFile(filepath.Join(runDir, "logs/containerd.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	log, err := os.OpenFile(d.logFile, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
 	if err != nil {
 		return nil, err
 	}

@@ -152,8 +152,9 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	m.net = netconf.New(kernel, dhcp.New(dhcp.Options{Log: component("dhcp")}), m.names, netconf.Options{Log: component("network")})
 	m.containerd = &daemon{
 		path: "/usr/bin/containerd", socket: containerdSocket, cgroup: "system/containerd", oom: -999,
-		args: []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state"},
-		up:   supervise.NewGate("the system containerd to answer"), log: component("containerd"),
+		logFile: logging.LogPath(filepath.Join(runDir, "logs"), "containerd"),
+		args:    []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state"},
+		up:      supervise.NewGate("the system containerd to answer"), log: component("containerd"),
 	}
 	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
 		return nil, nil, err
