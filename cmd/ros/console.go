@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
+	"log/slog"
+	"os"
+
+	"github.com/pharos-os/pharos/console/setup"
 )
 
-// console is the first process in the console's container.
-func console(context.Context, []string) error {
-	return errors.New("ros-console is not part of this build")
+// console is the first process in the console's container. Its lines go to
+// the unit's log.
+func console(ctx context.Context, _ []string) error {
+	return setup.Main(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 }
