@@ -3,7 +3,7 @@
 // refuses to configure anything: it reports leases, netconf applies them.
 //
 // It is built for a fast start. The first message leaves as soon as Run is
-// called, unanswered ones are repeated after 250 ms, 500 ms, 1 s …, the first
+// called, unanswered ones are repeated after 100 ms, 200 ms, 400 ms …, the first
 // offer is taken, rapid commit (RFC 4039) is offered, and no address is
 // probed by ARP before it is used.
 package dhcp
@@ -22,16 +22,19 @@ import (
 
 // Timing. RFC 2131, section 4.1, starts at 4 s; servers are faster today.
 const (
-	firstWait    = 250 * time.Millisecond // for the first answer
-	longestWait  = 16 * time.Second       // between DISCOVERs
-	requestTries = 4                      // REQUESTs for one offer: 3.75 s
-	rebootTries  = 3                      // REQUESTs for the previous address: 1.75 s
+	// firstWait is so short because the kernel drops what is sent in the
+	// moment between a carrier and its queue (dev_activate).
+	firstWait    = 100 * time.Millisecond
+	longestWait  = 16 * time.Second // between DISCOVERs
+	requestTries = 6                // REQUESTs for one offer: 6.3 s
+	rebootTries  = 4                // REQUESTs for the previous address: 1.5 s
 	// broadcastAfter is how many unanswered messages it takes to ask for
 	// answers by broadcast, which some servers and switches need.
 	broadcastAfter = 3
 	// shortestRenewal bounds the halving of the rest of a lease; the RFC's
 	// 60 s are too long for leases of a few minutes.
 	shortestRenewal = 10 * time.Second
+	quickRenewals   = 3 // repetitions after 1, 2 and 4 s
 )
 
 // Conn carries DHCP messages on one link.

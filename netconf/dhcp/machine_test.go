@@ -226,9 +226,9 @@ func TestRetransmission(t *testing.T) {
 		defer s.stop()
 		pass(t, 70*time.Second)
 		check(t, "messages", []string{
-			"0s DISCOVER", "250ms DISCOVER", "750ms DISCOVER", "1.75s DISCOVER broadcast", "3.75s DISCOVER broadcast",
-			"7.75s DISCOVER broadcast", "15.75s DISCOVER broadcast", "31.75s DISCOVER broadcast",
-			"47.75s DISCOVER broadcast", "1m3.75s DISCOVER broadcast"}, s.take())
+			"0s DISCOVER", "100ms DISCOVER", "300ms DISCOVER", "700ms DISCOVER broadcast", "1.5s DISCOVER broadcast",
+			"3.1s DISCOVER broadcast", "6.3s DISCOVER broadcast", "12.7s DISCOVER broadcast",
+			"25.5s DISCOVER broadcast", "41.5s DISCOVER broadcast", "57.5s DISCOVER broadcast"}, s.take())
 		check(t, "states", []string{"selecting"}, s.reports())
 		s.set(grants(time.Hour))
 		pass(t, 16*time.Second)
@@ -293,10 +293,10 @@ func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: refuses}, nil)
 		defer s.stop()
-		pass(t, 10*time.Second)
+		pass(t, 2*time.Second)
 		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "0s DISCOVER", "0s REQUEST 10.0.0.5",
-			"500ms DISCOVER", "500ms REQUEST 10.0.0.5", "1.5s DISCOVER", "1.5s REQUEST 10.0.0.5",
-			"3.5s DISCOVER", "3.5s REQUEST 10.0.0.5", "7.5s DISCOVER", "7.5s REQUEST 10.0.0.5"}, s.take())
+			"200ms DISCOVER", "200ms REQUEST 10.0.0.5", "600ms DISCOVER", "600ms REQUEST 10.0.0.5",
+			"1.4s DISCOVER", "1.4s REQUEST 10.0.0.5"}, s.take())
 	})
 }
 
@@ -310,10 +310,10 @@ func TestOfferForgotten(t *testing.T) {
 			return reply(p, dhcpv4.MessageTypeOffer)
 		}}, nil)
 		defer s.stop()
-		pass(t, 3800*time.Millisecond)
-		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "250ms REQUEST 10.0.0.5",
-			"750ms REQUEST 10.0.0.5", "1.75s REQUEST 10.0.0.5 broadcast",
-			"3.75s DISCOVER", "3.75s REQUEST 10.0.0.5"}, s.take())
+		pass(t, 6350*time.Millisecond)
+		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "100ms REQUEST 10.0.0.5",
+			"300ms REQUEST 10.0.0.5", "700ms REQUEST 10.0.0.5 broadcast", "1.5s REQUEST 10.0.0.5 broadcast",
+			"3.1s REQUEST 10.0.0.5 broadcast", "6.3s DISCOVER", "6.3s REQUEST 10.0.0.5"}, s.take())
 	})
 }
 
@@ -333,17 +333,18 @@ func TestPreviousLease(t *testing.T) {
 		{"confirmed", grants(time.Hour), func() *netconf.Lease { return &netconf.Lease{Address: address} },
 			[]string{"0s REQUEST 10.0.0.5"}, []string{"init-reboot", "bound 10.0.0.5/24"}},
 		{"refused", func(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 { return reply(p, dhcpv4.MessageTypeNak) }, full,
-			[]string{"0s REQUEST 10.0.0.5", "0s DISCOVER", "250ms DISCOVER", "750ms DISCOVER"},
+			[]string{"0s REQUEST 10.0.0.5", "0s DISCOVER", "100ms DISCOVER", "300ms DISCOVER", "700ms DISCOVER broadcast"},
 			[]string{"init-reboot 10.0.0.5/24", "init !", "selecting"}},
 		{"no answer", silent, full,
-			[]string{"0s REQUEST 10.0.0.5", "250ms REQUEST 10.0.0.5", "750ms REQUEST 10.0.0.5"},
+			[]string{"0s REQUEST 10.0.0.5", "100ms REQUEST 10.0.0.5", "300ms REQUEST 10.0.0.5",
+				"700ms REQUEST 10.0.0.5 broadcast"},
 			[]string{"init-reboot 10.0.0.5/24"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t, &wire{answer: c.answer}, c.previous())
 				defer s.stop()
-				pass(t, 1700*time.Millisecond)
+				pass(t, 1450*time.Millisecond)
 				check(t, "messages", c.messages, s.take())
 				check(t, "states", c.states, s.reports())
 			})
@@ -367,8 +368,8 @@ func TestNoSocket(t *testing.T) {
 		w := &wire{answer: grants(time.Hour), openErr: errors.New("no such device")}
 		s := start(t, w, nil)
 		defer s.stop()
-		pass(t, time.Second)
-		check(t, "attempts", []string{"0s open", "250ms open", "750ms open"}, s.take())
+		pass(t, 500*time.Millisecond)
+		check(t, "attempts", []string{"0s open", "100ms open", "300ms open"}, s.take())
 		s.checkMessage(t, "no such device")
 		w.mu.Lock()
 		w.openErr = nil

@@ -103,6 +103,10 @@ func (c *Conn) Links() ([]netconf.Link, error) {
 	return links, nil
 }
 
+// carrier is the flag that follows the cable at once. IFF_RUNNING would follow
+// it up to a second later: the kernel's linkwatch takes its time.
+const carrier = unix.IFF_LOWER_UP
+
 func fromLink(l netlink.Link) netconf.Link {
 	a := l.Attrs()
 	kind := l.Type()
@@ -112,7 +116,7 @@ func fromLink(l netlink.Link) netconf.Link {
 	return netconf.Link{
 		LinkID: netconf.LinkID{Index: a.Index, Name: a.Name},
 		Kind:   kind, MAC: a.HardwareAddr.String(), PermMAC: a.PermHWAddr.String(),
-		Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&unix.IFF_LOWER_UP != 0,
+		Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&carrier != 0,
 		Loopback: a.Flags&net.FlagLoopback != 0, MTU: a.MTU, Master: a.MasterIndex,
 	}
 }
