@@ -53,7 +53,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return fmt.Errorf("bench directory: %w", err)
 	}
-	b := &bench{log: log, tools: tools, out: out, key: debian.key}
+	b := &bench{log: log, tools: tools, out: out, key: debian.key, kvm: vmtest.KVM(ctx, tools, out)}
 	machines, err := contestants(b, debian, root, strings.Split(*only, ","))
 	if err != nil {
 		return err

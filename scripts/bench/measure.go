@@ -28,6 +28,7 @@ type bench struct {
 	tools vmtest.Toolbox
 	out   string
 	key   vmtest.Key
+	kvm   bool
 }
 
 // sample is what one boot showed.
@@ -78,7 +79,7 @@ func (b *bench) measure(ctx context.Context, c contestant, round int) (s sample,
 	ctx, cancel := vmtest.Within(ctx, bootDeadline, "measurement of "+c.name)
 	defer cancel()
 	spec := c.spec
-	spec.Name, spec.NICs = c.name, 1
+	spec.Name, spec.NICs, spec.KVM = c.name, 1, b.kvm
 	port, err := vmtest.FreePort()
 	if err != nil {
 		return s, err

@@ -55,7 +55,7 @@ func LoadArtefacts(root string) (Artefacts, error) {
 		Vmlinuz:   filepath.Join(b, "vmlinuz"),
 		Initrd:    filepath.Join(b, "initrd"),
 		SystemImg: filepath.Join(b, "system.img"),
-		PXEInitrd: filepath.Join(b, "initrd-system"),
+		PXEInitrd: filepath.Join(b, "initrd-pxe"),
 	}
 	var errs []error
 	for _, p := range []string{a.ISO, a.Vmlinuz, a.Initrd, a.SystemImg} {

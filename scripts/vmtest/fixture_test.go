@@ -120,6 +120,7 @@ func (l lab) start(t *testing.T, spec Spec, exclusive bool, allow ...string) *gu
 		t.Fatal(err)
 	}
 	t.Cleanup(release)
+	spec.KVM = KVM(t.Context(), l.tools, filepath.Dir(l.dir))
 	spec.Name = strings.ReplaceAll(t.Name(), "/", "-")
 	for _, port := range []int{22, 8080} {
 		p, err := FreePort()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -13,10 +15,34 @@ import (
 // second where KVM works; where it does not, it hangs for ever.
 const kvmProbeTime = 10 * time.Second
 
-// ProbeKVM reports whether /dev/kvm runs guests: the device may exist and yet
-// hang them. It boots a guest of one sector that does nothing but end QEMU. Dir must be
-// visible in the toolbox.
-func ProbeKVM(ctx context.Context, tools Toolbox, dir string) bool {
+// KVM reports whether /dev/kvm runs guests. The answer is kept in dir until the
+// next boot of this machine, since a failing probe takes its whole time. Dir
+// must be visible in the toolbox.
+func KVM(ctx context.Context, tools Toolbox, dir string) bool {
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return false
+	}
+	path := filepath.Join(dir, "kvm")
+	id := strings.TrimSpace(string(boot))
+	if text, err := os.ReadFile(path); err == nil {
+		if answer, ok := strings.CutPrefix(string(text), id+" "); ok {
+			return answer == "works\n"
+		}
+	}
+	works := probeKVM(ctx, tools, dir)
+	answer := id + " fails\n"
+	if works {
+		answer = id + " works\n"
+	}
+	// An answer that cannot be kept is asked for again.
+	_ = os.WriteFile(path, []byte(answer), 0o644)
+	return works
+}
+
+// probeKVM tries: the device may exist and yet hang its guests. The guest is
+// one sector that does nothing but end QEMU.
+func probeKVM(ctx context.Context, tools Toolbox, dir string) bool {
 	if _, err := os.Stat("/dev/kvm"); err != nil {
 		return false
 	}

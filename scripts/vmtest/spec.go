@@ -24,14 +24,13 @@ type Spec struct {
 
 	// Kernel, Initrd and Append boot directly, without a boot loader.
 	Kernel, Initrd, Append string
-	// ISO is a CD; USB is an image that is plugged in as a USB stick.
-	ISO, USB string
-	Disks    []Disk
+	// ISO is a CD; Stick is an image written to a disk that the firmware boots
+	// from. It is on SATA: Debian's cloud kernel has no USB.
+	ISO, Stick string
+	Disks      []Disk
 	// NICs are the network cards in order; the first one carries Forwards.
 	NICs     int
 	Forwards []Forward
-	// Keyboard adds a USB keyboard, beside the PS/2 one of the chipset.
-	Keyboard bool
 	// Watchdog adds an i6300esb whose bite is reported and resets the guest.
 	Watchdog bool
 	// ExitOnReset ends QEMU where the guest would reboot.
@@ -111,11 +110,10 @@ func (s Spec) mediaArgs() []string {
 			"-drive", "if=none,id=cd,media=cdrom,readonly=on,format=raw,file="+s.ISO,
 			"-device", "ide-cd,drive=cd,bootindex=0")
 	}
-	if s.USB != "" {
+	if s.Stick != "" {
 		a = append(a,
-			"-device", "qemu-xhci,id=xhci",
-			"-drive", "if=none,id=stick,format=raw,snapshot=on,file="+s.USB,
-			"-device", "usb-storage,bus=xhci.0,drive=stick,bootindex=0,removable=on")
+			"-drive", "if=none,id=stick,format=raw,snapshot=on,file="+s.Stick,
+			"-device", "ide-hd,drive=stick,bootindex=0")
 	}
 	for i, d := range s.Disks {
 		drive := fmt.Sprintf("if=none,id=disk%d,format=raw,file=%s", i, d.Path)

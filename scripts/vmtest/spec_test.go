@@ -43,7 +43,7 @@ func TestSpecArgs(t *testing.T) {
 		{"uefi cd", Spec{Firmware: UEFI, ISO: "/p.iso"}, []string{"file=/d/efivars.fd", "media=cdrom", "ide-cd,drive=cd"}},
 		{"direct", Spec{Kernel: "/k", Initrd: "/i", Append: "a b", Disks: []Disk{{Path: "/s", ReadOnly: true, Serial: "sys"}}},
 			[]string{"-kernel /k -initrd /i -append a b", "file=/s,readonly=on", "virtio-blk-pci,drive=disk0,serial=sys"}},
-		{"stick", Spec{USB: "/p.iso"}, []string{"snapshot=on,file=/p.iso", "usb-storage,bus=xhci.0"}},
+		{"stick", Spec{Stick: "/p.iso"}, []string{"snapshot=on,file=/p.iso", "ide-hd,drive=stick,bootindex=0"}},
 		{"watchdog", Spec{Watchdog: true, ExitOnReset: true}, []string{"i6300esb", "reboot=shutdown"}},
 		{"kvm", Spec{KVM: true, Memory: 512, CPUs: 1}, []string{"-accel kvm -cpu host -smp 1 -m 512"}},
 	}

@@ -29,7 +29,7 @@ func TestVMSmallUEFI(t *testing.T) {
 func TestVMSmallBIOS(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	g := l.start(t, Spec{Memory: 512, ISO: l.files.ISO, NICs: 1, Keyboard: true, ExitOnReset: true,
+	g := l.start(t, Spec{Memory: 512, ISO: l.files.ISO, NICs: 1, ExitOnReset: true,
 		Disks: []Disk{l.seed(t, "small", l.cloudConfig(""))}}, false)
 	g.milestone(t, 0, "engine")
 	g.milestone(t, 0, "ready")
@@ -47,11 +47,11 @@ func TestVMSmallBIOS(t *testing.T) {
 	}
 }
 
-// TestVMStick boots the ISO from a USB stick, by BIOS, to SSH.
+// TestVMStick boots the ISO by BIOS, written to a disk as to a USB stick, to SSH.
 func TestVMStick(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
-	g := l.start(t, Spec{USB: l.files.ISO, NICs: 1, Memory: 1024}, false)
+	g := l.start(t, Spec{Stick: l.files.ISO, NICs: 1, Memory: 1024}, false)
 	g.milestone(t, 0, "ssh")
 }
 

@@ -1,0 +1,149 @@
+package pharos_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pharos-os/pharos/"
+
+// allowed is the architecture: which package of ours may import which others.
+// Data flows down, imports point up. A package that is not listed, or an import
+// that is not, fails the test; so does an entry that nobody has a package for.
+func allowed() map[string]string {
+	return map[string]string{
+		"cmd/containerd": "",
+		"cmd/init":       "init/boot init/kmsg init/modules init/pid1 init/recovery init/rootfs system/linux",
+		"cmd/ros": "os-config os-config/load console/setup services/engine/supervisor system/control/api " +
+			"system/control/client system/manager",
+
+		"init/boot":     "init/kmsg init/modules init/rootfs system/control/api system/linux system/linux/blkid",
+		"init/kmsg":     "",
+		"init/modules":  "system/linux",
+		"init/pid1":     "init/kmsg init/rootfs system/linux",
+		"init/recovery": "system/linux",
+		"init/rootfs":   "system/linux",
+
+		"os-config":                    "",
+		"os-config/cloudconfig":        "os-config",
+		"os-config/cmdline":            "os-config",
+		"os-config/datasource":         "os-config",
+		"os-config/datasource/file":    "os-config os-config/datasource",
+		"os-config/datasource/nocloud": "os-config os-config/datasource",
+		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
+			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
+
+		"netconf":             "os-config",
+		"netconf/dhcp":        "netconf",
+		"netconf/netconftest": "netconf",
+		"netconf/resolv":      "netconf system/atomicfile",
+		"netconf/rtnl":        "netconf",
+
+		"system/atomicfile":     "",
+		"system/linux":          "",
+		"system/linux/blkid":    "",
+		"system/keep":           "",
+		"system/unit":           "",
+		"system/oci":            "system/unit",
+		"system/ctrd":           "system/oci system/unit",
+		"system/ctrd/ctrdtest":  "",
+		"system/control":        "system/control/api",
+		"system/control/api":    "",
+		"system/control/client": "system/control/api",
+		"system/logging":        "system/control/api",
+		"system/state":          "os-config system/linux system/linux/blkid",
+		"system/supervise":      "system/unit",
+		"system/manager":        "*", // the composition root sees everything
+
+		"services":                   "os-config services/engine system/unit",
+		"services/engine":            "os-config system/unit",
+		"services/engine/supervisor": "system/keep",
+		"console":                    "console/setup os-config system/unit",
+		"console/setup":              "os-config system/atomicfile system/keep",
+
+		"images/builder":               "",
+		"scripts/bench":                "scripts/vmtest",
+		"scripts/vmtest":               "",
+		"scripts/vmtest/payload":       "",
+		"system/ctrd/ctrdtest/payload": "",
+	}
+}
+
+// boundaries names the only packages that may import a third party's module,
+// by prefix of its path. Their tests may, too.
+func boundaries() map[string]string {
+	return map[string]string{
+		"github.com/vishvananda/":           "netconf/rtnl netconf/netconftest",
+		"github.com/insomniacslk/dhcp":      "netconf/dhcp",
+		"github.com/mdlayher/":              "netconf/dhcp",
+		"github.com/containerd/containerd/": "system/ctrd system/oci cmd/containerd",
+		"github.com/opencontainers/":        "system/ctrd system/oci",
+		"google.golang.org/":                "system/ctrd cmd/containerd",
+		"github.com/urfave/cli":             "cmd/ros",
+		"github.com/goccy/go-yaml":          "os-config cmd/ros images/builder",
+		"github.com/moby/":                  "system/oci",
+	}
+}
+
+func TestImportTable(t *testing.T) {
+	table := allowed()
+	seen := map[string]bool{}
+	for _, f := range sources(t) {
+		if f.test {
+			continue
+		}
+		rule, listed := table[f.pkg]
+		if !listed && !seen[f.pkg] {
+			t.Errorf("package %s is not in the import table of arch_test.go", f.pkg)
+		}
+		seen[f.pkg] = true
+		for _, path := range f.imports() {
+			own, ok := strings.CutPrefix(path, module)
+			if ok && listed && rule != "*" && !slices.Contains(strings.Fields(rule), own) {
+				t.Errorf("%s: %s may not import %s", f.path, f.pkg, own)
+			}
+			if own == "system/manager" && f.path != "cmd/ros/rosd.go" {
+				t.Errorf("%s: only rosd's main may import the manager", f.path)
+			}
+		}
+	}
+	for pkg := range table {
+		if !seen[pkg] {
+			t.Errorf("the import table lists %s, which does not exist", pkg)
+		}
+	}
+}
+
+func TestThirdPartyBoundaries(t *testing.T) {
+	for _, f := range sources(t) {
+		for _, path := range f.imports() {
+			for prefix, users := range boundaries() {
+				if strings.HasPrefix(path, prefix) && !slices.Contains(strings.Fields(users), f.pkg) && !f.test {
+					t.Errorf("%s: %s is for %s only", f.path, path, users)
+				}
+			}
+		}
+	}
+}
+
+// TestInitIsSmall keeps what is big or parses hostile input out of PID 1.
+func TestInitIsSmall(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-mod=mod", "-deps", "./cmd/init").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for dep := range strings.FieldsSeq(string(out)) {
+		for _, bad := range []string{"net/http", "google.golang.org/grpc", "yaml", "containerd", "netlink", "urfave"} {
+			if dep == bad || bad != "net/http" && strings.Contains(dep, bad) {
+				t.Errorf("cmd/init links %s", dep)
+			}
+		}
+	}
+	for _, f := range sources(t) {
+		if n := f.lines(); f.path == "cmd/init/main.go" && n > 80 {
+			t.Errorf("%s has %d lines, more than 80", f.path, n)
+		}
+	}
+}
