@@ -1,0 +1,165 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// group is one that the account is in; gid 27 is Debian's sudo, the others
+// are fixed for the whole machine.
+type group struct {
+	name string
+	gid  int
+}
+
+func groups() []group {
+	return []group{{userName, userID}, {"pharos", 1101}, {"docker", 1102}, {"sudo", 27}}
+}
+
+// accounts makes the user, whatever the image brought: the lines that are
+// ours are replaced, all others stay. The password field is "*": no password
+// matches it, and a key is no password.
+func (s *setup) accounts() error {
+	err := s.editTable("/etc/passwd", 0o644, userName, func(string) string {
+		return fmt.Sprintf("%s:x:%d:%d::/home/%s:/bin/bash", userName, userID, userID, userName)
+	})
+	err = errors.Join(err, s.editTable("/etc/shadow", 0o640, userName, func(old string) string {
+		if old != "" { // perhaps a password that somebody set
+			return old
+		}
+		return userName + ":*:19700:0:99999:7:::"
+	}))
+	for _, g := range groups() {
+		err = errors.Join(err, s.editTable("/etc/group", 0o644, g.name, func(old string) string {
+			var members []string
+			if f := strings.Split(old, ":"); len(f) == 4 && f[3] != "" {
+				members = strings.Split(f[3], ",")
+			}
+			if g.name != userName && !slices.Contains(members, userName) {
+				members = append(members, userName)
+			}
+			return fmt.Sprintf("%s:x:%d:%s", g.name, g.gid, strings.Join(members, ","))
+		}))
+	}
+	return errors.Join(err, s.home())
+}
+
+// editTable replaces the line of name in a colon-separated table or adds one.
+func (s *setup) editTable(path string, mode os.FileMode, name string, line func(old string) string) error {
+	text, err := os.ReadFile(s.path(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("accounts: %w", err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if len(text) == 0 {
+		lines = nil
+	}
+	i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, name+":") })
+	if i < 0 {
+		lines = append(lines, line(""))
+	} else {
+		lines[i] = line(lines[i])
+	}
+	return s.writeChanged(path, []byte(strings.Join(lines, "\n")+"\n"), mode)
+}
+
+// home makes the home directory from /etc/skel when there is none. One that
+// is there is the user's and stays as it is.
+func (s *setup) home() error {
+	home := s.path("/home/" + userName)
+	if _, err := os.Stat(home); err == nil {
+		return nil
+	}
+	// Under another name first: a power cut must not leave half of a home.
+	next := home + ".new"
+	if err := os.RemoveAll(next); err != nil {
+		return fmt.Errorf("home: %w", err)
+	}
+	if err := os.MkdirAll(next, 0o755); err != nil {
+		return fmt.Errorf("home: %w", err)
+	}
+	if skel := s.path("/etc/skel"); exists(skel) {
+		if err := os.CopyFS(next, os.DirFS(skel)); err != nil {
+			return fmt.Errorf("home: %w", err)
+		}
+	}
+	err := filepath.WalkDir(next, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return s.chown(path, userID, userID)
+	})
+	if err == nil {
+		err = os.Rename(next, home)
+	}
+	if err != nil {
+		return fmt.Errorf("home: %w", err)
+	}
+	return nil
+}
+
+// owner resolves "user[:group]", names or numbers, as chown(1) does: without
+// a group it is the user's.
+func (s *setup) owner(text string) (uid, gid int, err error) {
+	user, groupName, hasGroup := strings.Cut(text, ":")
+	if user != "" {
+		if uid, gid, err = s.lookUser(user); err != nil {
+			return 0, 0, err
+		}
+	}
+	if !hasGroup || groupName == "" {
+		return uid, gid, nil
+	}
+	if gid, err = strconv.Atoi(groupName); err == nil {
+		return uid, gid, nil
+	}
+	fields, err := s.lookup("/etc/group", groupName)
+	if err != nil {
+		return 0, 0, fmt.Errorf("group %q: %w", groupName, err)
+	}
+	if gid, err = strconv.Atoi(fields[2]); err != nil {
+		return 0, 0, fmt.Errorf("group %q: %w", groupName, err)
+	}
+	return uid, gid, nil
+}
+
+func (s *setup) lookUser(name string) (uid, gid int, err error) {
+	fields, err := s.lookup("/etc/passwd", name)
+	if err != nil {
+		if uid, numeric := strconv.Atoi(name); numeric == nil {
+			return uid, uid, nil
+		}
+		return 0, 0, fmt.Errorf("user %q: %w", name, err)
+	}
+	uid, err1 := strconv.Atoi(fields[2])
+	gid, err2 := strconv.Atoi(fields[3])
+	if err := errors.Join(err1, err2); err != nil {
+		return 0, 0, fmt.Errorf("user %q: %w", name, err)
+	}
+	return uid, gid, nil
+}
+
+// lookup finds the line of name; it has at least four fields.
+func (s *setup) lookup(path, name string) ([]string, error) {
+	text, err := os.ReadFile(s.path(path))
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Split(strings.TrimSpace(line), ":"); f[0] == name && len(f) >= 4 {
+			return f, nil
+		}
+	}
+	return nil, errors.New("unknown")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

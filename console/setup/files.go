@@ -1,0 +1,182 @@
+package setup
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/atomicfile"
+)
+
+// maxFile bounds what a compressed file of write_files may become, in bytes.
+const maxFile = 64 << 20
+
+// writeFile carries out one entry of write_files.
+func (s *setup) writeFile(f osconfig.File) error {
+	if f.Container != "" && f.Container != "console" {
+		return fmt.Errorf("write_files %s: container %q: only the console is supported", f.Path, f.Container)
+	}
+	err := s.place(f)
+	if err != nil {
+		return fmt.Errorf("write_files %s: %w", f.Path, err)
+	}
+	return nil
+}
+
+func (s *setup) place(f osconfig.File) error {
+	if !filepath.IsAbs(f.Path) {
+		return errors.New("path is not absolute")
+	}
+	content, err := decode(f.Content, f.Encoding)
+	if err != nil {
+		return err
+	}
+	mode, err := fileMode(f.Permissions)
+	if err != nil {
+		return err
+	}
+	uid, gid, err := s.owner(f.Owner)
+	if err != nil {
+		return fmt.Errorf("owner: %w", err)
+	}
+	path := s.path(f.Path)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("directory: %w", err)
+	}
+	// Closed until it has its owner.
+	if err := atomicfile.WriteFile(path, content, mode&0o600); err != nil {
+		return err
+	}
+	if err := s.chown(path, uid, gid); err != nil {
+		return fmt.Errorf("owner: %w", err)
+	}
+	// After the owner: a change of owner takes set-id bits away.
+	if err := os.Chmod(path, mode); err != nil {
+		return fmt.Errorf("permissions: %w", err)
+	}
+	return nil
+}
+
+// decode undoes the encodings of cloud-init's write_files.
+func decode(content, encoding string) ([]byte, error) {
+	data := []byte(content)
+	compressed, text := false, false
+	switch encoding {
+	case "", "text/plain":
+	case "b64", "base64":
+		text = true
+	case "gz", "gzip":
+		compressed = true
+	case "gz+b64", "gz+base64", "gzip+b64", "gzip+base64":
+		compressed, text = true, true
+	default:
+		return nil, fmt.Errorf("unknown encoding %q", encoding)
+	}
+	if text {
+		var err error
+		if data, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(content), "")); err != nil {
+			return nil, fmt.Errorf("base64: %w", err)
+		}
+	}
+	if !compressed {
+		return data, nil
+	}
+	r, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	data, err = io.ReadAll(io.LimitReader(r, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("gzip: %w", err)
+	}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("gzip: more than %d bytes", maxFile)
+	}
+	return data, nil
+}
+
+// fileMode reads octal digits; empty is 0644.
+func fileMode(text string) (os.FileMode, error) {
+	if text == "" {
+		return 0o644, nil
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "0o"), 8, 12)
+	if err != nil {
+		return 0, fmt.Errorf("permissions %q: not octal", text)
+	}
+	mode := os.FileMode(n & 0o777)
+	for bit, flag := range map[uint64]os.FileMode{0o4000: os.ModeSetuid, 0o2000: os.ModeSetgid, 0o1000: os.ModeSticky} {
+		if n&bit != 0 {
+			mode |= flag
+		}
+	}
+	return mode, nil
+}
+
+// writeChanged writes a generated file when its content is another.
+func (s *setup) writeChanged(path string, text []byte, mode os.FileMode) error {
+	if old, err := os.ReadFile(s.path(path)); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	if err := writeState(s.path(path), text, mode); err != nil {
+		return err
+	}
+	s.changed = append(s.changed, path)
+	return nil
+}
+
+// settings are the generated files besides accounts and SSH's.
+func (s *setup) settings(p Plan) error {
+	err := errors.Join(
+		s.writeChanged("/etc/profile.d/50-pharos.sh", profile(p.Environment), 0o644),
+		s.writeChanged("/etc/issue", []byte(issue), 0o644),
+		s.writeChanged("/usr/bin/wait-for-docker", []byte(waitForDocker), 0o755),
+	)
+	// Old paths into /var/run; /var is the state's and may be empty.
+	if run := s.path("/var/run"); !exists(run) {
+		os.Remove(run) // a dangling link
+		err = errors.Join(err, os.Symlink("/run", run))
+	}
+	return err
+}
+
+// issue is agetty's: \S is the OS's name, \4 an address, \l the terminal.
+const issue = "\nPharos \\r  \\n  \\l\nAddress: \\4\n\n"
+
+// waitForDocker is RancherOS's, for the scripts that call it.
+const waitForDocker = "#!/bin/sh\nuntil docker version >/dev/null 2>&1; do sleep 1; done\n"
+
+// profile is the environment of login shells.
+func profile(environment map[string]string) []byte {
+	var b strings.Builder
+	b.WriteString("# Made by ros-console from rancher.environment and the proxies.\n")
+	b.WriteString("case \":$PATH:\" in *:/usr/sbin:*) ;; *) PATH=\"$PATH:/usr/local/sbin:/usr/sbin\" ;; esac\nexport PATH\n")
+	for _, name := range names(environment) {
+		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(environment[name], "'", `'\''`))
+	}
+	return []byte(b.String())
+}
+
+// names lists the variables that a shell can have, sorted.
+func names(environment map[string]string) []string {
+	var list []string
+	for name := range environment {
+		bad := strings.ContainsFunc(name, func(r rune) bool {
+			return r != '_' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		})
+		if name != "" && !bad && (name[0] < '0' || name[0] > '9') {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

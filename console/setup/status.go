@@ -1,0 +1,40 @@
+package setup
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+)
+
+// begin forgets the problems of the round before.
+func (s *setup) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Problems = []string{}
+}
+
+// problem records what did not work; joined errors are one sentence each.
+func (s *setup) problem(err error) {
+	if err == nil {
+		return
+	}
+	s.log.Error("set-up", "error", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Problems = append(s.status.Problems, strings.Split(err.Error(), "\n")...)
+}
+
+// report changes the status and publishes it.
+func (s *setup) report(change func(*Status)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(&s.status)
+	s.status.At = time.Now()
+	text, err := json.Marshal(s.status)
+	if err == nil {
+		err = writeState(s.path(StatusPath), append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		s.log.Error("status not written", "error", err)
+	}
+}
