@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,8 +28,13 @@ func Consoles(sys, dev string) []string {
 	return found
 }
 
-// touched reports whether anything was read from the terminal since open set
-// its access time to zero.
+// untouch sets the terminal's access time to zero, so that any input changes
+// it: the kernel keeps it to eight seconds.
+func untouch(tty string) {
+	os.Chtimes(tty, time.Unix(0, 0), time.Time{}) // else the countdown cannot be stopped
+}
+
+// touched reports whether anything was read from the terminal since untouch.
 func touched(tty string) bool {
 	var s unix.Stat_t
 	return unix.Stat(tty, &s) == nil && s.Atim.Sec != 0

@@ -63,6 +63,7 @@ type shell struct {
 func (c *Console) Run(ctx context.Context, p Problem) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	c.Log.Error("recovery console", "title", p.Title, "err", p.Err)
 	busybox := c.installBusybox()
 	var shells []*shell
 	for _, tty := range Consoles("/sys", "/dev") {
@@ -80,12 +81,15 @@ func (c *Console) Run(ctx context.Context, p Problem) {
 		}
 		shells = append(shells, s)
 	}
-	c.Log.Error("recovery console open", "shells", len(shells), "title", p.Title, "err", p.Err)
 	c.wait(ctx, p, shells)
 	for _, s := range shells {
 		unix.Kill(-s.pid, unix.SIGKILL) // its whole session's foreground
 	}
 }
+
+// settle is after how long a shell has done with the terminal's answers to the
+// questions that it asks at its start, which are input, too.
+const settle = 5 * time.Second
 
 // wait looks at the shells once a second: input shows in the access time of
 // the terminal, as w(1) uses it.
@@ -104,6 +108,7 @@ func (c *Console) wait(ctx context.Context, p Problem, shells []*shell) {
 	if p.Countdown > 0 {
 		end = time.After(p.Countdown)
 	}
+	settled := time.After(settle)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -115,6 +120,11 @@ func (c *Console) wait(ctx context.Context, p Problem, shells []*shell) {
 				write(s.tty, "\r\n"+p.Then+" now.\r\n")
 			}
 			return
+		case <-settled:
+			settled = nil
+			for _, s := range shells {
+				untouch(s.tty)
+			}
 		case s := <-left:
 			if touched(s.tty) {
 				return
@@ -122,7 +132,7 @@ func (c *Console) wait(ctx context.Context, p Problem, shells []*shell) {
 			c.Log.Warn("recovery shell ended unused", "tty", s.tty)
 		case <-tick.C:
 			for _, s := range shells {
-				if s.touched || !touched(s.tty) {
+				if settled != nil || s.touched || !touched(s.tty) {
 					continue
 				}
 				s.touched = true
@@ -142,10 +152,7 @@ func (c *Console) open(tty, busybox string) (*shell, error) {
 		return nil, err
 	}
 	defer f.Close()
-	// Before the first input, so that any input changes it.
-	if err := os.Chtimes(tty, time.Unix(0, 0), time.Time{}); err != nil {
-		return nil, err
-	}
+	untouch(tty)
 	term := "linux"
 	if filepath.Base(tty)[:min(4, len(filepath.Base(tty)))] == "ttyS" {
 		term = "vt102"
