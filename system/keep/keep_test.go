@@ -3,6 +3,7 @@ package keep
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func TestKeepRestartsAndStops(t *testing.T) {
 		r.Keep(ctx, Daemon{
 			Name: "sleeper",
 			// The trap shows that SIGTERM comes first.
-			Command: Command{Args: []string{"/bin/sh", "-c", "trap 'echo term; exit 0' TERM; echo up; sleep 60 & wait"}, Stdout: out, Stderr: out},
+			Command: Command{Args: []string{"/bin/sh", "-c", "trap 'echo term; exit 0' TERM; echo up $$; sleep 60 & wait"}, Stdout: out, Stderr: out},
 			Before:  func() error { befores++; return nil },
 			Started: func(p *Process) { pids <- p },
 			Backoff: Backoff{Min: time.Millisecond},
@@ -73,7 +74,10 @@ func TestKeepRestartsAndStops(t *testing.T) {
 	if got := first.Status().String(); got != "killed by SIGKILL" {
 		t.Errorf("status %q", got)
 	}
-	waitFor(t, func() bool { b, _ := os.ReadFile(out.Name()); return strings.HasSuffix(string(b), "up\n") })
+	waitFor(t, func() bool {
+		b, _ := os.ReadFile(out.Name())
+		return strings.HasSuffix(string(b), fmt.Sprintf("up %d\n", second.PID))
+	})
 	cancel()
 	<-ended
 	if befores != 2 {

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -91,6 +92,7 @@ func parse(args []string) (Options, error) {
 		Mounts:     true,
 	}
 	flags := flag.NewFlagSet("ros-engine", flag.ContinueOnError)
+	flags.SetOutput(io.Discard) // the error says what was wrong
 	config := flags.String("config", "{}", "dockerd's configuration, JSON")
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
 	flags.DurationVar(&o.StopTimeout, "stop-timeout", 60*time.Second, "how long containers have to stop")
