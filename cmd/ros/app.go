@@ -64,7 +64,7 @@ func runCLI(ctx context.Context, t *terminal, args []string) error {
 		}
 	}
 	err := app.RunContext(ctx, append([]string{app.Name}, flagsFirst(app.Commands, args)...))
-	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return &exitError{Code: 130} // interrupted, as a shell says it
 	}
 	return err

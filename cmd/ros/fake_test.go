@@ -53,6 +53,7 @@ type fakeManager struct {
 	boot     api.Boot
 	asked    []string // verbs, in order
 	shutdown []api.Shutdown
+	holds    bool // a followed log goes on
 }
 
 func newFakeManager() *fakeManager {
@@ -139,7 +140,7 @@ func (m *fakeManager) Processes(name string) ([]api.Process, error) {
 	return nil, fmt.Errorf("there is no service %q: %w", name, errdefs.ErrNotFound)
 }
 
-func (m *fakeManager) Logs(_ context.Context, q api.LogQuery, fn func(api.LogLine) error) error {
+func (m *fakeManager) Logs(ctx context.Context, q api.LogQuery, fn func(api.LogLine) error) error {
 	m.asked = append(m.asked, fmt.Sprintf("logs %q %d %v %v", q.Unit, q.Lines, q.Follow, !q.Since.IsZero() && q.Since.Before(noon())))
 	for i, l := range []api.LogLine{
 		{Unit: "kernel", Text: "Linux version 6.12"},
@@ -154,6 +155,9 @@ func (m *fakeManager) Logs(_ context.Context, q api.LogQuery, fn func(api.LogLin
 				return err
 			}
 		}
+	}
+	if q.Follow && m.holds {
+		<-ctx.Done()
 	}
 	return nil
 }
@@ -174,6 +178,13 @@ func (m *fakeManager) Shutdown(action string, force bool) error {
 // screen is a terminal whose output a test reads, of a machine that m manages.
 func screen(t *testing.T, m control.Backend) (*terminal, *bytes.Buffer) {
 	t.Helper()
+	term, out, _ := screenAt(t, m)
+	return term, out
+}
+
+// screenAt is screen and the manager's socket.
+func screenAt(t *testing.T, m control.Backend) (*terminal, *bytes.Buffer, string) {
+	t.Helper()
 	socket := filepath.Join(t.TempDir(), "control.sock")
 	if m != nil {
 		l, err := control.Listen(socket, os.Getgid())
@@ -191,5 +202,5 @@ func screen(t *testing.T, m control.Backend) (*terminal, *bytes.Buffer) {
 		})
 	}
 	var out bytes.Buffer
-	return &terminal{in: &bytes.Buffer{}, out: &out, err: io.Discard, now: noon, zone: time.UTC, manager: client.New(socket)}, &out
+	return &terminal{in: &bytes.Buffer{}, out: &out, err: io.Discard, now: noon, zone: time.UTC, manager: client.New(socket)}, &out, socket
 }

@@ -33,10 +33,11 @@ type fakeManager struct {
 	services []api.Service
 	shutdown []api.Shutdown
 	query    api.LogQuery
+	left     chan struct{} // one for each follower that has left
 }
 
 func newFakeManager() *fakeManager {
-	return &fakeManager{services: []api.Service{{Name: "udev", State: "running", PID: 7}, {Name: "ntp", State: "stopped"}}}
+	return &fakeManager{left: make(chan struct{}, 10), services: []api.Service{{Name: "udev", State: "running", PID: 7}, {Name: "ntp", State: "stopped"}}}
 }
 
 func (m *fakeManager) Status() api.Status {
@@ -101,6 +102,7 @@ func (m *fakeManager) Logs(ctx context.Context, q api.LogQuery, fn func(api.LogL
 	}
 	if q.Follow {
 		<-ctx.Done()
+		m.left <- struct{}{}
 	}
 	return nil
 }
@@ -235,7 +237,8 @@ func TestLogs(t *testing.T) {
 }
 
 func TestFollowedLogsArriveAtOnce(t *testing.T) {
-	c := client.New(serve(t, newFakeManager()))
+	m := newFakeManager()
+	c := client.New(serve(t, m))
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	n := 0
@@ -248,6 +251,11 @@ func TestFollowedLogsArriveAtOnce(t *testing.T) {
 	if n != 10 || err != nil {
 		t.Errorf("%d lines, %v", n, err)
 	}
+	select {
+	case <-m.left:
+	case <-time.After(patience):
+		t.Error("the server does not see that the client has left")
+	}
 }
 
 // The server's end does not wait for followers and slow verbs.
@@ -255,10 +263,9 @@ func TestServeEnds(t *testing.T) {
 	c := client.New(serve(t, newFakeManager()))
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	begun, gone := make(chan struct{}, 20), make(chan struct{})
+	begun := make(chan struct{}, 20)
 	go func() {
 		_ = c.Logs(ctx, api.LogQuery{Lines: -1, Follow: true}, func(api.LogLine) error { begun <- struct{}{}; return nil })
-		close(gone)
 	}()
 	go func() { _ = c.Restart(ctx, "slow") }()
 	<-begun
