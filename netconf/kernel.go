@@ -33,9 +33,9 @@ type Kernel interface {
 	AddRoute(route Route) error
 	// DelRoute removes a route that carries Protocol.
 	DelRoute(route Route) error
-	// Subscribe returns a channel that becomes readable after links were
-	// added, removed or changed; several changes may make one signal. It is
-	// closed when ctx ends.
+	// Subscribe returns a channel that becomes readable after links or
+	// addresses were added, removed or changed; several changes may make one
+	// signal. It is closed when ctx ends.
 	Subscribe(ctx context.Context) (<-chan struct{}, error)
 }
 

@@ -423,3 +423,26 @@ func TestDHCPOff(t *testing.T) {
 			"route del default via 192.0.2.1 dev eth0 src 192.0.2.5 metric 1002", "addr del 192.0.2.5/24 dev eth0")
 	})
 }
+
+// TestHandMade: our addresses come back when somebody removes them; a link
+// that is only to be up is usable once somebody has given it an address.
+func TestHandMade(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.configure(network(links{"eth0": {}}))
+		b.online(false)
+		if d := cmp.Diff([]string{"an address on eth0 from somebody else"}, b.State().Waiting); d != "" {
+			t.Errorf("waiting (-want +got):\n%s", d)
+		}
+		b.kernel.AddForeignAddr("eth0", netip.MustParsePrefix("fd00::5/64"))
+		synctest.Wait()
+		b.online(true)
+		b.configure(network(links{"eth0": static("10.0.0.2/24", "10.0.0.1")}))
+		b.kernel.Calls()
+		if err := b.kernel.DelAddr(id(2, "eth0"), netip.MustParsePrefix("10.0.0.2/24")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.calls("addr del 10.0.0.2/24 dev eth0", "addr add 10.0.0.2/24 dev eth0",
+			"route replace default via 10.0.0.1 dev eth0 metric 102")
+	})
+}

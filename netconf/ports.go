@@ -119,6 +119,16 @@ func (p *port) stop() {
 	p.noLease = time.Time{}
 }
 
+// addressed tells whether the link has an address to work with: a lease's, a
+// static one or, if neither is configured, one by router advertisement or by
+// somebody else's hand.
+func (p *port) addressed() bool {
+	if p.spec.DHCP || p.spec.static() {
+		return p.spec.static() || p.lease != nil || p.adopted != nil
+	}
+	return slices.ContainsFunc(p.link.Addresses, func(a Address) bool { return a.Prefix.Addr().IsGlobalUnicast() })
+}
+
 func (m *Manager) stopAll() {
 	for _, p := range m.ports {
 		p.stop()

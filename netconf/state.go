@@ -146,13 +146,15 @@ func (m *Manager) assess(links []LinkState, applyErr error, now time.Time) (s St
 			settled = false
 			s.Waiting = append(s.Waiting, fmt.Sprintf("the addresses of %s", l.Name))
 		}
-		usable = usable || l.Carrier && (complete && port.spec.static() || l.Lease != nil || port.adopted != nil)
+		usable = usable || l.Carrier && complete && port.addressed()
 		switch {
 		case !l.Carrier:
 			s.Waiting = append(s.Waiting, "a carrier on "+l.Name)
 			if !port.spec.Match.many() && due(port.noCarrier.Add(m.opts.LinkTimeout)) {
 				s.Problems = append(s.Problems, fmt.Sprintf("%s: no carrier; is a cable plugged in?", l.Name))
 			}
+		case !port.spec.DHCP && !port.addressed():
+			s.Waiting = append(s.Waiting, fmt.Sprintf("an address on %s from somebody else", l.Name))
 		case port.spec.DHCP && l.Lease == nil:
 			s.Waiting = append(s.Waiting, "a lease on "+l.Name)
 			if due(port.noLease.Add(m.spec.DHCPTimeout)) {

@@ -102,6 +102,7 @@ func (k *Kernel) AddForeignAddr(name string, prefix netip.Prefix) {
 	defer k.mu.Unlock()
 	l := k.named(name)
 	l.Addresses = append(l.Addresses, netconf.Address{Prefix: prefix})
+	k.notify()
 }
 
 // Refuse makes operations fail for which f returns an error; nil ends that.

@@ -55,6 +55,7 @@ func (k *Kernel) AddAddr(id netconf.LinkID, prefix netip.Prefix) error {
 	}
 	if !l.Has(prefix) {
 		l.Addresses = append(l.Addresses, netconf.Address{Prefix: prefix, Own: true})
+		k.notify()
 	}
 	return nil
 }
@@ -83,6 +84,7 @@ func (k *Kernel) DelAddr(id netconf.LinkID, prefix netip.Prefix) error {
 		return r.Link.Index == l.Index && (last && r.Dst.Addr().Is4() ||
 			r.Source.IsValid() && !hasAddr(l, r.Source))
 	})
+	k.notify()
 	return nil
 }
 

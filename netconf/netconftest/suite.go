@@ -162,6 +162,8 @@ func testEvents(t *testing.T, s *suite) {
 	l := s.get(t, "ev0")
 	ok(t, s.Kernel.SetUp(l.LinkID))
 	wait(t, signal, "carrier", func() bool { return s.get(t, "ev0").Carrier })
+	s.AddForeignAddr("ev0", prefix("10.10.0.5/24"))
+	wait(t, signal, "address added", func() bool { return len(s.addrs(t, "ev0")) == 1 })
 	s.Plug("ev0", false)
 	wait(t, signal, "no carrier", func() bool { return !s.get(t, "ev0").Carrier })
 	s.Plug("ev0", true)

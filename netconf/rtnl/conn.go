@@ -5,13 +5,11 @@ package rtnl
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"slices"
-	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -24,10 +22,6 @@ import (
 // dumpTries bounds how often a listing is repeated that a change interrupted
 // (NLM_F_DUMP_INTR).
 const dumpTries = 8
-
-// resubscribeInterval is the time between attempts to listen again after the
-// event socket broke.
-const resubscribeInterval = time.Second
 
 // Conn is a connection to the network namespace in which it was opened.
 type Conn struct {
@@ -137,64 +131,6 @@ func (c *Conn) SetUp(id netconf.LinkID) error {
 func (c *Conn) SetMTU(id netconf.LinkID, mtu int) error {
 	if err := c.handle.LinkSetMTU(byIndex(id), mtu); err != nil {
 		return fmt.Errorf("%s: set MTU %d: %w", id, mtu, err)
-	}
-	return nil
-}
-
-// Subscribe implements netconf.Kernel. If the kernel drops events because the
-// socket is full, a new subscription begins and a signal is sent.
-func (c *Conn) Subscribe(ctx context.Context) (<-chan struct{}, error) {
-	updates, err := c.subscribe(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("link events: %w", err)
-	}
-	signal := make(chan struct{}, 1)
-	notify := func() {
-		select {
-		case signal <- struct{}{}:
-		default: // one is waiting to be seen: that will do
-		}
-	}
-	go func() {
-		defer close(signal)
-		for {
-			for range updates {
-				notify()
-			}
-			if updates = c.resubscribe(ctx); updates == nil {
-				return
-			}
-			notify()
-		}
-	}()
-	return signal, nil
-}
-
-func (c *Conn) subscribe(ctx context.Context) (chan netlink.LinkUpdate, error) {
-	updates := make(chan netlink.LinkUpdate, 16)
-	return updates, netlink.LinkSubscribeWithOptions(updates, ctx.Done(), netlink.LinkSubscribeOptions{
-		ErrorCallback: func(err error) {
-			if ctx.Err() == nil {
-				c.log.Warn("link events", "error", err)
-			}
-		},
-	})
-}
-
-// resubscribe tries until it succeeds; nil means that ctx has ended.
-func (c *Conn) resubscribe(ctx context.Context) chan netlink.LinkUpdate {
-	ticker := time.NewTicker(resubscribeInterval)
-	defer ticker.Stop()
-	for ctx.Err() == nil {
-		updates, err := c.subscribe(ctx)
-		if err == nil {
-			return updates
-		}
-		c.log.Warn("link events", "error", err)
-		select {
-		case <-ctx.Done():
-		case <-ticker.C:
-		}
 	}
 	return nil
 }

@@ -1,10 +1,16 @@
 package rtnl_test
 
 import (
+	"context"
+	"net/netip"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/netconf/rtnl"
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 func TestRootKernel(t *testing.T) {
@@ -19,4 +25,80 @@ func TestRootKernel(t *testing.T) {
 	world := netconftest.Real(t)
 	world.Kernel = conn
 	netconftest.TestKernel(t, world)
+}
+
+// discard is a NameWriter for tests of links.
+type discard struct{}
+
+func (discard) Write(netconf.Names) error { return nil }
+
+// TestRootStatic: the manager on a real kernel, with static addresses of both
+// families, an MTU, and somebody else's addresses beside them.
+func TestRootStatic(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	conn, err := rtnl.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	world := netconftest.Real(t)
+	world.AddLink("eth0")
+	world.AddForeignAddr("eth0", netip.MustParsePrefix("10.77.0.5/24"))
+	m := netconf.New(conn, nil, discard{}, netconf.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- m.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-done
+	}()
+	apply := func(i osconfig.Interface) {
+		t.Helper()
+		spec, errs := netconf.FromConfig(osconfig.Network{Interfaces: map[string]osconfig.Interface{"eth0": i}})
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		m.Apply(spec)
+	}
+	// until waits for what ip(8) prints about addresses, routes and the link.
+	until := func(want, absent []string) {
+		t.Helper()
+		t.Helper()
+		var text string
+		defer func() {
+			if t.Failed() {
+				t.Logf("ip prints\n%s", text)
+			}
+		}()
+		netconftest.Within(t, 10*time.Second, "ip prints what it should", func() (bool, <-chan struct{}) {
+			_, changed := m.Watch()
+			text = netconftest.Run(t, "ip", "addr") + netconftest.Run(t, "ip", "route") + netconftest.Run(t, "ip", "-6", "route")
+			for _, s := range want {
+				if !strings.Contains(text, s) {
+					return false, changed
+				}
+			}
+			for _, s := range absent {
+				if strings.Contains(text, s) {
+					return false, changed
+				}
+			}
+			return true, changed
+		})
+	}
+	apply(osconfig.Interface{Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400})
+	until([]string{"inet 10.0.0.2/24 brd 10.0.0.255", "inet6 fd00::2/64", "mtu 1400", "10.77.0.5/24", "127.0.0.1/8",
+		"default via 10.0.0.1 dev eth0 proto 80", "default via fd00::1 dev eth0 proto 80"}, nil)
+	if !m.State().Online || len(m.Problems()) > 0 {
+		t.Errorf("state: %+v", m.State())
+	}
+	apply(osconfig.Interface{Address: "10.0.0.3/24", Gateway: "10.0.0.9"}) // same subnet: the old address is the new one's primary
+	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "10.77.0.5/24", "inet6 fe80::"},
+		[]string{"10.0.0.2/24", "fd00::2", "default via fd00::1"})
+	netconftest.Run(t, "ip", "addr", "del", "10.0.0.3/24", "dev", "eth0")
+	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80"}, nil)
+	netconftest.Run(t, "ip", "link", "set", "eth0", "down") // takes the routes along
+	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80"}, []string{"state DOWN"})
 }
