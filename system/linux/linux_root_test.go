@@ -1,0 +1,119 @@
+package linux
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func needRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+}
+
+func TestRootMount(t *testing.T) {
+	needRoot(t)
+	dir := filepath.Join(t.TempDir(), "with blank")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := Mount("tmpfs", dir, "tmpfs", unix.MS_NODEV, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	mounted := func() bool {
+		mounts, err := Mounts()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(mounts, func(m MountInfo) bool { return m.Target == dir && m.Type == "tmpfs" })
+	}
+	if !mounted() {
+		t.Error("mount not in the table")
+	}
+	for range 2 { // the second time it is not mounted
+		if err := Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	}
+	if mounted() {
+		t.Error("still in the table")
+	}
+	err := Mount("/dev/none", dir, "nonesuch", 0, "a=b")
+	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "a=b") {
+		t.Errorf("error of a bad mount: %v", err)
+	}
+}
+
+func TestRootLoop(t *testing.T) {
+	needRoot(t)
+	image := filepath.Join(t.TempDir(), "image")
+	content := bytes.Repeat([]byte("0123456789abcdef"), 1024)
+	if err := os.WriteFile(image, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	dev, err := AttachLoop(Loop{Backing: image, Offset: 4096 + 512, Size: 8192, ReadOnly: true, AutoClear: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	size, err := BlockSize(dev)
+	if err != nil || size != 8192 {
+		t.Errorf("size %d, err %v", size, err)
+	}
+	got, err := io.ReadAll(dev)
+	if err != nil || !bytes.Equal(got, content[4608:4608+8192]) {
+		t.Errorf("%d bytes read, err %v", len(got), err)
+	}
+	dev.Close()
+	if err := DetachLoop(dev.Name()); err != nil { // gone already: autoclear
+		t.Error(err)
+	}
+	if _, err := AttachLoop(Loop{Backing: image + "x", ReadOnly: true}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no backing file: %v", err)
+	}
+}
+
+func TestRootUevents(t *testing.T) {
+	needRoot(t)
+	u, err := ListenUevents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan Uevent, 64)
+	done := make(chan error, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	timeout := time.After(5 * time.Second)
+	go func() { done <- u.Run(ctx, events) }()
+	// The kernel repeats what is written here as a message.
+	if err := os.WriteFile("/sys/class/mem/null/uevent", []byte("change"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case e := <-events:
+			if e["DEVNAME"] != "null" {
+				continue
+			}
+			if e["ACTION"] != "change" || e["SUBSYSTEM"] != "mem" {
+				t.Errorf("event %v", e)
+			}
+		case <-timeout:
+			t.Error("no event within 5 s")
+		}
+		break
+	}
+	cancel()
+	if err := <-done; err == nil {
+		t.Error("Run returned without the context's error")
+	}
+}
