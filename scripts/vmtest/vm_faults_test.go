@@ -237,7 +237,7 @@ func TestHashOffset(t *testing.T) {
 	if _, err := hashOffset("quiet"); err == nil {
 		t.Error("no error")
 	}
-	if !bytes.Equal(probeSector()[510:], []byte{0x55, 0xaa}) {
+	if !bytes.Equal(probeSector()[510:512], []byte{0x55, 0xaa}) {
 		t.Error("the probe does not boot")
 	}
 }
