@@ -26,15 +26,11 @@ import (
 // before anything is mounted.
 func (m *Manager) offlineConfig(ctx context.Context) osconfig.Config {
 	l := load.Loader{Root: "/nonexistent", Cmdline: m.cmdline, Log: m.log}
-	r, err := l.Load(ctx)
-	if err != nil {
-		m.log.Warn("kernel command line", "error", err)
-	}
-	return r.Config
+	return l.Load(ctx).Config
 }
 
 // load reads all layers that can be reached now.
-func (m *Manager) load(ctx context.Context) (load.Result, error) {
+func (m *Manager) load(ctx context.Context) load.Result {
 	m.mu.Lock()
 	onDisk := m.mounted.Device != "" && m.mounted.Device != state.RAM
 	m.mu.Unlock()
@@ -43,9 +39,9 @@ func (m *Manager) load(ctx context.Context) (load.Result, error) {
 }
 
 func (m *Manager) stepConfig(ctx context.Context) error {
-	r, err := m.load(ctx)
+	r := m.load(ctx)
 	m.adopt(r)
-	return errors.Join(err, m.writePlan(r.Config))
+	return m.writePlan(r.Config)
 }
 
 // adopt makes a loaded configuration the machine's and notes its problems.
@@ -153,10 +149,7 @@ func unknownServices(c osconfig.Config, units []unit.Unit) error {
 // are read, and only what they change is applied.
 func (m *Manager) stepLateConfig(ctx context.Context) error {
 	before := m.cfg()
-	r, err := m.load(ctx)
-	if err != nil {
-		return err
-	}
+	r := m.load(ctx)
 	m.adopt(r)
 	return m.applyDifference(ctx, before, r.Config)
 }
