@@ -65,7 +65,7 @@ func New(kernel Kernel, dhcp DHCP, names NameWriter, opts Options) *Manager {
 	}
 	return &Manager{
 		kernel: kernel, dhcp: dhcp, names: names, opts: opts,
-		log:     opts.Log.With("component", "netconf"),
+		log:     opts.Log,
 		specs:   make(chan Spec, 1),
 		leases:  make(chan portStatus),
 		ports:   make(map[int]*port),

@@ -87,7 +87,7 @@ func (c *Client) Run(ctx context.Context, request netconf.LeaseRequest, report f
 	}
 	m := &machine{
 		opts: c.opts, request: request, hardware: hardware, report: report,
-		log:     c.opts.Log.With("component", "dhcp", "link", request.Link.Name),
+		log:     c.opts.Log.With("link", request.Link.Name),
 		started: time.Now(),
 	}
 	defer m.closeConn()

@@ -49,7 +49,7 @@ func Open(log *slog.Logger) (*Conn, error) {
 	return &Conn{
 		handle:  handle,
 		sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}},
-		log:     log.With("component", "rtnl"),
+		log:     log,
 	}, nil
 }
 

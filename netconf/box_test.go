@@ -1,0 +1,190 @@
+package netconf_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+// leases stands in for DHCP: the test says what each link's client reports.
+type leases struct {
+	mu      sync.Mutex
+	clients map[string]*fakeClient
+}
+
+type fakeClient struct {
+	request netconf.LeaseRequest
+	report  func(netconf.LeaseStatus)
+}
+
+func (l *leases) Run(ctx context.Context, request netconf.LeaseRequest, report func(netconf.LeaseStatus)) error {
+	l.mu.Lock()
+	l.clients[request.Link.Name] = &fakeClient{request, report}
+	l.mu.Unlock()
+	<-ctx.Done()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.clients, request.Link.Name)
+	return ctx.Err()
+}
+
+// on returns the client that runs on a link; nil if none does.
+func (l *leases) on(name string) *fakeClient {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clients[name]
+}
+
+// writer remembers what was written.
+type writer struct {
+	mu   sync.Mutex
+	last netconf.Names
+	err  error
+}
+
+func (w *writer) Write(n netconf.Names) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.last = n
+	return w.err
+}
+
+// refuse makes later writes return err.
+func (w *writer) refuse(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.err = err
+}
+
+// check compares what was written last.
+func (w *writer) check(t *testing.T, want netconf.Names) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if d := cmp.Diff(want, w.last, comparers()); d != "" {
+		t.Errorf("names (-want +got):\n%s", d)
+	}
+}
+
+// box is a machine in memory and in virtual time.
+type box struct {
+	*netconf.Manager
+	t      *testing.T
+	kernel *netconftest.Kernel
+	leases *leases
+	names  *writer
+	stop   func()
+}
+
+// inBox runs a test in virtual time on a machine with eth0 and eth1.
+func inBox(t *testing.T, run func(*testing.T, *box)) {
+	synctest.Test(t, func(t *testing.T) {
+		k := netconftest.NewKernel()
+		k.AddLink("eth0", "", "02:00:00:00:00:01")
+		k.AddLink("eth1", "", "02:00:00:00:00:02")
+		b := newBox(t, k)
+		defer b.stop()
+		run(t, b)
+	})
+}
+
+func newBox(t *testing.T, k *netconftest.Kernel) *box {
+	b := &box{t: t, kernel: k, leases: &leases{clients: make(map[string]*fakeClient)}, names: &writer{}}
+	b.Manager = netconf.New(k, b.leases, b.names, netconf.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+	return b
+}
+
+// configure applies a configuration and lets everything come to rest.
+func (b *box) configure(c osconfig.Network) {
+	b.t.Helper()
+	spec, errs := netconf.FromConfig(c)
+	if errs != nil {
+		b.t.Fatal(errs)
+	}
+	b.Apply(spec)
+	synctest.Wait()
+}
+
+// lease lets a link's DHCP client report a lease of address, gateway .1.
+func (b *box) lease(name, address string, modify ...func(*netconf.Lease)) {
+	b.t.Helper()
+	p := netip.MustParsePrefix(address)
+	l := &netconf.Lease{Address: p, Routers: []netip.Addr{p.Masked().Addr().Next()}, Acquired: time.Now(), Duration: time.Hour}
+	for _, m := range modify {
+		m(l)
+	}
+	b.tell(name, netconf.LeaseStatus{State: netconf.LeaseBound, Lease: l})
+}
+
+func (b *box) tell(name string, s netconf.LeaseStatus) {
+	b.t.Helper()
+	c := b.leases.on(name)
+	if c == nil {
+		b.t.Fatalf("no DHCP client runs on %s", name)
+	}
+	c.report(s)
+	synctest.Wait()
+}
+
+// pass lets virtual time go by.
+func (b *box) pass(d time.Duration) {
+	ctx, cancel := context.WithTimeout(b.t.Context(), d)
+	defer cancel()
+	<-ctx.Done()
+	synctest.Wait()
+}
+
+func (b *box) calls(want ...string) {
+	b.t.Helper()
+	if d := cmp.Diff(want, b.kernel.Calls()); d != "" {
+		b.t.Errorf("changes (-want +got):\n%s", d)
+	}
+}
+
+func (b *box) problems(want ...string) {
+	b.t.Helper()
+	if d := cmp.Diff(append([]string{}, want...), b.Problems()); d != "" {
+		b.t.Errorf("problems (-want +got):\n%s", d)
+	}
+}
+
+func (b *box) online(want bool) {
+	b.t.Helper()
+	if got := b.State().Online; got != want {
+		b.t.Errorf("online is %v, want %v: %s", got, want, b.Online())
+	}
+}
+
+func static(address, gateway string) osconfig.Interface {
+	return osconfig.Interface{Address: address, Gateway: gateway}
+}
+
+func dynamic() osconfig.Interface {
+	yes := true
+	return osconfig.Interface{DHCP: &yes}
+}
+
+func network(interfaces map[string]osconfig.Interface) osconfig.Network {
+	return osconfig.Network{Interfaces: interfaces}
+}
+
+type links = map[string]osconfig.Interface

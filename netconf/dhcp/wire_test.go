@@ -1,0 +1,228 @@
+package dhcp_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/insomniacslk/dhcp/dhcpv4"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/dhcp"
+)
+
+// wire is a cable with a scripted server at its end, in virtual time.
+type wire struct {
+	mu       sync.Mutex
+	began    time.Time
+	log      []string // "0s DISCOVER", …
+	answer   func(*dhcpv4.DHCPv4) *dhcpv4.DHCPv4
+	openErr  error
+	open     int // sockets
+	inbox    chan []byte
+	closed   chan struct{}
+	unicasts int
+}
+
+func (w *wire) dial(netconf.Link) (dhcp.Conn, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.openErr != nil {
+		w.log = append(w.log, time.Since(w.began).String()+" open")
+		return nil, w.openErr
+	}
+	w.open++
+	w.inbox, w.closed = make(chan []byte, 16), make(chan struct{})
+	return &end{wire: w, inbox: w.inbox, closed: w.closed}, nil
+}
+
+// end is one socket.
+type end struct {
+	*wire
+	inbox  chan []byte
+	closed chan struct{}
+}
+
+func (e *end) Broadcast(message []byte) error {
+	p, err := dhcpv4.FromBytes(message)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	text := time.Since(e.began).String() + " " + p.MessageType().String()
+	if a := p.RequestedIPAddress(); a != nil {
+		text += " " + a.String()
+	}
+	if p.IsBroadcast() {
+		text += " broadcast"
+	}
+	e.log = append(e.log, text)
+	if e.answer != nil {
+		if reply := e.answer(p); reply != nil {
+			e.inbox <- reply.ToBytes()
+		}
+	}
+	return nil
+}
+
+func (e *end) Unicast(message []byte, from, to netip.Addr) error {
+	e.mu.Lock()
+	e.unicasts++
+	e.mu.Unlock()
+	return e.Broadcast(message)
+}
+
+func (e *end) Read(buffer []byte) (int, error) {
+	select {
+	case m := <-e.inbox:
+		return copy(buffer, m), nil
+	case <-e.closed:
+		return 0, io.EOF
+	}
+}
+
+func (e *end) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.open--
+	close(e.closed)
+	return nil
+}
+
+func (w *wire) set(answer func(*dhcpv4.DHCPv4) *dhcpv4.DHCPv4) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.answer = answer
+}
+
+// counts returns how many sockets are open and how many messages were unicast.
+func (w *wire) counts() (open, unicasts int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.open, w.unicasts
+}
+
+// take returns what was sent since the last time.
+func (w *wire) take() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	log := w.log
+	w.log = nil
+	return log
+}
+
+// silent is a server that hears and says nothing.
+func silent(*dhcpv4.DHCPv4) *dhcpv4.DHCPv4 { return nil }
+
+// grants is a server that gives 10.0.0.5 for a time.
+func grants(lease time.Duration, modify ...dhcpv4.Modifier) func(*dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+	return func(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+		kind := dhcpv4.MessageTypeAck
+		if p.MessageType() == dhcpv4.MessageTypeDiscover {
+			kind = dhcpv4.MessageTypeOffer
+		}
+		return reply(p, kind, append([]dhcpv4.Modifier{
+			dhcpv4.WithOption(dhcpv4.OptIPAddressLeaseTime(lease))}, modify...)...)
+	}
+}
+
+func reply(p *dhcpv4.DHCPv4, kind dhcpv4.MessageType, modify ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
+	r, err := dhcpv4.NewReplyFromRequest(p, append([]dhcpv4.Modifier{
+		dhcpv4.WithMessageType(kind),
+		dhcpv4.WithYourIP(netip.MustParseAddr("10.0.0.5").AsSlice()),
+		dhcpv4.WithNetmask([]byte{255, 255, 255, 0}),
+		dhcpv4.WithOption(dhcpv4.OptServerIdentifier(netip.MustParseAddr("10.0.0.1").AsSlice()))}, modify...)...)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+// refuses answers requests with NAK and offers what it will refuse.
+func refuses(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+	if p.MessageType() == dhcpv4.MessageTypeDiscover {
+		return reply(p, dhcpv4.MessageTypeOffer)
+	}
+	return reply(p, dhcpv4.MessageTypeNak)
+}
+
+// session is a client that runs.
+type session struct {
+	*wire
+	stop func()
+	mu   sync.Mutex
+	seen []netconf.LeaseStatus
+}
+
+// reports returns the states since the last time, repetitions left out; "!"
+// marks a loss, the address a lease.
+func (s *session) reports() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []string
+	for _, r := range s.seen {
+		text := string(r.State)
+		if r.Lost {
+			text += " !"
+		}
+		if r.Lease != nil {
+			text += " " + r.Lease.Address.String()
+		}
+		out = append(out, text)
+	}
+	s.seen = nil
+	return slices.Compact(out)
+}
+
+func start(t *testing.T, w *wire, previous *netconf.Lease) *session {
+	t.Helper()
+	w.began = time.Now()
+	s := &session{wire: w}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	client := dhcp.New(dhcp.Options{Open: w.dial, Random: func() uint32 { return 1 << 31 }}) // no jitter
+	go func() {
+		done <- client.Run(ctx, netconf.LeaseRequest{
+			Link:     netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"},
+			Previous: previous,
+		}, func(r netconf.LeaseStatus) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.seen = append(s.seen, r)
+		})
+	}()
+	s.stop = func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run returned %v", err)
+		}
+		if open, _ := w.counts(); open != 0 {
+			t.Errorf("%d sockets are open after Run", open)
+		}
+	}
+	return s
+}
+
+// pass lets virtual time go by. Nothing waits for it: it is the clock.
+func pass(t *testing.T, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	<-ctx.Done()
+	synctest.Wait()
+}
+
+func check(t *testing.T, what string, want, got []string) {
+	t.Helper()
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
+}
