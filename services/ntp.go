@@ -24,8 +24,9 @@ func NTP(Machine) unit.Unit {
 			{Source: "/run/pharos/ntp", Target: "/run", Options: []string{"rw"}, Mkdir: 0o755},
 			// Time sources that the manager writes (*.sources).
 			{Source: "/run/pharos/chrony", Target: "/run/pharos/chrony", Options: []string{"ro"}, Mkdir: 0o755},
-			// The drift file: the clock's error survives a reboot.
-			{Source: "/var/lib/chrony", Target: "/var/lib/chrony", Options: []string{"rw"}, Mkdir: 0o755},
+			// The drift file: the clock's error survives a reboot. One level
+			// up, too: chronyd makes /var/lib/chrony and gives it to itself.
+			{Source: "/var/lib/pharos/ntp", Target: "/var/lib", Options: []string{"rw"}, Mkdir: 0o755},
 			etcMount(),
 		},
 		HostNet: true,

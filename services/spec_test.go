@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/console"
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/oci"
 	"github.com/pharos-os/pharos/system/unit"
 )

@@ -29,8 +29,8 @@ func Syslog(Machine) unit.Unit {
 		Capabilities: []string{
 			"CAP_SYSLOG", // open /proc/kmsg
 		},
-		// For remote targets (*.* @host) that an admin adds.
-		HostNet:         true,
+		HostNet:         true, // remote targets (*.* @host) that an admin adds
+		HostUTS:         true, // every line carries the machine's name, also after it changes
 		NoNewPrivileges: true,
 		Limits: unit.Limits{
 			MemoryMax:   128 * mib,
