@@ -14,7 +14,6 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
-	"github.com/pharos-os/pharos/netconf/resolv"
 )
 
 func TestRootLease(t *testing.T) {
