@@ -18,8 +18,11 @@ func NTP(Machine) unit.Unit {
 		Name:  "ntp",
 		Image: "ntp",
 		// -d keeps it in the foreground and logs to stderr, -u drops root for
-		// the image's user, -F 1 installs its own, narrower syscall filter.
-		Args: []string{"/usr/sbin/chronyd", "-d", "-F", "1", "-u", "_chrony", "-f", "/etc/chrony/chrony.conf"},
+		// the image's user, -F 1 installs its own, narrower syscall filter. "/"
+		// is no pid file: it would always say 1, which is alive by definition,
+		// and a killed chronyd's would refuse the next one.
+		Args: []string{"/usr/sbin/chronyd", "-d", "-F", "1", "-u", "_chrony",
+			"include /etc/chrony/chrony.conf", "pidfile /"},
 		Mounts: []unit.Mount{
 			{Source: "/run/pharos/ntp", Target: "/run", Options: []string{"rw"}, Mkdir: 0o755},
 			// Time sources that the manager writes (*.sources).
