@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pharos-os/pharos/system/linux"
 )
 
@@ -30,10 +32,10 @@ type Mount struct {
 	May                  bool // fail
 }
 
-// Dir is a directory with exactly this mode.
+// Dir is a directory with exactly this mode, in the bits of chmod(2).
 type Dir struct {
 	Path string
-	Mode fs.FileMode
+	Mode uint32
 }
 
 // Link is a symbolic link at Path.
@@ -45,7 +47,12 @@ type Write struct {
 	May        bool // fail
 }
 
-func (m Mount) String() string { return fmt.Sprintf("mount %s on %s", m.Type, m.Target) }
+func (m Mount) String() string {
+	if m.Flags&unix.MS_SHARED != 0 {
+		return "make mounts below " + m.Target + " shared"
+	}
+	return fmt.Sprintf("mount %s on %s", m.Type, m.Target)
+}
 func (d Dir) String() string   { return fmt.Sprintf("directory %s %#o", d.Path, d.Mode) }
 func (l Link) String() string  { return fmt.Sprintf("link %s → %s", l.Path, l.Target) }
 func (w Write) String() string { return fmt.Sprintf("write %q to %s", w.Text, w.Path) }
@@ -63,10 +70,10 @@ func (m Mount) Apply() error {
 }
 
 func (d Dir) Apply() error {
-	if err := os.MkdirAll(d.Path, d.Mode); err != nil {
+	if err := os.MkdirAll(d.Path, 0o755); err != nil {
 		return err
 	}
-	return os.Chmod(d.Path, d.Mode) // past the umask
+	return unix.Chmod(d.Path, uint32(d.Mode)) // past the umask; the bits are chmod(2)'s
 }
 
 func (l Link) Apply() error {

@@ -33,7 +33,7 @@ func Switch() error {
 	if err := os.Chdir(Sysroot); err != nil {
 		return fmt.Errorf("system image: %w", err)
 	}
-	if err := clear("/"); err != nil {
+	if err := clearInitramfs("/"); err != nil {
 		return fmt.Errorf("initramfs: %w", err)
 	}
 	if err := linux.Mount(".", "/", "", unix.MS_MOVE, ""); err != nil {
@@ -45,9 +45,9 @@ func Switch() error {
 	return os.Chdir("/")
 }
 
-// clear deletes what is below dir on dir's own file system. It must never be
+// clearInitramfs deletes what is below dir on dir's own file system. It must never be
 // run on anything but an initramfs, so it looks again.
-func clear(dir string) error {
+func clearInitramfs(dir string) error {
 	if initramfs, err := InInitramfs(); err != nil || !initramfs {
 		return errors.Join(err, errors.New("root is not an initramfs"))
 	}
