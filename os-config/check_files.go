@@ -66,13 +66,13 @@ func fileEntry(n *Node) []finding {
 		}
 		return ""
 	}
-	if text("path") == "" {
+	switch path := text("path"); {
+	case path == "":
 		add("", "path is missing")
-	} else {
-		add("path", absolutePath(text("path")))
-		if strings.HasSuffix(text("path"), "/") {
-			add("path", "the path is a directory")
-		}
+	case strings.HasSuffix(path, "/"):
+		add("path", quote(path)+" is a directory")
+	default:
+		add("path", absolutePath(path))
 	}
 	if p := n.Child("permissions"); p != nil && !p.IsNull() {
 		out = append(out, permissions(p)...)

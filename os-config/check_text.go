@@ -223,6 +223,9 @@ func engineHost(s string) string {
 		if host != "" && ipAddress(host) != "" && domain(host) != "" {
 			return fmt.Sprintf("%s is no address", quote(host))
 		}
+		if port == "" {
+			return fmt.Sprintf("%s has no port", quote(s))
+		}
 		return between(1, 65535)(port)
 	case scheme == "fd":
 		return "fd:// needs systemd; use unix:// or tcp://"

@@ -114,7 +114,7 @@ func (d *decoder) mismatch(n *Node, at place, want string) bool {
 			text += " (leave out the quotes)"
 		}
 	}
-	if n.Kind == Map && len(n.Map) == 1 && want != "a mapping" && n.Map[0].Value.Scalar() {
+	if n.Kind == Map && len(n.Map) == 1 && strings.HasPrefix(want, "a text") && n.Map[0].Value.Scalar() {
 		text += fmt.Sprintf(" (a text with %q in it needs quotes)", ": ")
 	}
 	d.errorf(Type, n.Pos, at, "%s", text)
@@ -155,15 +155,13 @@ func (d *decoder) free(n *Node, v reflect.Value, at place) bool {
 			}
 		}
 		item := reflect.New(v.Type().Elem()).Elem()
-		if e.Value.IsNull() && isSection(item.Type()) {
-			out.SetMapIndex(reflect.ValueOf(e.Key), item)
-			continue
-		}
 		if d.value(e.Value, item, here) {
 			out.SetMapIndex(reflect.ValueOf(e.Key), item)
 		}
 	}
-	v.Set(out)
+	if out.Len() > 0 {
+		v.Set(out)
+	}
 	return true
 }
 
@@ -210,7 +208,7 @@ func (d *decoder) text(n *Node, v reflect.Value, at place) bool {
 	if !n.Scalar() {
 		return d.mismatch(n, at, "a text")
 	}
-	if strings.ContainsRune(n.Text, 0) {
+	if strings.ContainsRune(n.Text, 0) && at.pattern != "write_files[].content" {
 		d.errorf(Value, n.Pos, at, "a NUL byte in the text")
 		return false
 	}

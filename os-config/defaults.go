@@ -14,8 +14,12 @@ func defaults(user Document) Layer {
 	pos := Pos{Layer: DefaultsLayer, File: "built-in"}
 	l := Layer{Name: DefaultsLayer, File: "built-in", Doc: NewMap(pos)}
 	network := user.Root.Child("rancher").Child("network").Child("interfaces")
-	if network != nil && network.Kind == Map && len(network.Map) > 0 {
-		return l
+	if network != nil {
+		for _, e := range network.Map {
+			if !e.Value.IsNull() {
+				return l
+			}
+		}
 	}
 	yes := &Node{Kind: Bool, Text: "true", Pos: pos}
 	l.Doc = nested(pos, yes, "rancher", "network", "interfaces", "e*", "dhcp")

@@ -1,9 +1,11 @@
 package osconfig
 
 import (
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Lookup finds the value at a dotted path: keys, and [N] or a last part N for
@@ -187,7 +189,8 @@ func blockable(s string) bool {
 		return false
 	}
 	first, _, _ := strings.Cut(s, "\n")
-	if first == "" || first[0] == ' ' {
+	// The parser does not take a tab at the beginning of a block.
+	if first == "" || first[0] == ' ' || first[0] == '\t' {
 		return false
 	}
 	for line := range strings.SplitSeq(s, "\n") {
@@ -226,6 +229,9 @@ func stringText(s string) string {
 	if matches(`[0-9]+(\.[0-9]+){2,3}(/[0-9]+)?`, s) {
 		return s
 	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }) {
+		return "!!binary " + base64.StdEncoding.EncodeToString([]byte(s))
+	}
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
@@ -237,7 +243,7 @@ func stringText(s string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff:
+		case r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)

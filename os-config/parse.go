@@ -202,7 +202,7 @@ func explain(text string, err error) (line, col int, problem string) {
 func tabIndent(text string, near int) (line, col int, ok bool) {
 	for i, l := range strings.Split(text, "\n") {
 		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
-		if at := strings.IndexByte(indent, '\t'); at >= 0 && len(indent) < len(l) && i+1 >= near-1 {
+		if at := strings.IndexByte(indent, '\t'); at >= 0 && len(indent) < len(l) && i+1 >= near-1 && i <= near {
 			return i + 1, at + 1, true
 		}
 	}

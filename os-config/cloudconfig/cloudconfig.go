@@ -49,7 +49,7 @@ func Parse(name, file string, data []byte) ([]osconfig.Layer, osconfig.Report) {
 	}
 	layer, report := osconfig.Parse(name, file, data)
 	if layer.Doc == nil {
-		if first != "#cloud-config" && !mappingLike(first) {
+		if utf8.Valid(data) && first != "#cloud-config" && !mappingLike(first) {
 			return fail("neither a cloud-config (first line #cloud-config) nor a script (#!…) nor a YAML mapping")
 		}
 		return nil, report
