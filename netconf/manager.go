@@ -20,8 +20,8 @@ type Options struct {
 	// LinkTimeout is how long a configured link or its carrier may be missing
 	// before that counts as a problem; 0 is 10 s.
 	LinkTimeout time.Duration
-	// RetryInterval is the time between attempts at what the kernel refused;
-	// 0 is 5 s.
+	// RetryInterval is the time until the second attempt at what the kernel
+	// refused; it doubles with each, up to sixteenfold. 0 is 5 s.
 	RetryInterval time.Duration
 }
 
@@ -44,6 +44,8 @@ type Manager struct {
 	routes   []Route // as last seen
 	written  Names
 	applyErr error
+	retries  int       // of what has been refused
+	retryAt  time.Time // the next one
 
 	mu      sync.Mutex // guards the following
 	state   State
@@ -192,10 +194,16 @@ func (m *Manager) conclude() time.Time {
 	err := errors.Join(m.applyErr, m.writeNames())
 	state, wake := m.assess(m.linkStates(m.links, m.routes), err, time.Now())
 	m.publish(state)
-	if err != nil {
-		if retry := time.Now().Add(m.opts.RetryInterval); wake.IsZero() || retry.Before(wake) {
-			wake = retry
-		}
+	if err == nil {
+		m.retries, m.retryAt = 0, time.Time{}
+		return wake
+	}
+	if now := time.Now(); !now.Before(m.retryAt) {
+		m.retryAt = now.Add(m.opts.RetryInterval << min(m.retries, 4))
+		m.retries++
+	}
+	if wake.IsZero() || m.retryAt.Before(wake) {
+		wake = m.retryAt
 	}
 	return wake
 }

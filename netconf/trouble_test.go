@@ -62,8 +62,12 @@ func TestRefusal(t *testing.T) {
 		b.configure(network(links{"eth0": static("10.0.0.2/24", ""), "eth1": static("10.0.1.2/24", "")}))
 		b.online(false)
 		b.problems("addr add 10.0.0.2/24 dev eth0: out of memory")
+		b.kernel.Calls()
+		b.pass(2 * time.Minute) // after 5, 15, 35 and 75 s
+		again := "addr add 10.0.0.2/24 dev eth0"
+		b.calls(again, again, again, again)
 		b.kernel.Refuse(nil)
-		b.pass(6 * time.Second)
+		b.pass(80 * time.Second)
 		b.online(true)
 		b.problems()
 	})
@@ -162,5 +166,8 @@ func TestHandMade(t *testing.T) {
 		synctest.Wait()
 		b.calls("addr del 10.0.0.2/24 dev eth0", "addr add 10.0.0.2/24 dev eth0",
 			"route replace default via 10.0.0.1 dev eth0 metric 102")
+		b.kernel.SetDown("eth0")
+		synctest.Wait()
+		b.calls("link set eth0 up", "route replace default via 10.0.0.1 dev eth0 metric 102")
 	})
 }

@@ -86,8 +86,8 @@ func usable(p *dhcpv4.DHCPv4) bool {
 
 // parseLease reads an ACK that is usable.
 func parseLease(p *dhcpv4.DHCPv4, now time.Time) *netconf.Lease {
-	bits, size := p.SubnetMask().Size()
-	if size == 0 {
+	bits, _ := p.SubnetMask().Size()
+	if bits == 0 { // none, or not a mask
 		bits, _ = p.YourIPAddr.DefaultMask().Size()
 	}
 	l := &netconf.Lease{

@@ -18,7 +18,7 @@ const inside = "PHAROS_TEST_NAMESPACE"
 // fresh network namespace, and returns false when that is over: the caller
 // then returns. There it returns true. A thread would not do: whatever
 // goroutine the test starts has to be in the namespace. The test must be a
-// top-level one; without root it is skipped.
+// top-level one; without root it is skipped. Such tests run in parallel.
 func InNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inside) != "" {
@@ -27,6 +27,7 @@ func InNamespace(t *testing.T) bool {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
 	}
+	t.Parallel()
 	args := []string{"-test.run=^" + t.Name() + "$", "-test.count=1", "-test.timeout=60s"}
 	if testing.Verbose() {
 		args = append(args, "-test.v")
