@@ -64,8 +64,9 @@ $B/toolbox/.key: scripts/toolbox scripts/toolbox.packages | $B/.deps
 
 # An image depends on its recipe's files and on the builder.
 define image_rule
-$B/images/$1/config.json: $(shell find images/$1 -type f) images/common.yml $(wildcard images/builder/*.go) \
-X	@scripts/image $1
+$B/images/$1/config.json: $(shell find images/$1 -type f) images/common.yml $(filter-out %_test.go,$(wildcard images/builder/*.go)) \
+		$B/toolbox/.key | $B/.go
+	@scripts/image $1
 endef
 $(foreach i,$(IMAGES),$(eval $(call image_rule,$i)))
 
@@ -118,10 +119,11 @@ test-unit: | $B/.deps
 	@scripts/test unit
 test-root: $B/.go $B/toolbox/.key
 	@scripts/test root
-test-vm: all
+test-vm: all $B/initrd-pxe
 	@scripts/test vm
 bench: all
-	@scripts/bench/run
+	@$(TOOLBOX) true
+	go run -mod=mod ./scripts/bench
 
 .PHONY: check-reproducible update clean
 check-reproducible: all

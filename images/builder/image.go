@@ -80,8 +80,10 @@ func (b imageBuild) build(ctx context.Context, log *slog.Logger, dir string) err
 		}
 	}
 	// Debian's ldconfig is in a package that nothing else needs.
-	if _, err := output(exec.CommandContext(ctx, "ldconfig", "-r", t.root, "/usr/lib/x86_64-linux-gnu")); err != nil {
-		return err
+	if _, err := os.Stat(t.path("/usr/lib/x86_64-linux-gnu")); err == nil {
+		if _, err := output(exec.CommandContext(ctx, "ldconfig", "-r", t.root, "/usr/lib/x86_64-linux-gnu")); err != nil {
+			return err
+		}
 	}
 	if err := t.drop(r.Drop, r.Keep); err != nil {
 		return err
