@@ -22,6 +22,7 @@ import (
 	_ "github.com/containerd/containerd/v2/plugins/metadata"            // the database of containers, images, leases
 	_ "github.com/containerd/containerd/v2/plugins/mount"               // the task manager mounts what the shim cannot
 	_ "github.com/containerd/containerd/v2/plugins/services/containers" // create, list, delete
+	_ "github.com/containerd/containerd/v2/plugins/services/sandbox"    // its store: lets system/ctrd put units of a group into a shim that already runs
 	_ "github.com/containerd/containerd/v2/plugins/services/tasks"      // start, kill, wait, exec
 
 	// dockerd's image store, and pulls for the system side.
@@ -54,10 +55,11 @@ func requiredPlugins() []string {
 	}
 }
 
-// disabledPlugins come with server/grpc and do nothing for us but cost: two
-// interceptors on every call, and a TCP listener.
+// disabledPlugins come with server/grpc and services/sandbox and do nothing for
+// us but cost: two interceptors on every call, a TCP listener, pods.
 func disabledPlugins() []string {
 	return []string{
+		"io.containerd.grpc.v1.sandbox-controllers",
 		"io.containerd.metrics.v1.grpc-prometheus",
 		"io.containerd.metrics.v1.grpc-otel",
 		"io.containerd.server.v1.grpc-tcp",

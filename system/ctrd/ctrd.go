@@ -16,9 +16,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/containerd/containerd/api/services/containers/v1"
+	"github.com/containerd/containerd/api/services/sandbox/v1"
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"google.golang.org/grpc"
@@ -67,6 +69,7 @@ func DefaultPaths() Paths {
 // Options configure a Client.
 type Options struct {
 	Address  string // containerd's socket
+	State    string // containerd's state directory; empty gives up sharing shims the fast way
 	Paths    Paths
 	Host     oci.Host
 	RuncRoot string // runc's state directory; empty is the shim's default
@@ -79,6 +82,10 @@ type Client struct {
 	conn       *grpc.ClientConn
 	containers containers.ContainersClient
 	tasks      tasks.TasksClient
+	sandboxes  sandbox.StoreClient
+
+	groupsMu sync.Mutex
+	groups   map[string]*group
 }
 
 // New returns a client at once: it connects when first used, and again
@@ -106,6 +113,8 @@ func New(opts Options) (*Client, error) {
 		conn:       conn,
 		containers: containers.NewContainersClient(conn),
 		tasks:      tasks.NewTasksClient(conn),
+		sandboxes:  sandbox.NewStoreClient(conn),
+		groups:     map[string]*group{},
 	}, nil
 }
 

@@ -35,6 +35,7 @@ func client(t *testing.T, d *ctrdtest.Daemon) *ctrd.Client {
 	t.Helper()
 	c, err := ctrd.New(ctrd.Options{
 		Address: d.Address,
+		State:   filepath.Join(d.Dir, "state"),
 		Paths: ctrd.Paths{
 			Images: d.Images, Units: filepath.Join(d.Dir, "units"),
 			Persist: filepath.Join(d.Dir, "persist"), Logs: filepath.Join(d.Dir, "logs"),

@@ -7,13 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/containerd/containerd/api/services/containers/v1"
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/api/types"
 	"github.com/containerd/containerd/api/types/runc/options"
-	"github.com/containerd/containerd/api/types/task"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -38,26 +36,49 @@ func (c *Client) Start(ctx context.Context, u unit.Unit) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.create(ctx, p); err != nil {
+	process, err := c.makeInGroup(ctx, p)
+	if err != nil {
 		return nil, err
 	}
-	process, err := c.run(ctx, p)
-	if err != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
-		defer cancel()
-		return nil, errors.Join(err, c.remove(ctx, p.unit, 0))
+	if _, err := c.tasks.Start(ctx, &tasks.StartRequest{ContainerID: p.unit.Name}); err != nil {
+		process.fd.close()
+		return nil, c.undo(ctx, p, fmt.Errorf("unit %s: start: %w", p.unit.Name, err))
 	}
 	return process, nil
 }
 
+// make makes container and task, whose process waits to be let go. shim is the
+// address of a running shim to put it into; empty starts one, or lets the
+// group's annotation find it.
+func (c *Client) make(ctx context.Context, p *plan, shim string) (*Process, error) {
+	if err := c.create(ctx, p, shim != ""); err != nil {
+		return nil, err
+	}
+	process, err := c.task(ctx, p, shim)
+	if err != nil {
+		return nil, c.undo(ctx, p, err)
+	}
+	return process, nil
+}
+
+// undo removes what a failed start has made, and returns why it failed.
+func (c *Client) undo(ctx context.Context, p *plan, why error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	return errors.Join(why, c.remove(ctx, p.unit, 0))
+}
+
 // create writes the container's record, replacing a stale one.
-func (c *Client) create(ctx context.Context, p *plan) error {
+func (c *Client) create(ctx context.Context, p *plan, shared bool) error {
 	record := &containers.CreateContainerRequest{Container: &containers.Container{
 		ID:      p.unit.Name,
 		Labels:  map[string]string{specLabel: p.digest},
 		Runtime: &containers.Container_Runtime{Name: runtimeName},
 		Spec:    &anypb.Any{TypeUrl: specType, Value: p.spec},
 	}}
+	if shared {
+		record.Container.Sandbox = sandboxID(p.unit.Group)
+	}
 	_, err := c.containers.Create(ctx, record)
 	if status.Code(err) == codes.AlreadyExists {
 		if err := c.remove(ctx, p.unit, p.unit.StopTimeout); err != nil {
@@ -71,8 +92,8 @@ func (c *Client) create(ctx context.Context, p *plan) error {
 	return nil
 }
 
-// run makes the directories and the task, and lets it go.
-func (c *Client) run(ctx context.Context, p *plan) (*Process, error) {
+// task makes the directories and the task.
+func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, error) {
 	name := p.unit.Name
 	if err := c.prepare(p); err != nil {
 		return nil, fmt.Errorf("unit %s: directories: %w", name, err)
@@ -81,13 +102,17 @@ func (c *Client) run(ctx context.Context, p *plan) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unit %s: runtime options: %w", name, err)
 	}
-	created, err := c.tasks.Create(ctx, &tasks.CreateTaskRequest{
+	request := &tasks.CreateTaskRequest{
 		ContainerID: name,
 		Rootfs:      []*types.Mount{{Type: p.rootfs.Type, Source: p.rootfs.Source, Options: p.rootfs.Options}},
 		Stdout:      "file://" + p.log,
 		Stderr:      "file://" + p.log,
 		Options:     opts,
-	})
+	}
+	if shim != "" {
+		request.TaskApiAddress, request.TaskApiVersion = shim, shimVersion
+	}
+	created, err := c.tasks.Create(ctx, request)
 	if err != nil {
 		return nil, fmt.Errorf("unit %s: task: %w", name, err)
 	}
@@ -95,10 +120,6 @@ func (c *Client) run(ctx context.Context, p *plan) (*Process, error) {
 	fd, err := openPidfd(int(created.Pid))
 	if err != nil {
 		return nil, fmt.Errorf("unit %s: %w", name, err)
-	}
-	if _, err := c.tasks.Start(ctx, &tasks.StartRequest{ContainerID: name}); err != nil {
-		fd.close()
-		return nil, fmt.Errorf("unit %s: start: %w", name, err)
 	}
 	return &Process{client: c, unit: p.unit, image: p.image, pid: int(created.Pid), fd: fd}, nil
 }
@@ -146,120 +167,4 @@ func (c *Client) prepare(p *plan) error {
 		}
 	}
 	return nil
-}
-
-// remove takes a container away completely. A program that still runs gets
-// the unit's stop signal and grace, if there is any, and is killed then.
-func (c *Client) remove(ctx context.Context, u unit.Unit, grace time.Duration) error {
-	if err := c.removeTask(ctx, u, grace); err != nil {
-		return fmt.Errorf("unit %s: remove: %w", u.Name, err)
-	}
-	if _, err := c.containers.Delete(ctx, &containers.DeleteContainerRequest{ID: u.Name}); err != nil && !notFound(err) {
-		return fmt.Errorf("unit %s: remove: %w", u.Name, err)
-	}
-	if u.Persist {
-		return nil
-	}
-	if err := os.RemoveAll(c.dir(u)); err != nil {
-		return fmt.Errorf("unit %s: remove: %w", u.Name, err)
-	}
-	return nil
-}
-
-func (c *Client) removeTask(ctx context.Context, u unit.Unit, grace time.Duration) error {
-	got, err := c.tasks.Get(ctx, &tasks.GetRequest{ContainerID: u.Name})
-	if notFound(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if got.Process.Status != task.Status_STOPPED {
-		if err := c.end(ctx, u, int(got.Process.Pid), grace); err != nil {
-			return err
-		}
-	}
-	if _, err := c.tasks.Delete(ctx, &tasks.DeleteTaskRequest{ContainerID: u.Name}); err != nil && !notFound(err) {
-		return err
-	}
-	return nil
-}
-
-// end stops the program of a task and waits until containerd knows.
-func (c *Client) end(ctx context.Context, u unit.Unit, pid int, grace time.Duration) error {
-	fd, err := openPidfd(pid)
-	if err == nil {
-		defer fd.close()
-		if grace > 0 {
-			if err := fd.signal(u.StopSignal); err != nil {
-				return err
-			}
-			graced, cancel := context.WithTimeout(ctx, grace)
-			defer cancel()
-			_ = fd.wait(graced)
-		}
-		if err := fd.signal("SIGKILL"); err != nil {
-			return err
-		}
-	} else if !errors.Is(err, unix.ESRCH) {
-		return err
-	}
-	_, err = c.tasks.Wait(ctx, &tasks.WaitRequest{ContainerID: u.Name})
-	if notFound(err) {
-		return nil
-	}
-	return err
-}
-
-// Adopt finds the running container of a unit that an earlier life of the
-// manager started. It reports false when there is none, or when it was made
-// of something else than the unit says now: Start then replaces it.
-func (c *Client) Adopt(ctx context.Context, u unit.Unit) (*Process, bool, error) {
-	p, err := c.plan(u)
-	if err != nil {
-		return nil, false, err
-	}
-	name := p.unit.Name
-	record, err := c.containers.Get(ctx, &containers.GetContainerRequest{ID: name})
-	if notFound(err) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("unit %s: container: %w", name, err)
-	}
-	if record.Container.Labels[specLabel] != p.digest {
-		return nil, false, nil
-	}
-	pid, err := c.runningPID(ctx, name)
-	if err != nil || pid == 0 {
-		return nil, false, err
-	}
-	fd, err := openPidfd(pid)
-	if errors.Is(err, unix.ESRCH) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, fmt.Errorf("unit %s: %w", name, err)
-	}
-	// Asked again: only now is it certain that fd is the container's.
-	if again, err := c.runningPID(ctx, name); err != nil || again != pid {
-		fd.close()
-		return nil, false, err
-	}
-	return &Process{client: c, unit: p.unit, image: p.image, pid: pid, fd: fd}, true, nil
-}
-
-// runningPID is the process of a running task, 0 when there is none.
-func (c *Client) runningPID(ctx context.Context, name string) (int, error) {
-	got, err := c.tasks.Get(ctx, &tasks.GetRequest{ContainerID: name})
-	if notFound(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("unit %s: task: %w", name, err)
-	}
-	if got.Process.Status != task.Status_RUNNING {
-		return 0, nil
-	}
-	return int(got.Process.Pid), nil
 }

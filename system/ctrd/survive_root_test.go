@@ -18,7 +18,10 @@ import (
 func TestRootAdopt(t *testing.T) {
 	w := newWorld(t)
 	u := newUnit("adopt")
-	first := w.start(u)
+	first, err := w.Client.Start(t.Context(), u)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Client.Close()
 
 	c := client(t, w.Daemon)
@@ -234,7 +237,7 @@ func TestRootLogIsBounded(t *testing.T) {
 		return err == nil && info.Size() < 1<<20
 	})
 	data, err := os.ReadFile(log + ".1")
-	if err != nil || !strings.Contains(string(data), "xxx 10000000001") {
+	if err != nil || !strings.Contains(string(data), "xxx 10000000010000") {
 		t.Errorf("the old lines are not kept: %v", err)
 	}
 	cancel()

@@ -40,7 +40,7 @@ func run(args []string) (int, error) {
 			return 0, err
 		}
 		for i := range n {
-			fmt.Printf("%s %d\n", strings.Repeat("x", 48), 1e13+i)
+			fmt.Printf("%s %d\n", strings.Repeat("x", 48), 10_000_000_000_000+i)
 		}
 		<-signals
 	case "cat":
