@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxContent bounds the decoded content of one file.
@@ -52,6 +53,22 @@ func (f File) DecodeContent() ([]byte, error) {
 	return data, nil
 }
 
+// text makes binary content, which only !!binary can give, base64: so the
+// Config is text throughout and can be handed on as JSON.
+func (f File) text() File {
+	if utf8.ValidString(f.Content) {
+		return f
+	}
+	switch f.Encoding {
+	case "gz", "gzip":
+		f.Encoding = "gz+b64"
+	default:
+		f.Encoding = "b64"
+	}
+	f.Content = base64.StdEncoding.EncodeToString([]byte(f.Content))
+	return f
+}
+
 // fileEntry checks one entry of write_files.
 func fileEntry(n *Node) []finding {
 	var out []finding
@@ -86,6 +103,11 @@ func fileEntry(n *Node) []finding {
 	}
 	if c := text("container"); c != "" && !matches(`[A-Za-z0-9][A-Za-z0-9_.-]*`, c) {
 		add("container", fmt.Sprintf("%s is no service name", quote(c)))
+	} else if c != "" && c != "console" {
+		out = append(out, finding{
+			severity: Warning, kind: Unsupported, key: "container",
+			text: fmt.Sprintf("files in the service %s are not supported yet; the file is not written", c),
+		})
 	}
 	encodings := []string{"", "text", "text/plain", "b64", "base64", "gz", "gzip", "gz+b64", "gz+base64", "gzip+b64", "gzip+base64"}
 	encoding := text("encoding")

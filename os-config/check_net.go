@@ -2,6 +2,7 @@ package osconfig
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"path"
 	"strings"
@@ -17,8 +18,19 @@ func ipAddress(s string) string {
 	return ""
 }
 
-func gateway4(s string) string {
+// hostAddress checks the address of one other machine.
+func hostAddress(s string) string {
 	if problem := ipAddress(s); problem != "" {
+		return problem
+	}
+	if a := netip.MustParseAddr(s); a.IsUnspecified() || a.IsMulticast() {
+		return fmt.Sprintf("%s is not the address of a machine", s)
+	}
+	return ""
+}
+
+func gateway4(s string) string {
+	if problem := hostAddress(s); problem != "" {
 		return problem
 	}
 	if netip.MustParseAddr(s).Is6() {
@@ -28,7 +40,7 @@ func gateway4(s string) string {
 }
 
 func gateway6(s string) string {
-	if problem := ipAddress(s); problem != "" {
+	if problem := hostAddress(s); problem != "" {
 		return problem
 	}
 	if netip.MustParseAddr(s).Is4() {
@@ -42,6 +54,9 @@ func interfaceAddress(n *Node) []finding {
 	s := n.Text
 	p, err := netip.ParsePrefix(s)
 	if err == nil {
+		if problem := hostAddress(p.Addr().String()); problem != "" {
+			return wrong(problem)
+		}
 		if p.Addr() == p.Masked().Addr() && p.Bits() < p.Addr().BitLen()-1 && p.Addr().Is4() {
 			return doubtful(fmt.Sprintf("%s is the address of a network, not of a machine in it", s))
 		}
@@ -81,8 +96,11 @@ func interfaceKey(key string, value *Node) string {
 // interfaceMatch checks a link name, a glob or "mac=…".
 func interfaceMatch(s string) string {
 	if mac, ok := strings.CutPrefix(s, "mac="); ok {
-		const octet = `([0-9A-Fa-f]{2}|\*)`
-		if matches(octet+`(:`+octet+`){5}`, mac) || matches(`([0-9A-Fa-f]{2}:){1,5}\*`, mac) {
+		_, err := net.ParseMAC(mac)
+		if strings.ContainsAny(mac, "*?[") && matches(`[0-9A-Fa-f:*?\[\]-]+`, mac) {
+			_, err = path.Match(mac, "")
+		}
+		if err == nil {
 			return ""
 		}
 		return fmt.Sprintf("%s is no MAC address; write mac=52:54:00:12:34:56", quote(mac))

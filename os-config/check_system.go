@@ -12,7 +12,7 @@ func stateDevice(n *Node) []finding {
 	switch {
 	case s == "" || s == "none":
 		return nil
-	case ok && slices.Contains([]string{"LABEL", "UUID", "PARTLABEL", "PARTUUID"}, kind):
+	case ok && slices.Contains([]string{"LABEL", "UUID", "PARTLABEL"}, kind):
 		if value == "" {
 			return wrong(fmt.Sprintf("nothing after %s=", kind))
 		}
@@ -53,7 +53,9 @@ func storageDriver(n *Node) []finding {
 	switch n.Text {
 	case "", "overlay2", "overlayfs", "btrfs", "zfs", "vfs", "native", "fuse-overlayfs", "stargz":
 		return nil
-	case "aufs", "devicemapper", "overlay":
+	case "overlay":
+		return doubtful("storage driver overlay is gone from Docker; overlayfs is used instead")
+	case "aufs", "devicemapper":
 		return wrong(fmt.Sprintf("storage driver %s is gone from Docker; leave it out, or use overlay2", n.Text))
 	}
 	return doubtful(fmt.Sprintf("storage driver %s is not one of Docker's own", quote(n.Text)))

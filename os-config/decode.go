@@ -13,6 +13,9 @@ func Decode(doc Document) (Config, Report) {
 	d := decoder{rules: rules()}
 	var cfg Config
 	d.value(doc.Root, reflect.ValueOf(&cfg).Elem(), place{})
+	for i, f := range cfg.WriteFiles {
+		cfg.WriteFiles[i] = f.text()
+	}
 	return cfg, d.report.Sorted()
 }
 

@@ -57,7 +57,7 @@ func rules() map[string]rule {
 		"rancher.cloud_init.datasources[]": {check: datasourceName},
 
 		"rancher.network.dhcp_timeout":              on(between(1, 3600)),
-		"rancher.network.dns.nameservers[]":         on(ipAddress),
+		"rancher.network.dns.nameservers[]":         on(hostAddress),
 		"rancher.network.dns.search[]":              on(domain),
 		"rancher.network.http_proxy":                on(proxy),
 		"rancher.network.https_proxy":               on(proxy),
