@@ -43,6 +43,9 @@ func prepare(o Options) []error {
 	check(removeAll(filepath.Join(o.Run, "containerd"), filepath.Join(o.Run, "docker")))
 	check(os.MkdirAll(filepath.Join(o.Run, "containerd"), 0o711))
 	check(os.MkdirAll(filepath.Join(o.Run, "docker"), 0o700))
+	// Mount points and small files of dockerd and containerd.
+	check(os.MkdirAll(o.Temp, 0o1777))
+	check(os.Chmod(o.Temp, os.ModeSticky|0o777))
 	return problems
 }
 

@@ -45,6 +45,7 @@ type Options struct {
 	Run                 string   // /run
 	Cgroup              string   // /sys/fs/cgroup
 	ProcSys             string   // /proc/sys
+	Temp                string   // /tmp
 	Mounts              bool     // make every mount shared
 	// Backoff is the daemons' restart policy.
 	Backoff keep.Backoff
@@ -89,6 +90,7 @@ func parse(args []string) (Options, error) {
 		Run:        "/run",
 		Cgroup:     "/sys/fs/cgroup",
 		ProcSys:    "/proc/sys",
+		Temp:       "/tmp",
 		Mounts:     true,
 	}
 	flags := flag.NewFlagSet("ros-engine", flag.ContinueOnError)

@@ -47,7 +47,7 @@ func fakeUnit(dir string) {
 		Config:      map[string]any{"live-restore": true, "data-root": dir + "/data"},
 		StopTimeout: 8 * time.Second,
 		Containerd:  self, Dockerd: self,
-		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys",
+		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys", Temp: dir + "/tmp",
 		Backoff: keep.Backoff{Min: 20 * time.Millisecond},
 	}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
