@@ -158,6 +158,16 @@ func between(low, high int) func(string) string {
 	}
 }
 
+// zeroOr is between for keys whose 0 stands for the default.
+func zeroOr(low, high int) func(string) string {
+	return func(s string) string {
+		if s == "0" {
+			return ""
+		}
+		return between(low, high)(s)
+	}
+}
+
 func oneOf(values ...string) func(string) string {
 	return func(s string) string {
 		if s == "" || slices.Contains(values, s) {

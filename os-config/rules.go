@@ -48,15 +48,15 @@ func rules() map[string]rule {
 		"rancher.environment.*":      on(oneLine),
 		"rancher.services_include":   {key: serviceName},
 		"rancher.autologin[]":        on(terminal),
-		"rancher.shutdown_timeout":   on(between(5, 3600)),
-		"rancher.ssh.port":           on(between(1, 65535)),
+		"rancher.shutdown_timeout":   on(zeroOr(5, 3600)),
+		"rancher.ssh.port":           on(zeroOr(1, 65535)),
 		"rancher.ssh.listen_address": on(ipAddress),
 
 		"rancher.state.dev":                {check: stateDevice},
 		"rancher.state.fstype":             {check: stateType},
 		"rancher.cloud_init.datasources[]": {check: datasourceName},
 
-		"rancher.network.dhcp_timeout":              on(between(1, 3600)),
+		"rancher.network.dhcp_timeout":              on(zeroOr(1, 3600)),
 		"rancher.network.dns.nameservers[]":         on(hostAddress),
 		"rancher.network.dns.search[]":              on(domain),
 		"rancher.network.http_proxy":                on(proxy),
@@ -69,7 +69,7 @@ func rules() map[string]rule {
 		"rancher.network.interfaces.*.addresses[]":  {check: interfaceAddress},
 		"rancher.network.interfaces.*.gateway":      on(gateway4),
 		"rancher.network.interfaces.*.gateway_ipv6": on(gateway6),
-		"rancher.network.interfaces.*.mtu":          on(between(68, 65535)),
+		"rancher.network.interfaces.*.mtu":          on(zeroOr(68, 65535)),
 
 		"rancher.docker":                     {check: engineEntry},
 		"rancher.docker.pid":                 on(oneOf("host")),
