@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/system/unit"
 )
 
 // pidfd is a handle of one process, of no other that gets its number later.
@@ -67,9 +69,9 @@ func exited(fd uintptr) bool {
 
 // signal sends a signal by name; a process that has ended takes it silently.
 func (p pidfd) signal(name string) error {
-	sig := unix.SignalNum(name)
-	if sig == 0 {
-		return fmt.Errorf("unknown signal %q", name)
+	sig, err := unit.Signal(name)
+	if err != nil {
+		return err
 	}
 	conn, err := p.file.SyscallConn()
 	if err != nil {
