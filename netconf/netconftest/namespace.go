@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // inside is set in the environment of a test that runs in its namespace.
@@ -17,11 +19,14 @@ const inside = "PHAROS_TEST_NAMESPACE"
 // InNamespace runs the calling test once more, in a process of its own in a
 // fresh network namespace, and returns false when that is over: the caller
 // then returns. There it returns true. A thread would not do: whatever
-// goroutine the test starts has to be in the namespace. The test must be a
-// top-level one; without root it is skipped. Such tests run in parallel.
+// goroutine the test starts has to be in the namespace. The PID namespace is
+// fresh too: nothing that the test starts outlives it, whatever its end. The
+// test must be a top-level one; without root it is skipped. Such tests run in
+// parallel.
 func InNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(inside) != "" {
+		mountProc(t)
 		return true
 	}
 	if os.Geteuid() != 0 {
@@ -34,7 +39,10 @@ func InNamespace(t *testing.T) bool {
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), inside+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
+		Pdeathsig:  syscall.SIGKILL,
+	}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Errorf("in a namespace of its own: %v\n%s", err, out)
@@ -42,6 +50,17 @@ func InNamespace(t *testing.T) bool {
 		t.Logf("%s", out)
 	}
 	return false
+}
+
+// mountProc makes /proc show the PID namespace, for nsenter(1).
+func mountProc(t *testing.T) {
+	t.Helper()
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		t.Fatalf("private mounts: %v", err)
+	}
+	if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		t.Fatalf("/proc: %v", err)
+	}
 }
 
 // Run runs a command and returns its output; it must succeed.
@@ -61,7 +80,7 @@ type Peer struct{ pid int }
 func NewPeer(t *testing.T) *Peer {
 	t.Helper()
 	cmd := exec.Command("sleep", "infinity")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +91,9 @@ func NewPeer(t *testing.T) *Peer {
 	return &Peer{pid: cmd.Process.Pid}
 }
 
-// Command prepares a command that will run in the peer's namespace and die
-// with the test's process.
+// Command prepares a command that will run in the peer's namespace.
 func (p *Peer) Command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command("nsenter", append([]string{fmt.Sprintf("--net=/proc/%d/ns/net", p.pid), name}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	return cmd
+	return exec.Command("nsenter", append([]string{fmt.Sprintf("--net=/proc/%d/ns/net", p.pid), name}, args...)...)
 }
 
 // Run runs a command in the peer's namespace; it must succeed.
