@@ -1,7 +1,7 @@
 package main
 
 // The plugins of this containerd, each with the reason why it is here. Left out
-// on purpose: cri, nri, restart, imageverifier, healthcheck, server/metrics,
+// on purpose: cri, nri, restart, imageverifier, server/metrics,
 // server/debug, tracing, core/metrics/cgroups, erofs, blockfile, devmapper,
 // btrfs, zfs. containerd knows no other way to choose than import.
 import (
@@ -12,6 +12,7 @@ import (
 	_ "github.com/containerd/containerd/v2/plugins/server/grpc"            // the clients' socket
 	_ "github.com/containerd/containerd/v2/plugins/server/ttrpc"           // the shims' socket: they publish their events here
 	_ "github.com/containerd/containerd/v2/plugins/services/events"        // dockerd follows exits and OOM kills
+	_ "github.com/containerd/containerd/v2/plugins/services/healthcheck"   // without it dockerd follows no events any more once containerd was restarted
 	_ "github.com/containerd/containerd/v2/plugins/services/introspection" // dockerd and buildkit ask for the platforms and snapshotters
 	_ "github.com/containerd/containerd/v2/plugins/services/namespaces"    // dockerd lists and labels its namespaces
 	_ "github.com/containerd/containerd/v2/plugins/services/version"       // docker info
