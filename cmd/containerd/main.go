@@ -26,8 +26,9 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// gcPercent is lower than Go's 100: the heap is a few megabytes, resident
-// memory counts on a 512 MB machine, and GOGC still overrides it.
+// gcPercent is lower than Go's 100: the heap is a few megabytes, and resident
+// memory counts on a 512 MB machine. It holds from serving on, because a lower
+// one makes the start collect once; GOGC overrides it.
 const gcPercent = 50
 
 func main() {
@@ -45,9 +46,6 @@ func run(ctx context.Context, args []string) error {
 	config, err := parse(args)
 	if err != nil || config == nil {
 		return err
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
 	}
 	// The log's reader may be restarted before we are.
 	signal.Ignore(syscall.SIGPIPE)
@@ -69,6 +67,9 @@ func run(ctx context.Context, args []string) error {
 	case <-ctx.Done():
 		return nil
 	case srv := <-started:
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(gcPercent)
+		}
 		<-ctx.Done()
 		log.L.Info("stopping")
 		srv.Stop()
