@@ -49,6 +49,7 @@ func NTP(Machine) unit.Unit {
 			OOMScoreAdj: oomNTP,
 		},
 		Cgroup:      "system",
+		Group:       unit.CoreGroup,
 		Requires:    []string{NeedsState},
 		Ready:       unit.Probe{File: ChronySocket, Timeout: 30 * time.Second},
 		Restart:     unit.RestartAlways,

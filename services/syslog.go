@@ -38,6 +38,7 @@ func Syslog(Machine) unit.Unit {
 			OOMScoreAdj: oomSyslog,
 		},
 		Cgroup:      "system",
+		Group:       unit.CoreGroup,
 		Requires:    []string{NeedsState},
 		Ready:       unit.Probe{File: SyslogSocket, Timeout: 30 * time.Second},
 		Restart:     unit.RestartAlways,

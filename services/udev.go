@@ -48,6 +48,7 @@ func Udev(m Machine) unit.Unit {
 			OOMScoreAdj: oomUdev,
 		},
 		Cgroup:      "system",
+		Group:       unit.CoreGroup,
 		Requires:    []string{NeedsModules},
 		Ready:       unit.Probe{File: udevControl, Timeout: 30 * time.Second},
 		Restart:     unit.RestartAlways,

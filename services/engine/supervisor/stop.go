@@ -33,7 +33,7 @@ func (e *engine) endLiveRestore(ctx context.Context) error {
 	if dockerd == nil {
 		return errors.New("dockerd never ran")
 	}
-	ctx, cancel := context.WithTimeout(ctx, reloadTimeout)
+	ctx, cancel := context.WithTimeout(ctx, min(reloadTimeout, e.StopTimeout/4))
 	defer cancel()
 	events, err := e.subscribe(ctx, "reload")
 	if err != nil {

@@ -55,6 +55,9 @@ type Options struct {
 const (
 	reloadTimeout     = 10 * time.Second // dockerd runs runc twice to reload
 	containerdTimeout = 5 * time.Second
+	// leaveTimeout is for a dockerd that does not answer: it has nothing to
+	// stop, only to go.
+	leaveTimeout = 3 * time.Second
 )
 
 // Main parses the arguments (without the program's name) and runs until
@@ -179,6 +182,8 @@ func (e *engine) run(ctx context.Context) {
 	e.log.Info("stopping", "timeout", e.StopTimeout)
 	if err := e.endLiveRestore(hung); err != nil {
 		e.log.Warn("dockerd does not stop the containers", "error", err)
+		hung, cancelHung = context.WithTimeout(base, leaveTimeout)
+		defer cancelHung()
 	}
 	stopDockerd()
 	select {

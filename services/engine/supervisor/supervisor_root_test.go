@@ -111,6 +111,7 @@ func fakeDockerd(dir string) {
 		syscall.Kill(1, syscall.Signal(n))
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	})
+	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGSTOP); select {} })
 	l, err := net.Listen("unix", dir+"/run/docker.sock")
 	fail(err)
 	go http.Serve(l, mux)
@@ -216,8 +217,8 @@ func (u *unit) ready(t *testing.T, other string) string {
 	}
 }
 
-// stop asks for the ordered end and checks that it is one.
-func (u *unit) stop(t *testing.T) {
+// end asks for the end and waits for it.
+func (u *unit) end(t *testing.T) {
 	t.Helper()
 	if err := u.cmd.Process.Signal(StopSignal); err != nil {
 		t.Fatal(err)
@@ -232,6 +233,12 @@ func (u *unit) stop(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("not stopped within 10 s")
 	}
+}
+
+// stop is an end that must be an orderly one.
+func (u *unit) stop(t *testing.T) {
+	t.Helper()
+	u.end(t)
 	text, err := os.ReadFile(u.dir + "/stopped")
 	if err != nil || string(text) != "containers left: false" {
 		t.Errorf("dockerd's end: %q, %v", text, err)
@@ -254,6 +261,15 @@ func TestRootSupervisorStops(t *testing.T) {
 	if err != nil || string(moved) != "1" {
 		t.Errorf("processes of the leaf %q, %v", moved, err)
 	}
+}
+
+func TestRootSupervisorStopsPastHungDockerd(t *testing.T) {
+	u := start(t, 0)
+	u.ready(t, "")
+	if _, err := u.get("/hang"); err == nil {
+		t.Error("the hung one answered")
+	}
+	u.end(t)
 }
 
 // What a privileged container can do to the namespace: the daemons die, the
