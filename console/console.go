@@ -68,6 +68,7 @@ func Unit(o Options) unit.Unit {
 			NoFile:      1 << 20,
 		},
 		Cgroup:      "system",
+		Group:       unit.CoreGroup,
 		Requires:    []string{"state"},
 		Ready:       ready(o.SSH),
 		Restart:     unit.RestartAlways,

@@ -45,6 +45,7 @@ func Udev(m Machine) unit.Unit {
 		Limits: unit.Limits{
 			MemoryMax:   min(max(m.RAM/4, 64*mib), 512*mib),
 			PidsMax:     256,
+			CPUWeight:   20, // a coldplug takes seconds of CPU that the rest of the boot needs more
 			OOMScoreAdj: oomUdev,
 		},
 		Cgroup:      "system",

@@ -26,7 +26,7 @@ func makeCgroups(ram int64) error {
 		{"user", map[string]string{
 			"memory.max": strconv.FormatInt(b.UserMemoryMax, 10),
 			"pids.max":   strconv.FormatInt(b.UserPidsMax, 10),
-			"cpu.weight": strconv.FormatUint(b.UserCPUWeight, 10),
+			"cpu.weight": bootCPUWeight,
 			"io.weight":  strconv.FormatUint(b.UserIOWeight, 10),
 		}},
 	} {
@@ -47,6 +47,20 @@ func makeCgroups(ram int64) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// bootCPUWeight is the user half's share of the CPU until the machine is
+// ready: the engine is what everybody waits for. The system's own start is
+// what is left over (its weight is the kernel's default of 100).
+const bootCPUWeight = "400"
+
+// settleCgroups gives the halves the shares that they keep.
+func settleCgroups(ram int64) error {
+	weight := strconv.FormatUint(services.Reserve(ram).UserCPUWeight, 10)
+	if err := writeFile(filepath.Join(cgroupRoot, "user/cpu.weight"), weight); err != nil {
+		return fmt.Errorf("cgroup user: %w", err)
+	}
+	return nil
 }
 
 // delegate turns on the controllers that children of a cgroup use. One that

@@ -156,7 +156,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		args:    []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state"},
 		up:      supervise.NewGate("the system containerd to answer"), log: component("containerd"),
 	}
-	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
+	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, State: containerdDir + "/state", Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
 		return nil, nil, err
 	}
 	m.sup = supervise.New(supervise.Options{

@@ -58,6 +58,10 @@ func (m *Manager) stepEtc(context.Context) error {
 		}
 	}
 	// dockerd looks localhost up at its start: without hosts it waits for DNS.
+	// A manager that starts anew finds the names that it had given.
+	if _, err := os.Stat(runDir + "/etc/hosts"); err == nil {
+		return nil
+	}
 	return m.names.Write(netconf.Names{Hostname: netconf.DefaultHostname})
 }
 
@@ -95,8 +99,8 @@ func (m *Manager) loadModules(specs []string) error {
 	return errors.Join(errs...)
 }
 
-// stepDrivers loads what the devices on the buses ask for, network cards
-// above all: udev does the same later, but costs seconds to get there.
+// stepDrivers loads the drivers of network cards, and of nothing else: udev
+// does all of them, but later, and what it does now the engine would wait for.
 func (m *Manager) stepDrivers(context.Context) error {
 	l, err := m.modules()
 	if err != nil {
@@ -104,6 +108,9 @@ func (m *Manager) stepDrivers(context.Context) error {
 	}
 	for _, bus := range networkBuses {
 		for _, a := range modules.Modaliases("/sys", bus) {
+			if !isNetworkCard(bus, a) {
+				continue
+			}
 			if err := l.Load(a, ""); err != nil && !errors.Is(err, modules.ErrUnknown) {
 				m.log.Warn("driver", "modalias", a, "error", err)
 			}
@@ -114,6 +121,18 @@ func (m *Manager) stepDrivers(context.Context) error {
 
 // networkBuses are where network cards sit, most likely first.
 var networkBuses = [...]string{"virtio", "pci", "vmbus", "xen", "usb"}
+
+// isNetworkCard tells from a modalias. PCI names the base class (02), virtio
+// the device type (1); the other buses do not say and have few devices.
+func isNetworkCard(bus, modalias string) bool {
+	switch bus {
+	case "virtio":
+		return strings.HasPrefix(modalias, "virtio:d00000001v")
+	case "pci":
+		return strings.Contains(modalias, "bc02sc")
+	}
+	return true
+}
 
 // applySysctl writes kernel parameters; keys have dots or slashes.
 func applySysctl(values map[string]string) error {

@@ -73,6 +73,12 @@ type Unit struct {
 	Group string
 }
 
+// CoreGroup is the group of the machine's small services and the console: a
+// shim of its own for each would cost 7 MB and a second of two emulated CPUs.
+// The engine is not in it: whatever ends that shim must not end users'
+// containers, and the other way round.
+const CoreGroup = "core"
+
 // Mount is one mount of a unit.
 type Mount struct {
 	Source, Target string
