@@ -9,7 +9,6 @@ import (
 	"os"
 
 	"github.com/pharos-os/pharos/init/modules"
-	"github.com/pharos-os/pharos/init/rootfs"
 )
 
 func main() {
@@ -23,10 +22,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "init: this is the first process of a machine; it cannot be run by hand")
 		os.Exit(2)
 	}
-	// Neither stage returns: PID 1 must not.
 	ctx := context.Background()
-	if initramfs, err := rootfs.InInitramfs(); err == nil && initramfs {
-		stage1(ctx)
-	}
-	stage2(ctx)
+	stage2(ctx, stage1(ctx)) // does not return: PID 1 must not
 }

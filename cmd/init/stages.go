@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/pharos-os/pharos/init/boot"
 	"github.com/pharos-os/pharos/init/kmsg"
@@ -56,8 +57,11 @@ func guard(log *slog.Logger, name string, f func() error) (err error) {
 	return err
 }
 
-// stage1 runs in the initramfs.
-func stage1(ctx context.Context) {
+// stage1 runs in the initramfs. It returns with the system image as its root,
+// or not at all. The same process goes on as stage 2: the program in the image
+// is the same one, and starting it again would cost a third of the time that
+// PID 1 takes.
+func stage1(ctx context.Context) *machine {
 	fatal, tolerable := rootfs.Apply(rootfs.Initramfs())
 	m := newMachine(ctx)
 	if tolerable != nil {
@@ -88,12 +92,11 @@ func stage1(ctx context.Context) {
 				Then:  "The boot goes on",
 			})
 		}
-		if err := rootfs.Switch(); err != nil {
-			return err
-		}
-		m.log.Info("switched to the system image")
-		return syscall.Exec("/usr/sbin/init", []string{"init"}, []string{searchPath, "HOME=/", "TERM=linux"})
+		return rootfs.Switch()
 	})
+	if err == nil {
+		return m
+	}
 	m.rescue.Run(ctx, recovery.Problem{
 		Title: "The system could not be started.",
 		Where: "stage 1, in the initrd",
@@ -107,13 +110,13 @@ func stage1(ctx context.Context) {
 		Then:      "The machine restarts",
 	})
 	m.final.End(linux.Reboot)
+	return nil // never
 }
 
 // stage2 is PID 1 of the running system.
-func stage2(ctx context.Context) {
+func stage2(ctx context.Context, m *machine) {
 	started := linux.SinceBoot()
 	fatal, tolerable := rootfs.Apply(rootfs.System())
-	m := newMachine(ctx)
 	for _, err := range []error{
 		fatal, tolerable,
 		rootfs.Delegate(rootfs.Cgroup), rootfs.Delegate(rootfs.Cgroup + "/system"),
@@ -126,6 +129,8 @@ func stage2(ctx context.Context) {
 			m.log.Error("stage 2 goes on without", "err", err)
 		}
 	}
+	// What stage 1 needed is given back when the rush of the boot is over.
+	time.AfterFunc(20*time.Second, debug.FreeOSMemory)
 	m.final.End(newPID1(ctx, m).Run(ctx))
 }
 

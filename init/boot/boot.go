@@ -118,8 +118,6 @@ func findWithModules(ctx context.Context, log *slog.Logger, o Options) (source, 
 	ctx, cancel := context.WithCancel(ctx)
 	h := newHotplug(log, loader)
 	h.start(ctx, uevents)
-	// A module that is being loaded must be done with before its file is
-	// deleted with the initramfs.
 	defer h.wait()
 	defer cancel()
 

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/system/linux"
@@ -32,8 +33,7 @@ func newHotplug(log *slog.Logger, l moduleLoader) *hotplug {
 	return &hotplug{log: log, loader: l, blocks: make(chan string, 256), queue: make(chan string, 1024)}
 }
 
-// start returns at once; wait, after ctx has ended, for no module to be in the
-// middle of being loaded.
+// start returns at once; all that it starts ends with ctx.
 func (h *hotplug) start(ctx context.Context, uevents *linux.Uevents) {
 	events := make(chan linux.Uevent, 256)
 	h.run(func() {
@@ -48,7 +48,23 @@ func (h *hotplug) start(ctx context.Context, uevents *linux.Uevents) {
 	h.run(func() { h.base(ctx) })
 }
 
-func (h *hotplug) wait() { h.wg.Wait() }
+// patience is how long a driver may go on initialising after the image is
+// found. The kernel has its file by then; a driver that hangs hangs alone.
+const patience = 5 * time.Second
+
+// wait gives the modules that are being loaded the time to be done.
+func (h *hotplug) wait() {
+	done := make(chan struct{})
+	go func() {
+		h.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		h.log.Warn("a kernel module does not return from its initialisation")
+	}
+}
 
 func (h *hotplug) run(f func()) {
 	h.wg.Go(func() {

@@ -32,7 +32,6 @@ type Console struct {
 	Starter Starter
 	Busybox []string // where the shell may be; the first that exists is taken
 	Links   string   // directory made for the names of busybox's commands
-	Version string
 }
 
 // Problem is what the screen says.
@@ -70,7 +69,7 @@ func (c *Console) Run(ctx context.Context, p Problem) {
 		if p.OnlyFree && inUse(tty) {
 			continue
 		}
-		write(tty, screen(p, c.Version, busybox != ""))
+		write(tty, screen(p, busybox != ""))
 		if busybox == "" {
 			continue
 		}

@@ -19,7 +19,7 @@ func TestScreenFits(t *testing.T) {
 		Do:        []string{"Restart.", strings.Repeat("Look at something. ", 8), "Compare things."},
 		Countdown: Countdown, Then: "The machine restarts",
 	}
-	text := screen(p, "1.0", true)
+	text := screen(p, true)
 	lines := strings.Split(strings.TrimSuffix(text, "\r\n"), "\r\n")
 	if len(lines) > 24 {
 		t.Errorf("%d lines", len(lines))
@@ -34,7 +34,7 @@ func TestScreenFits(t *testing.T) {
 			t.Errorf("lacks %q", want)
 		}
 	}
-	if text := screen(Problem{Title: "x"}, "", false); !strings.Contains(text, "no shell") {
+	if text := screen(Problem{Title: "x"}, false); !strings.Contains(text, "no shell") {
 		t.Error("does not say that there is no shell")
 	}
 }

@@ -8,10 +8,10 @@ import (
 const width = 78
 
 // screen is the explanation: at most 24 lines of 80 columns.
-func screen(p Problem, version string, shell bool) string {
+func screen(p Problem, shell bool) string {
 	var b strings.Builder
 	rule := strings.Repeat("=", width)
-	fmt.Fprintf(&b, "\n%s\n Pharos %s: recovery console\n%s\n", rule, version, rule)
+	fmt.Fprintf(&b, "\n%s\n Pharos: recovery console\n%s\n", rule, rule)
 	fmt.Fprintf(&b, " %s\n", p.Title)
 	if p.Where != "" {
 		fmt.Fprintf(&b, " Where: %s\n", p.Where)
