@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/pharos-os/pharos/init/modules"
+	"github.com/pharos-os/pharos/init/stages"
 )
 
 func main() {
@@ -22,6 +23,5 @@ func main() {
 		fmt.Fprintln(os.Stderr, "init: this is the first process of a machine; it cannot be run by hand")
 		os.Exit(2)
 	}
-	ctx := context.Background()
-	stage2(ctx, stage1(ctx)) // does not return: PID 1 must not
+	stages.Run(context.Background())
 }

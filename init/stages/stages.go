@@ -1,4 +1,7 @@
-package main
+// Package stages owns the order of things: stage 1 in the initramfs, stage 2 as
+// PID 1 of the running system, and the recovery console when either fails. It
+// refuses to know how any of it is done.
+package stages
 
 import (
 	"context"
@@ -21,6 +24,12 @@ import (
 )
 
 const searchPath = "PATH=/usr/sbin:/usr/bin"
+
+// Run is the whole life of the machine. It must be PID 1's, and does not
+// return.
+func Run(ctx context.Context) {
+	stage2(ctx, stage1(ctx))
+}
 
 // machine is what both stages work with.
 type machine struct {
