@@ -5,6 +5,7 @@ package stages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -76,6 +77,7 @@ func stage1(ctx context.Context) *machine {
 	if tolerable != nil {
 		m.log.Warn("initramfs", "err", tolerable)
 	}
+	var options boot.Options
 	err := guard(m.log, "stage 1", func() error {
 		if fatal != nil {
 			return fatal
@@ -87,7 +89,7 @@ func stage1(ctx context.Context) *machine {
 		if err != nil {
 			return err
 		}
-		options, err := boot.ParseCmdline(string(line))
+		options, err = boot.ParseCmdline(string(line))
 		if err == nil {
 			err = boot.Run(ctx, m.log, options)
 		}
@@ -106,6 +108,10 @@ func stage1(ctx context.Context) *machine {
 	if err == nil {
 		return m
 	}
+	countdown := recovery.Countdown
+	if options.Recovery { // somebody is there
+		countdown = 0
+	}
 	m.rescue.Run(ctx, recovery.Problem{
 		Title: "The system could not be started.",
 		Where: "stage 1, in the initrd",
@@ -115,7 +121,7 @@ func stage1(ctx context.Context) *machine {
 			"Look at the kernel's messages (dmesg) and at the disks (cat /proc/partitions; ls /sys/class/block).",
 			"Compare pharos.roothash and pharos.hashoffset in /proc/cmdline with the release's manifest.json.",
 		},
-		Countdown: recovery.Countdown,
+		Countdown: countdown,
 		Then:      "The machine restarts",
 	})
 	m.final.End(linux.Reboot)
@@ -124,20 +130,19 @@ func stage1(ctx context.Context) *machine {
 
 // stage2 is PID 1 of the running system.
 func stage2(ctx context.Context, m *machine) {
-	started := linux.SinceBoot()
-	fatal, tolerable := rootfs.Apply(rootfs.System())
-	for _, err := range []error{
-		fatal, tolerable,
-		rootfs.Delegate(rootfs.Cgroup), rootfs.Delegate(rootfs.Cgroup + "/system"),
-		modules.Helper("/usr/sbin/init"),
-		linux.CatchCtrlAltDel(),
-		syscall.Sethostname([]byte("pharos")),
-		boot.AddStage("system mounts", started),
-	} {
-		if err != nil {
-			m.log.Error("stage 2 goes on without", "err", err)
-		}
-	}
+	guard(m.log, "stage 2", func() error {
+		started := linux.SinceBoot()
+		fatal, tolerable := rootfs.Apply(rootfs.System())
+		// A machine without one of these is worse off; one without PID 1 is off.
+		return errors.Join(
+			fatal, tolerable,
+			rootfs.Delegate(rootfs.Cgroup), rootfs.Delegate(rootfs.Cgroup+"/system"),
+			modules.Helper("/usr/sbin/init"),
+			linux.CatchCtrlAltDel(),
+			syscall.Sethostname([]byte("pharos")),
+			boot.AddStage("system mounts", started),
+		)
+	})
 	// What stage 1 needed is given back when the rush of the boot is over.
 	time.AfterFunc(20*time.Second, debug.FreeOSMemory)
 	m.final.End(newPID1(ctx, m).Run(ctx))
