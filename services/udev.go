@@ -20,6 +20,9 @@ func Udev(m Machine) unit.Unit {
 		// Events are short and many; more workers than this only cost memory
 		// on a small machine. udevd's own default is 8 a CPU and more with RAM.
 		Args: []string{"/usr/lib/systemd/systemd-udevd", fmt.Sprintf("--children-max=%d", max(2*m.CPUs, 4))},
+		// It cannot watch its cgroup's memory pressure from in here, and says
+		// so at every start unless told not to try (systemd's MEMORY_PRESSURE).
+		Env: []string{"MEMORY_PRESSURE_WATCH=/dev/null"},
 		Mounts: []unit.Mount{
 			// The device database, read by everybody's libudev.
 			{Source: "/run/udev", Target: "/run/udev", Options: []string{"rw"}, Mkdir: 0o755},
