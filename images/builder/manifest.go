@@ -42,6 +42,8 @@ type ManifestPackage struct {
 type ModuleInfo struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
+	// Changed modules are built from a copy that scripts/dockerd-mod edits.
+	Changed bool `json:"changed,omitempty"`
 }
 
 func manifestCommand(flags *flag.FlagSet) func(context.Context, *slog.Logger) error {
@@ -122,12 +124,10 @@ func collectModules(dir string) (map[string][]ModuleInfo, error) {
 		if err != nil {
 			return nil, fmt.Errorf("binary %s: %w", e.Name(), err)
 		}
-		mods := []ModuleInfo{{"std", info.GoVersion}}
+		mods := []ModuleInfo{{Path: "std", Version: info.GoVersion}}
 		for _, d := range info.Deps {
-			if d.Replace != nil {
-				d = d.Replace
-			}
-			mods = append(mods, ModuleInfo{d.Path, d.Version})
+			// A replacement is a changed copy of this very version.
+			mods = append(mods, ModuleInfo{Path: d.Path, Version: d.Version, Changed: d.Replace != nil})
 		}
 		slices.SortFunc(mods, func(a, b ModuleInfo) int { return strings.Compare(a.Path, b.Path) })
 		binaries[e.Name()] = mods
