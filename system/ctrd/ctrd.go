@@ -71,7 +71,6 @@ type Options struct {
 	Address  string // containerd's socket
 	State    string // containerd's state directory; empty gives up sharing shims the fast way
 	Paths    Paths
-	Host     oci.Host
 	RuncRoot string // runc's state directory; empty is the shim's default
 	Log      *slog.Logger
 }
@@ -84,6 +83,7 @@ type Client struct {
 	tasks      tasks.TasksClient
 	sandboxes  sandbox.StoreClient
 
+	host     func() oci.Host
 	groupsMu sync.Mutex
 	groups   map[string]*group
 }
@@ -115,6 +115,7 @@ func New(opts Options) (*Client, error) {
 		tasks:      tasks.NewTasksClient(conn),
 		sandboxes:  sandbox.NewStoreClient(conn),
 		groups:     map[string]*group{},
+		host:       sync.OnceValue(func() oci.Host { return detectHost(cgroupRoot) }),
 	}, nil
 }
 
@@ -161,7 +162,7 @@ func (c *Client) plan(u unit.Unit) (*plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("unit %s: %w", u.Name, err)
 	}
-	spec, err := oci.Spec(u, img, c.opts.Host)
+	spec, err := oci.Spec(u, img, c.host())
 	if err != nil {
 		return nil, err
 	}

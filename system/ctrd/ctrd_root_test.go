@@ -40,7 +40,6 @@ func client(t *testing.T, d *ctrdtest.Daemon) *ctrd.Client {
 			Images: d.Images, Units: filepath.Join(d.Dir, "units"),
 			Persist: filepath.Join(d.Dir, "persist"), Logs: filepath.Join(d.Dir, "logs"),
 		},
-		Host:     ctrd.DetectHost(ctrd.CgroupRoot),
 		RuncRoot: filepath.Join(d.Dir, "runc"),
 		Log:      slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})

@@ -8,12 +8,12 @@ import (
 	"github.com/pharos-os/pharos/system/oci"
 )
 
-// CgroupRoot is where the unified hierarchy is mounted.
-const CgroupRoot = "/sys/fs/cgroup"
+// cgroupRoot is where the unified hierarchy is mounted.
+const cgroupRoot = "/sys/fs/cgroup"
 
-// DetectHost reads what the machine's cgroups can enforce. Without a unified
+// detectHost reads what the machine's cgroups can enforce. Without a unified
 // hierarchy at root the answer is: nothing.
-func DetectHost(root string) oci.Host {
+func detectHost(root string) oci.Host {
 	data, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	if err != nil {
 		return oci.Host{}

@@ -49,7 +49,7 @@ func TestRotateKeepsTheWriter(t *testing.T) {
 }
 
 func TestDetectHost(t *testing.T) {
-	if h := DetectHost(t.TempDir()); h.Controllers != nil || h.IOWeight {
+	if h := detectHost(t.TempDir()); h.Controllers != nil || h.IOWeight {
 		t.Errorf("no unified hierarchy: %+v", h)
 	}
 	root := t.TempDir()
@@ -58,7 +58,7 @@ func TestDetectHost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if h := DetectHost(root); len(h.Controllers) != 4 || !h.IOWeight {
+	if h := detectHost(root); len(h.Controllers) != 4 || !h.IOWeight {
 		t.Errorf("%+v", h)
 	}
 }
