@@ -144,3 +144,25 @@ func TestRootGroupStartsAnew(t *testing.T) {
 		w.stillRuns(w.start(u))
 	}
 }
+
+// A member that cannot be started takes nobody along, the group's shim least.
+func TestRootGroupMemberFails(t *testing.T) {
+	w := newWorld(t)
+	_, processes := w.members(2)
+	shim := parent(t, processes[0].PID())
+	broken := newUnit("broken")
+	broken.Group = "core"
+	broken.Args = []string{"/missing"}
+	for range 2 {
+		if _, err := w.Client.Start(t.Context(), broken); err == nil {
+			t.Fatal("a missing program ran")
+		}
+	}
+	for _, p := range processes {
+		w.stillRuns(p)
+	}
+	broken.Args = nil
+	if p := w.start(broken); parent(t, p.PID()) != shim {
+		t.Error("the group got a second shim")
+	}
+}
