@@ -99,7 +99,6 @@ func (m *Manager) stepReady(context.Context) error {
 	if err := settleCgroups(m.machine.RAM); err != nil {
 		m.log.Warn("cgroups", "error", err)
 	}
-	go m.loadLate()
 	text := fmt.Sprintf("%.2f - pharos %s\n", m.clock.now(), m.version)
 	if err := os.MkdirAll("/var/lib/cloud/instance", 0o755); err != nil {
 		return err
@@ -123,10 +122,3 @@ func (m *Manager) stepReady(context.Context) error {
 func (m *Manager) stepUnits(context.Context) error { return m.addUnits() }
 
 func (m *Manager) stepModules(context.Context) error { return m.loadModules(engine.Modules()) }
-
-// loadLate loads what user containers may want and cannot load themselves.
-func (m *Manager) loadLate() {
-	if err := m.loadModules(engine.LateModules()); err != nil {
-		m.log.Info("modules for user containers", "missing", err)
-	}
-}

@@ -152,7 +152,6 @@ func applySysctl(values map[string]string) error {
 // baseSysctl is set on every machine, before the configuration's values.
 func baseSysctl() map[string]string {
 	return map[string]string{
-		"net.ipv4.ip_forward":           "1", // Docker 29 does not start without
 		"kernel.panic":                  "10",
 		"fs.inotify.max_user_instances": "1024",
 		"vm.max_map_count":              "262144",
