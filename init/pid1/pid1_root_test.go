@@ -3,6 +3,7 @@ package pid1
 import (
 	"bytes"
 	"context"
+	"debug/elf"
 	"fmt"
 	"io"
 	"os"
@@ -54,6 +55,15 @@ func startRole(name string) *exec.Cmd {
 func TestRootNamespace(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root")
+	}
+	// It runs where there is no dynamic linker.
+	program, err := elf.Open("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer program.Close()
+	if libraries, err := program.ImportedLibraries(); err != nil || len(libraries) > 0 {
+		t.Fatalf("test binary not static (%v %v): run the root ring without -race", libraries, err)
 	}
 	root := t.TempDir()
 	self, err := os.ReadFile("/proc/self/exe")
