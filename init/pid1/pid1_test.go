@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -40,11 +41,11 @@ type world struct {
 	exit    chan syscall.WaitStatus
 	msgs    chan Message
 	sent    []string
-	feeds   []time.Time
+	feeds   atomic.Int64
 	crashes []bool
 }
 
-func (w *world) Feed() { w.feeds = append(w.feeds, time.Now()) }
+func (w *world) Feed() { w.feeds.Add(1) }
 
 func (w *world) start() (*Process, error) {
 	w.starts = append(w.starts, time.Now())
@@ -197,18 +198,18 @@ func TestWatchdogFollowsHeartbeat(t *testing.T) {
 			w.msgs <- Message{Alive: true}
 			after(5 * time.Second)
 		}
-		fed := len(w.feeds)
+		fed := w.feeds.Load()
 		if fed < 60 {
 			t.Errorf("%d feeds in 300 s", fed)
 		}
 		after(5 * time.Minute) // silence
-		if more := len(w.feeds) - fed; more > int(heartbeatLife/feedInterval) {
+		if more := w.feeds.Load() - fed; more > int64(heartbeatLife/feedInterval) {
 			t.Errorf("fed %d times after the last heartbeat", more)
 		}
-		silent := len(w.feeds)
+		silent := w.feeds.Load()
 		w.msgs <- Message{Alive: true}
 		after(feedInterval)
-		if len(w.feeds) == silent {
+		if w.feeds.Load() == silent {
 			t.Error("not fed although the manager is back")
 		}
 	})
