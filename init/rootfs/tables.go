@@ -34,7 +34,8 @@ func System() []Row {
 		Mount{Source: "devpts", Target: "/dev/pts", Type: "devpts", Flags: unix.MS_NOSUID | unix.MS_NOEXEC, Data: "ptmxmode=0666,mode=0620,gid=5"},
 		Mount{Source: "tmpfs", Target: "/dev/shm", Type: "tmpfs", Flags: noDevSet, Data: "mode=1777"},
 		Mount{Source: "mqueue", Target: "/dev/mqueue", Type: "mqueue", Flags: kernelFS, May: true},
-		Mount{Source: "cgroup2", Target: Cgroup, Type: "cgroup2", Flags: kernelFS, Data: "nsdelegate,memory_recursiveprot"},
+		// favordynmods: starting a process in its cgroup must not wait for RCU.
+		Mount{Source: "cgroup2", Target: Cgroup, Type: "cgroup2", Flags: kernelFS, Data: "nsdelegate,memory_recursiveprot,favordynmods"},
 		Mount{Source: "securityfs", Target: "/sys/kernel/security", Type: "securityfs", Flags: kernelFS, May: true},
 		Mount{Source: "bpf", Target: "/sys/fs/bpf", Type: "bpf", Flags: kernelFS, Data: "mode=0700", May: true},
 		Link{Target: "/proc/self/fd", Path: "/dev/fd"},

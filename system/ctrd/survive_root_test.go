@@ -1,11 +1,9 @@
 package ctrd_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -216,32 +214,5 @@ func TestRootMountSourceIsMade(t *testing.T) {
 	}
 	if data, err := os.ReadFile(filepath.Join(source, "file")); err != nil || string(data) != "hello" {
 		t.Errorf("file: %q, %v", data, err)
-	}
-}
-
-// A log grows past its bound, is rotated, and the shim goes on writing to it.
-func TestRootLogIsBounded(t *testing.T) {
-	w := newWorld(t)
-	u := newUnit("flood", "flood", "20000") // 1.28 MB
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- w.RotateLogs(ctx) }()
-	w.start(u)
-	log := w.LogPath(u.Name)
-	w.eventually("rotation", func() bool {
-		info, err := os.Stat(log + ".1")
-		return err == nil && info.Size() > 0
-	})
-	w.eventually("small log", func() bool {
-		info, err := os.Stat(log)
-		return err == nil && info.Size() < 1<<20
-	})
-	data, err := os.ReadFile(log + ".1")
-	if err != nil || !strings.Contains(string(data), "xxx 10000000010000") {
-		t.Errorf("the old lines are not kept: %v", err)
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Error(err)
 	}
 }

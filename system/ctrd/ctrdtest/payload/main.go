@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 )
 
@@ -34,15 +33,6 @@ func run(args []string) (int, error) {
 		}
 	case "exit":
 		return strconv.Atoi(args[1])
-	case "flood": // writes that many lines of 64 bytes, then waits
-		n, err := strconv.Atoi(args[1])
-		if err != nil {
-			return 0, err
-		}
-		for i := range n {
-			fmt.Printf("%s %d\n", strings.Repeat("x", 48), 10_000_000_000_000+i)
-		}
-		<-signals
 	case "cat":
 		data, err := os.ReadFile(args[1])
 		if err != nil {
