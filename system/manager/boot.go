@@ -40,9 +40,9 @@ func (m *Manager) bootSteps() []supervise.Step {
 		{Name: "config-modules", Lane: "manager", After: []string{"config", "drivers"}, Run: m.stepConfigModules,
 			For: "rancher.modules"},
 		{Name: "coldplug", Lane: "manager", After: []string{"units"}, Run: m.stepColdplug,
-			For: "udev to take the devices that are there"},
+			For: "udev to take the devices that are there", Deadline: udevDeadline},
 		{Name: "udev-settled", Lane: "manager", After: []string{"coldplug"}, Run: m.stepSettled,
-			For: "udev to have handled all devices"},
+			For: "udev to have handled all devices", Deadline: udevDeadline},
 		{Name: "late-config", Lane: "manager", After: []string{"udev-settled"}, Run: m.stepLateConfig,
 			For: "configuration on disks that show up late"},
 		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
@@ -56,6 +56,9 @@ const (
 	// networkDeadline ends the boot's wait for an address; the network goes
 	// on trying.
 	networkDeadline = 40 * time.Second
+	// udevDeadline ends the boot's wait for the coldplug, which gets the CPU
+	// that the engine's start leaves.
+	udevDeadline = 2 * time.Minute
 	// servicesDeadline ends the boot's wait for the services. The engine is
 	// the slowest; on the slowest machine seen it took 25 s.
 	servicesDeadline = 3 * time.Minute
