@@ -159,13 +159,18 @@ func (l lab) start(t *testing.T, spec Spec, exclusive bool, allow ...string) *gu
 	return g
 }
 
-// milestone waits for a milestone after mark.
+// milestone waits for a milestone after mark. A machine that says that it is
+// degraded never gets ready.
 func (g *guest) milestone(t *testing.T, mark int, name string) {
 	t.Helper()
 	ctx, cancel := Within(t.Context(), bootDeadline, "milestone "+name)
 	defer cancel()
-	if _, err := g.WaitMilestone(ctx, mark, name); err != nil {
+	m, err := g.Console.WaitFrom(ctx, mark, regexp.MustCompile(milestonePattern(name).String()+`|pharos: (?:degraded|failed): .*`))
+	if err != nil {
 		t.Fatal(err)
+	}
+	if m[1] != name {
+		t.Fatalf("no milestone %s: %s", name, m[0])
 	}
 }
 
@@ -215,15 +220,19 @@ func (g *guest) eventually(t *testing.T, within time.Duration, command string, o
 	defer cancel()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
+	last := "no answer at all"
 	for {
 		res, err := g.ssh.Run(ctx, command)
 		if err == nil && ok(res) {
 			return res
 		}
+		if ctx.Err() == nil {
+			last = fmt.Sprintf("code %d, %q %q, %v", res.Code, res.Stdout, res.Stderr, err)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("%v; last: code %d, %q %q, %v", context.Cause(ctx), res.Code, res.Stdout, res.Stderr, err)
+			t.Fatalf("%v; last: %s", context.Cause(ctx), last)
 		}
 	}
 }

@@ -150,11 +150,8 @@ func (s *SSH) RunInput(ctx context.Context, command string, stdin io.Reader) (Re
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
-		// The buffers are the session's until Wait returns.
-		sess.Close()
-		s.client.Close()
-		<-ended
-		return Result{stdout.String(), stderr.String(), -1}, fmt.Errorf("SSH %q: %w", command, context.Cause(ctx))
+		// What came so far is lost: the buffers are the session's until Wait returns.
+		return Result{Code: -1}, errors.Join(fmt.Errorf("SSH %q: %w", command, context.Cause(ctx)), sess.Close())
 	}
 	res := Result{Stdout: stdout.String(), Stderr: stderr.String()}
 	var exit *ssh.ExitError

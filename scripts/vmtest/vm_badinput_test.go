@@ -19,7 +19,7 @@ func TestVMBadCommandLineAndUnparsableUserData(t *testing.T) {
 		"rancher.modules=[nosuchmodule]",
 		"rancher.services_include.nosuchservice=true",
 		"rancher.network.dhcp_timeout=15",
-		"rancher.network.interfaces.eth0.dhcp=true",
+		"rancher.network.interfaces.e*.dhcp=true",
 		"rancher.network.interfaces.neverthere0.dhcp=true")
 	spec.Disks = append(spec.Disks, l.seed(t, "unparsable", "#cloud-config\nhostname: [unclosed\n\t- {:\n  ssh_authorized_keys\n"))
 	testDegraded(t, l, spec, map[string]string{
