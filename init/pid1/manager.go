@@ -18,12 +18,14 @@ import (
 	"github.com/pharos-os/pharos/system/linux"
 )
 
-// Message is one line from the manager: "alive", "done ACTION" or
-// "deadline SECONDS".
+// Message is one line from the manager: "alive"; "done ACTION" when its ordered
+// shutdown is finished; "deadline SECONDS [ACTION]" when one begins, also one
+// that PID 1 has not asked for.
 type Message struct {
 	Alive    bool
 	Done     linux.Action
 	Deadline time.Duration
+	Action   linux.Action // of Deadline; may be empty
 }
 
 // ParseMessage reads a line of the manager.
@@ -36,11 +38,18 @@ func ParseMessage(line string) (Message, error) {
 		action, err := linux.ParseAction(arg)
 		return Message{Done: action}, err
 	case "deadline":
-		seconds, err := strconv.Atoi(arg)
+		number, name, named := strings.Cut(arg, " ")
+		seconds, err := strconv.Atoi(number)
 		if err != nil || seconds < 1 {
 			return Message{}, fmt.Errorf("deadline %q: want seconds", arg)
 		}
-		return Message{Deadline: min(time.Duration(seconds)*time.Second, longestShutdown)}, nil
+		m := Message{Deadline: min(time.Duration(seconds)*time.Second, longestShutdown)}
+		if named {
+			if m.Action, err = linux.ParseAction(name); err != nil {
+				return Message{}, err
+			}
+		}
+		return m, nil
 	}
 	return Message{}, fmt.Errorf("message %q from the manager", line)
 }

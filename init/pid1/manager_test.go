@@ -25,6 +25,8 @@ func TestParseMessage(t *testing.T) {
 		{"done halt\r", Message{Done: linux.Halt}, true},
 		{"deadline 30", Message{Deadline: 30 * time.Second}, true},
 		{"deadline 99999", Message{Deadline: longestShutdown}, true},
+		{"deadline 70 halt", Message{Deadline: 70 * time.Second, Action: linux.Halt}, true},
+		{"deadline 70 soon", Message{}, false},
 		{"deadline -1", Message{}, false},
 		{"deadline", Message{}, false},
 		{"done", Message{}, false},

@@ -101,10 +101,14 @@ func (p *PID1) loop(ctx context.Context) linux.Action {
 			case m.Done != "":
 				p.Log.Info("manager is done", "action", string(m.Done))
 				return m.Done
-			case m.Deadline > 0 && p.ending != "":
+			case m.Deadline > 0:
+				p.announced(m)
 				deadline.Reset(m.Deadline)
 			}
 		case status := <-exit:
+			if action := lastWord(p.process.Messages); action != "" {
+				return action
+			}
 			delay := p.exited(describe(status))
 			if p.ending != "" {
 				return p.ending
@@ -160,6 +164,40 @@ func (p *PID1) exited(reason string) time.Duration {
 		p.Crashed(reason, lastWords, loop)
 	}
 	return delay
+}
+
+// announced takes note of a shutdown that the manager has begun by itself. If
+// it hangs in it and has not said how it is to end, the machine restarts:
+// somebody who wanted it off can still switch it off.
+func (p *PID1) announced(m Message) {
+	if p.ending != "" {
+		return
+	}
+	p.ending = linux.Reboot
+	if m.Action != "" {
+		p.ending = m.Action
+	}
+	p.Log.Warn("manager shuts down", "deadline", m.Deadline)
+}
+
+// lastWord looks in what a manager that has exited said before for "done": its
+// exit may be heard of first.
+func lastWord(messages <-chan Message) linux.Action {
+	timeout := time.After(time.Second) // a child of it may hold the line open
+	for messages != nil {
+		select {
+		case m, ok := <-messages:
+			if !ok {
+				return ""
+			}
+			if m.Done != "" {
+				return m.Done
+			}
+		case <-timeout:
+			return ""
+		}
+	}
+	return ""
 }
 
 // end asks the manager for an ordered shutdown; the first wish counts.

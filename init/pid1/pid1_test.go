@@ -52,12 +52,22 @@ func (w *world) start() (*Process, error) {
 	if w.fail != nil {
 		return nil, w.fail
 	}
-	w.exit, w.msgs = make(chan syscall.WaitStatus, 1), make(chan Message)
+	w.exit, w.msgs = make(chan syscall.WaitStatus, 1), make(chan Message, 4)
 	return &Process{PID: 100, Exit: w.exit, Messages: w.msgs, Tail: func() []string { return nil },
 		Send: func(line string) error { w.sent = append(w.sent, line); return nil }}, nil
 }
 
-// run starts the loop in a bubble; what it returns arrives on the channel.
+// die ends the process after its last words.
+func (w *world) die(status syscall.WaitStatus, words ...Message) {
+	msgs := w.msgs
+	w.exit <- status
+	for _, m := range words {
+		msgs <- m
+	}
+	close(msgs)
+}
+
+// newWorld starts the loop in a bubble; what it returns arrives on the channel.
 func newWorld(t *testing.T) (*world, chan linux.Action) {
 	w := &world{signals: make(chan os.Signal, 1), button: make(chan struct{}, 1)}
 	w.PID1 = &PID1{Log: kmsg.NewLogger(io.Discard, "init"), Start: w.start, Signals: w.signals, Button: w.button,
@@ -79,7 +89,7 @@ func after(d time.Duration) {
 func TestManagerIsRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := newWorld(t)
-		w.exit <- 9 // killed
+		w.die(9)
 		after(firstDelay - time.Millisecond)
 		if len(w.starts) != 1 {
 			t.Fatalf("%d starts before the delay is over", len(w.starts))
@@ -95,7 +105,7 @@ func TestManagerThatCannotStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, result := newWorld(t)
 		w.fail = errors.New("no such file")
-		w.exit <- 256
+		w.die(256)
 		after(10 * time.Second)
 		loops := 0
 		for _, loop := range w.crashes {
@@ -174,11 +184,36 @@ func TestManagerDiesWhileEnding(t *testing.T) {
 		w, result := newWorld(t)
 		w.signals <- unix.SIGINT
 		synctest.Wait()
-		w.exit <- 9
+		w.die(9)
 		if got := <-result; got != linux.Reboot || len(w.crashes) != 0 {
 			t.Errorf("%s, %d crashes", got, len(w.crashes))
 		}
 	})
+}
+
+func TestManagerExitsAfterDone(t *testing.T) {
+	for range 20 { // whichever of the two is seen first
+		synctest.Test(t, func(t *testing.T) {
+			w, result := newWorld(t)
+			w.die(0, Message{Alive: true}, Message{Done: linux.Poweroff})
+			if got := <-result; got != linux.Poweroff || len(w.starts) != 1 {
+				t.Errorf("%s after %d starts", got, len(w.starts))
+			}
+		})
+	}
+}
+
+func TestManagerHangsInItsOwnShutdown(t *testing.T) {
+	for action, want := range map[linux.Action]linux.Action{"": linux.Reboot, linux.Poweroff: linux.Poweroff} {
+		synctest.Test(t, func(t *testing.T) {
+			w, result := newWorld(t)
+			begin := time.Now()
+			w.msgs <- Message{Deadline: 70 * time.Second, Action: action}
+			if got := <-result; got != want || time.Since(begin) != 70*time.Second || len(w.sent) != 0 {
+				t.Errorf("%s after %v, sent %q", got, time.Since(begin), w.sent)
+			}
+		})
+	}
 }
 
 func TestManagerEndsTheMachine(t *testing.T) {
@@ -219,7 +254,7 @@ func TestPanicDoesNotEndPID1(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, result := newWorld(t)
 		w.Crashed = func(string, []string, bool) { panic("test") }
-		w.exit <- 9
+		w.die(9)
 		after(10 * time.Second)
 		if len(w.starts) < 2 {
 			t.Fatal("manager not restarted after a panic of PID 1")
