@@ -57,7 +57,7 @@ func (m *Manager) goDown(action string, timeout time.Duration) {
 	m.log.Info("shutdown begins", "action", action, "deadline", timeout)
 	m.say(fmt.Sprintf("pharos: %s: stopping services, at most %s", action, timeout))
 	// PID 1 gets a little more, so that the manager's own deadline comes first.
-	m.init.say(fmt.Sprintf("deadline %d", int((timeout + 10*time.Second).Seconds())))
+	m.init.say(fmt.Sprintf("deadline %d %s", int((timeout + 10*time.Second).Seconds()), action))
 	m.sup.Shutdown()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
