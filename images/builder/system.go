@@ -91,8 +91,13 @@ func (s *systemTree) host(bin, osRelease, packages string) error {
 			return err
 		}
 	}
-	if err := s.add(filepath.Join(packages, "usr/sbin/e2fsck.static"), "/usr/sbin/e2fsck"); err != nil {
-		return err
+	// The check of the state file system, and the shell of the recovery console.
+	for from, to := range map[string]string{
+		"usr/sbin/e2fsck.static": "/usr/sbin/e2fsck", "usr/bin/busybox": "/usr/lib/pharos/recovery/busybox",
+	} {
+		if err := s.add(filepath.Join(packages, from), to); err != nil {
+			return err
+		}
 	}
 	links := map[string]string{
 		"/usr/bin/rosd": "ros", "/usr/sbin/fsck.ext4": "e2fsck",
