@@ -15,7 +15,7 @@ const module = "github.com/pharos-os/pharos/"
 func allowed() map[string]string {
 	return map[string]string{
 		"cmd/containerd": "",
-		"cmd/init":       "init/boot init/kmsg init/modules init/pid1 init/recovery init/rootfs system/linux",
+		"cmd/init":       "init/kmsg init/modules init/rootfs init/stages",
 		"cmd/ros": "os-config os-config/load console/setup services/engine/supervisor system/control/api " +
 			"system/control/client system/manager",
 
@@ -25,6 +25,7 @@ func allowed() map[string]string {
 		"init/pid1":     "init/kmsg init/rootfs system/linux",
 		"init/recovery": "system/linux",
 		"init/rootfs":   "system/linux",
+		"init/stages":   "init/boot init/kmsg init/modules init/pid1 init/recovery init/rootfs system/linux",
 
 		"os-config":                    "",
 		"os-config/cloudconfig":        "os-config",

@@ -92,7 +92,9 @@ func testStatus(t *testing.T, g *guest) {
 		t.Errorf("status is %+v", s)
 	}
 	g.run(t, "sudo ros status --json")
-	g.eventually(t, stepDeadline, "test -e /var/lib/cloud/instance/boot-finished", func(r Result) bool { return r.Code == 0 })
+	if r := g.try(t, "test -r /var/lib/cloud/instance/boot-finished || sudo ls -ld /var /var/lib /var/lib/cloud /var/lib/cloud/instance/*"); r.Stdout+r.Stderr != "" {
+		t.Errorf("rancher cannot read boot-finished:\n%s%s", r.Stdout, r.Stderr)
+	}
 
 	var b api.Boot
 	if err := json.Unmarshal([]byte(g.run(t, "ros boot --json")), &b); err != nil {
