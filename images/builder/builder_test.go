@@ -56,6 +56,7 @@ func TestParseLicenses(t *testing.T) {
 	}{
 		"machine-readable": {"Files: *\nLicense: GPL-2+\n text\n\nFiles: x\nLicense:  BSD-3-clause\n\nLicense: GPL-2+\n", []string{"BSD-3-clause", "GPL-2+"}},
 		"free-form":        {"see /usr/share/common-licenses/LGPL-2.1.\n", []string{"LGPL-2.1"}},
+		"prose":            {"under the GNU Lesser General Public\nLicense, version 2.1\n", []string{"LGPL"}},
 		"nothing":          {"do what you like\n", []string{"unknown"}},
 	} {
 		if diff := cmp.Diff(c.want, parseLicenses([]byte(c.text))); diff != "" {
@@ -177,6 +178,21 @@ func TestSystemTreeSharesEqualFiles(t *testing.T) {
 	}
 	if same("/a/empty", "/b/empty") {
 		t.Error("empty files are one")
+	}
+}
+
+func TestDropOrphanScripts(t *testing.T) {
+	tr := tree{root: t.TempDir()}
+	for name, text := range map[string]string{
+		"/usr/bin/sh": "ELF", "/usr/bin/a": "#!/bin/sh\n", "/usr/sbin/b": "#! /usr/bin/perl -w\n", "/usr/bin/c": "#!/usr/bin/env python3",
+	} {
+		write(t, tr.path(name), text)
+	}
+	if err := tr.dropOrphanScripts(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"/usr/bin/a", "/usr/bin/sh"}, files(t, tr.root)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -27,7 +27,8 @@ func readLicenses(root string, pkgs []Package) error {
 
 // parseLicenses returns the licences that a copyright file names: the License
 // fields of the machine-readable format, else the texts in
-// /usr/share/common-licenses that a free-form file points at, else "unknown".
+// /usr/share/common-licenses that a free-form file points at, else the GNU
+// licence that it speaks of, else "unknown".
 func parseLicenses(data []byte) []string {
 	var found []string
 	for sc := bufio.NewScanner(bytes.NewReader(data)); sc.Scan(); {
@@ -50,6 +51,14 @@ func parseLicenses(data []byte) []string {
 			if name := strings.Trim(rest[:end], ".-"); name != "" {
 				found = append(found, name)
 			}
+		}
+	}
+	if prose := strings.Join(strings.Fields(string(data)), " "); len(found) == 0 {
+		switch {
+		case strings.Contains(prose, "Lesser General Public License"):
+			found = append(found, "LGPL")
+		case strings.Contains(prose, "GNU General Public License"):
+			found = append(found, "GPL")
 		}
 	}
 	if len(found) == 0 {
