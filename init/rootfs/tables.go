@@ -14,6 +14,10 @@ func Initramfs() []Row {
 		Mount{Source: "sysfs", Target: "/sys", Type: "sysfs", Flags: kernelFS},
 		Mount{Source: "devtmpfs", Target: "/dev", Type: "devtmpfs", Flags: unix.MS_NOSUID, Data: "mode=0755"},
 		Mount{Source: "tmpfs", Target: "/run", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755"},
+		// The kernel hurries RCU until it starts init, and so do we until the
+		// manager says ready: mounts, cgroups and namespaces wait for it, and
+		// a boot makes hundreds (a fifth of the time to the engine, measured).
+		Write{Path: "/sys/kernel/rcu_expedited", Text: "1", May: true},
 		Dir{Path: "/run/pharos", Mode: 0o755},
 		Dir{Path: Sysroot, Mode: 0o755},
 	}

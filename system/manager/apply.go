@@ -105,11 +105,23 @@ func (m *Manager) watchOnline(ctx context.Context) {
 	}
 }
 
+// firstUnits are what people wait for after a boot. Making a container takes a
+// second of both CPUs on a slow machine, so the others are not made until
+// these have been: they wait for launchedFirst.
+var firstUnits = [...]string{"docker", "console"}
+
+const launchedFirst = "launched"
+
 // definitions are the units that a configuration asks for, in start order:
 // the engine first, for it takes longest.
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	units := append(services.Core(c, m.machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
 	order := []string{"docker", "console", "udev", "syslog", "ntp"}
+	for i := range units {
+		if !slices.Contains(firstUnits[:], units[i].Name) {
+			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
+		}
+	}
 	slices.SortStableFunc(units, func(a, b unit.Unit) int {
 		return slices.Index(order, a.Name) - slices.Index(order, b.Name)
 	})

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -99,8 +100,8 @@ func (m *Manager) stepReady(context.Context) error {
 	m.mu.Lock()
 	m.booted = true
 	m.mu.Unlock()
-	if err := settleCgroups(m.machine.RAM); err != nil {
-		m.log.Warn("cgroups", "error", err)
+	if err := errors.Join(settleCgroups(m.machine.RAM), hurryRCU(false)); err != nil {
+		m.log.Warn("end of the boot", "error", err)
 	}
 	text := fmt.Sprintf("%.2f - pharos %s\n", m.clock.now(), m.version)
 	if err := os.MkdirAll("/var/lib/cloud/instance", 0o755); err != nil {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -64,6 +65,7 @@ type Manager struct {
 	net        *netconf.Manager
 	names      *resolv.Writer
 	units      map[string]*supervise.Gate // open while the unit runs
+	launched   *supervise.Gate            // the units that people wait for have been started
 	quit       context.CancelFunc
 	modules    func() (*modules.Loader, error)
 
@@ -128,8 +130,9 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		console: logging.NewConsole("/sys/class/tty/console/active", "/dev"),
 		book: logging.NewBook(logging.Options{System: ring, UnitDir: filepath.Join(runDir, "logs"),
 			Kmsg: "/dev/kmsg", Tag: "rosd", Log: component("logging")}),
-		machine: services.Machine{RAM: memTotal(), CPUs: runtime.NumCPU()},
-		units:   map[string]*supervise.Gate{}, notes: map[string][]string{},
+		machine:  services.Machine{RAM: memTotal(), CPUs: runtime.NumCPU()},
+		launched: supervise.NewGate("the engine and the console to be started first"),
+		units:    map[string]*supervise.Gate{}, notes: map[string][]string{},
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
 	}
 	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
@@ -218,6 +221,9 @@ func (m *Manager) run(ctx context.Context) error {
 // condition finds what units require by name: a unit that runs, or a step of
 // the boot graph that has ended.
 func (m *Manager) condition(name string) supervise.Condition {
+	if name == launchedFirst {
+		return m.launched
+	}
 	m.mu.Lock()
 	g := m.units[name]
 	m.mu.Unlock()
@@ -238,6 +244,7 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 	if g == nil {
 		return
 	}
+	m.noteLaunch()
 	if e.State == supervise.Running || e.State == supervise.Stopped {
 		g.Open()
 	} else {
@@ -251,6 +258,18 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 			m.engineUp()
 		}
 	}
+}
+
+// noteLaunch lets the other units start once none of the first ones still has
+// to be started.
+func (m *Manager) noteLaunch() {
+	for _, i := range m.sup.List() {
+		starting := i.State == supervise.Waiting || i.State == supervise.Starting && i.PID == 0
+		if slices.Contains(firstUnits[:], i.Unit.Name) && starting {
+			return
+		}
+	}
+	m.launched.Open()
 }
 
 // note replaces what is wrong about a topic; none clears it.

@@ -166,3 +166,13 @@ func raiseFileLimit() error {
 	}
 	return nil
 }
+
+// hurryRCU makes the kernel spend interrupts on short grace periods, which
+// mounts and cgroups wait for: on from stage 1 to ready, and at the shutdown.
+func hurryRCU(on bool) error {
+	value := "0"
+	if on {
+		value = "1"
+	}
+	return writeFile("/sys/kernel/rcu_expedited", value)
+}

@@ -58,6 +58,9 @@ func (m *Manager) goDown(action string, timeout time.Duration) {
 	m.say(fmt.Sprintf("pharos: %s: stopping services, at most %s", action, timeout))
 	// PID 1 gets a little more, so that the manager's own deadline comes first.
 	m.init.say(fmt.Sprintf("deadline %d %s", int((timeout + 10*time.Second).Seconds()), action))
+	if err := hurryRCU(true); err != nil {
+		m.log.Warn("shutdown", "error", err)
+	}
 	m.sup.Shutdown()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
