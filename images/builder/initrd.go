@@ -19,32 +19,38 @@ func initrdCommand(flags *flag.FlagSet) func(context.Context, *slog.Logger) erro
 	initBin := flags.String("init", "", "`file` that becomes /init")
 	busybox := flags.String("busybox", "", "static busybox `file`")
 	list := flags.String("modules", "", "`file` with module globs")
-	system := flags.String("system", "", "system image `file` to carry (PXE)")
+	system := flags.String("system", "", "write an archive of this system image `file` alone, to append to an initrd (PXE)")
 	out := flags.String("out", "", "archive `file` to write")
 	mtime := flags.Int64("mtime", 0, "time of every member, `seconds` since the epoch")
 	return func(_ context.Context, log *slog.Logger) error {
-		version, err := os.ReadFile(filepath.Join(*kernel, "version"))
-		if err != nil {
-			return err
+		fill := func(c *cpioWriter) { c.file("system.img", *system, 0o644) }
+		if *system == "" {
+			version, err := os.ReadFile(filepath.Join(*kernel, "version"))
+			if err != nil {
+				return err
+			}
+			globs, err := readList(*list)
+			if err != nil {
+				return err
+			}
+			dir := filepath.Join(*kernel, "root/usr/lib/modules", strings.TrimSpace(string(version)))
+			m, err := readModules(dir)
+			if err != nil {
+				return err
+			}
+			chosen := m.closure(globs)
+			log.Info("initrd", "modules", len(chosen))
+			fill = func(c *cpioWriter) {
+				writeInitrd(c, initrdParts{version: strings.TrimSpace(string(version)), init: *initBin, busybox: *busybox}, m, chosen)
+			}
 		}
-		globs, err := readList(*list)
-		if err != nil {
-			return err
-		}
-		dir := filepath.Join(*kernel, "root/usr/lib/modules", strings.TrimSpace(string(version)))
-		m, err := readModules(dir)
-		if err != nil {
-			return err
-		}
-		chosen := m.closure(globs)
-		log.Info("initrd", "modules", len(chosen))
 		f, err := os.Create(*out + ".new")
 		if err != nil {
 			return err
 		}
 		w := bufio.NewWriterSize(f, 1<<20)
 		c := &cpioWriter{w: w, mtime: *mtime}
-		writeInitrd(c, initrdParts{version: strings.TrimSpace(string(version)), init: *initBin, busybox: *busybox, system: *system}, m, chosen)
+		fill(c)
 		if err := errors.Join(c.close(), w.Flush(), f.Close()); err != nil {
 			return err
 		}
@@ -52,7 +58,7 @@ func initrdCommand(flags *flag.FlagSet) func(context.Context, *slog.Logger) erro
 	}
 }
 
-type initrdParts struct{ version, init, busybox, system string }
+type initrdParts struct{ version, init, busybox string }
 
 func writeInitrd(c *cpioWriter, p initrdParts, m modules, chosen []string) {
 	mods := "usr/lib/modules/" + p.version
@@ -92,9 +98,6 @@ func writeInitrd(c *cpioWriter, p initrdParts, m modules, chosen []string) {
 		if _, err := os.Stat(filepath.Join(m.dir, name)); !errors.Is(err, fs.ErrNotExist) {
 			c.file(path.Join(mods, name), filepath.Join(m.dir, name), 0o644)
 		}
-	}
-	if p.system != "" {
-		c.file("system.img", p.system, 0o644)
 	}
 }
 
