@@ -45,25 +45,27 @@ func CheckExt4(tools Toolbox, path string) error {
 	return nil
 }
 
-// WriteGarbageFAT makes a FAT disk at path that carries the label cidata and
-// whose tables and directory are noise: it looks like a seed and is none.
-func WriteGarbageFAT(tools Toolbox, path string, noise func([]byte)) error {
-	const size = 4 << 20
-	if err := writeSparse(path, size); err != nil {
+// WriteGarbageSeed makes an ISO 9660 image at path that carries the label
+// cidata and is noise behind its volume descriptors: it looks like a seed and
+// is none.
+func WriteGarbageSeed(tools Toolbox, path string, noise func([]byte)) error {
+	if err := WriteSeed(tools, path, map[string]string{"user-data": "#cloud-config\n", "meta-data": ""}); err != nil {
 		return err
-	}
-	if _, err := tools.Run("mkfs.vfat", "-n", "CIDATA", path); err != nil {
-		return fmt.Errorf("garbage seed: %w", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("garbage seed: %w", err)
 	}
 	defer f.Close()
-	// The first sector stays: label and geometry are what a prober reads.
-	junk := make([]byte, size-512)
+	st, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("garbage seed: %w", err)
+	}
+	// The descriptors are sectors 16 (ISO 9660), 17 (Joliet) and 18 (end).
+	const keep = 19 * 2048
+	junk := make([]byte, st.Size()-keep)
 	noise(junk)
-	if _, err := f.WriteAt(junk, 512); err != nil {
+	if _, err := f.WriteAt(junk, keep); err != nil {
 		return fmt.Errorf("garbage seed: %w", err)
 	}
 	return nil

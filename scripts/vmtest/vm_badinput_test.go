@@ -62,12 +62,12 @@ func TestVMGarbageSeeds(t *testing.T) {
 	if err := os.WriteFile(l.path("noise.img"), noise, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteGarbageFAT(l.tools, l.path("fat.img"), func(b []byte) { rand.Read(b) }); err != nil {
+	if err := WriteGarbageSeed(l.tools, l.path("garbage.iso"), func(b []byte) { rand.Read(b) }); err != nil {
 		t.Fatal(err)
 	}
 	spec := l.direct(l.files.SystemImg, l.keyParam())
-	spec.Disks = append(spec.Disks, Disk{Path: l.path("noise.img"), ReadOnly: true}, Disk{Path: l.path("fat.img"), ReadOnly: true})
-	testDegraded(t, l, spec, map[string]string{"broken seed": "cidata"})
+	spec.Disks = append(spec.Disks, Disk{Path: l.path("noise.img"), ReadOnly: true}, Disk{Path: l.path("garbage.iso"), ReadOnly: true})
+	testDegraded(t, l, spec, map[string]string{"broken seed": "/dev/vdc"})
 }
 
 // testDegraded boots spec and wants SSH, state degraded, and a reason that

@@ -101,18 +101,18 @@ func TestVMHarnessKill(t *testing.T) {
 
 func TestVMHarnessMedia(t *testing.T) {
 	tools, dir := harnessDir(t)
-	seed, state, fat := filepath.Join(dir, "seed.iso"), filepath.Join(dir, "state.img"), filepath.Join(dir, "fat.img")
+	seed, state, garbage := filepath.Join(dir, "seed.iso"), filepath.Join(dir, "state.img"), filepath.Join(dir, "garbage.iso")
 	if err := WriteSeed(tools, seed, map[string]string{"meta-data": "", "user-data": "#cloud-config\n"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := WriteStateDisk(tools, state, 64<<20); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteGarbageFAT(tools, fat, func(b []byte) { rand.Read(b) }); err != nil {
+	if err := WriteGarbageSeed(tools, garbage, func(b []byte) { rand.Read(b) }); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]string{seed: "cidata", state: "PHAROS_STATE", fat: "CIDATA"} {
-		out, err := tools.Run("blkid", "-p", "-s", "LABEL", "-s", "LABEL_FATBOOT", "-o", "value", path)
+	for path, want := range map[string]string{seed: "cidata", state: "PHAROS_STATE", garbage: "cidata"} {
+		out, err := tools.Run("blkid", "-p", "-s", "LABEL", "-o", "value", path)
 		if err != nil || strings.TrimSpace(string(out)) != want {
 			t.Errorf("%s has label %q, want %q (%v)", filepath.Base(path), out, want, err)
 		}
