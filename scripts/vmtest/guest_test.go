@@ -38,6 +38,7 @@ func (g *guest) settled(t *testing.T) api.Status {
 		var s api.Status
 		return json.Unmarshal([]byte(r.Stdout), &s) == nil && s.State != api.StateBooting
 	})
+	t.Logf("stages:\n%s", g.try(t, "ros boot").Stdout)
 	return g.status(t)
 }
 

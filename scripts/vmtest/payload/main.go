@@ -30,10 +30,10 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 	case "serve":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 		defer stop()
-		return serve(ctx, log)
+		return listen(ctx, log)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
-		return serve(ctx, log)
+		return listen(ctx, log)
 	case "kill-all":
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
@@ -41,13 +41,17 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 	return errors.New("usage: payload serve|stubborn|kill-all")
 }
 
-// serve answers on port 8080 with the time at which this process started, so
-// that who asks sees a restart.
-func serve(ctx context.Context, log *slog.Logger) error {
+func listen(ctx context.Context, log *slog.Logger) error {
 	ln, err := net.Listen("tcp", ":8080")
 	if err != nil {
 		return err
 	}
+	return serve(ctx, log, ln)
+}
+
+// serve answers with the time at which this process started, so that who asks
+// sees a restart. It owns ln and returns when ctx ends.
+func serve(ctx context.Context, log *slog.Logger, ln net.Listener) error {
 	defer context.AfterFunc(ctx, func() { ln.Close() })()
 	body := fmt.Sprintf("payload %d\n", time.Now().UnixNano())
 	for {
