@@ -229,9 +229,10 @@ func fillVar() error {
 	return nil
 }
 
-// mkdir makes a directory with exactly these permissions, sticky bit included.
+// mkdir makes a directory with exactly these permissions, sticky bit included;
+// what is missing above it is open to everybody.
 func mkdir(path string, perm os.FileMode) error {
-	if err := os.MkdirAll(path, perm&os.ModePerm); err != nil {
+	if err := os.MkdirAll(path, 0o755); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
 	if err := unix.Chmod(path, uint32(perm)); err != nil {

@@ -118,3 +118,24 @@ func TestFindMount(t *testing.T) {
 		t.Error("found what is not mounted")
 	}
 }
+
+func TestMkdirOpensWhatIsAbove(t *testing.T) {
+	dir := t.TempDir()
+	if err := mkdir(filepath.Join(dir, "lib/pharos/conf"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := mkdir(filepath.Join(dir, "tmp"), 0o1777); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]os.FileMode{
+		"lib": 0o755, "lib/pharos": 0o755, "lib/pharos/conf": 0o700, "tmp": os.ModeSticky | 0o777,
+	} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode() &^ os.ModeDir; got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
