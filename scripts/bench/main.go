@@ -50,11 +50,14 @@ func run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	out := filepath.Join(root, "build", "bench")
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		return fmt.Errorf("bench directory: %w", err)
+	slots := filepath.Join(root, "build", "vmtest")
+	for _, dir := range []string{out, slots} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("bench directory: %w", err)
+		}
 	}
-	b := &bench{log: log, tools: tools, out: out, key: debian.key, kvm: vmtest.KVM(ctx, tools, out)}
-	machines, err := contestants(b, debian, root, strings.Split(*only, ","))
+	b := &bench{log: log, tools: tools, out: out, slots: slots, key: debian.key, kvm: vmtest.KVM(ctx, tools, out)}
+	machines, err := contestants(debian, root, strings.Split(*only, ","))
 	if err != nil {
 		return err
 	}
@@ -77,10 +80,10 @@ func run(ctx context.Context, log *slog.Logger) error {
 }
 
 // contestants returns the wanted machines in the order in which they boot.
-func contestants(b *bench, debian debianImages, root string, want []string) ([]contestant, error) {
+func contestants(debian debianImages, root string, want []string) ([]contestant, error) {
 	var list []contestant
 	if slices.Contains(want, "pharos") {
-		p, err := pharos(b, root)
+		p, err := pharos(root)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ import (
 type contestant struct {
 	name, user string
 	spec       vmtest.Spec
+	state      bool // it gets a formatted disk for its state
 	// disk is what the system takes on disk in bytes; 0 is asked of the
 	// running machine: what its root file system uses.
 	disk int64
@@ -27,6 +29,7 @@ type bench struct {
 	log   *slog.Logger
 	tools vmtest.Toolbox
 	out   string
+	slots string // where the locks of machines are, the VM tests' too
 	key   vmtest.Key
 	kvm   bool
 }
@@ -50,7 +53,7 @@ const (
 )
 
 // pharos describes our system: the system image and a formatted state disk.
-func pharos(b *bench, root string) (contestant, error) {
+func pharos(root string) (contestant, error) {
 	a, err := vmtest.LoadArtefacts(root)
 	if err != nil {
 		return contestant{}, err
@@ -63,19 +66,21 @@ func pharos(b *bench, root string) (contestant, error) {
 		}
 		c.disk += st.Size()
 	}
-	state := filepath.Join(b.out, "state.img")
-	if err := vmtest.WriteStateDisk(b.tools, state, 4<<30); err != nil {
-		return c, err
-	}
 	c.spec = vmtest.Spec{
 		Kernel: a.Vmlinuz, Initrd: a.Initrd, Append: a.Cmdline,
-		Disks: []vmtest.Disk{{Path: a.SystemImg, ReadOnly: true}, {Path: state, Snapshot: true}},
+		Disks: []vmtest.Disk{{Path: a.SystemImg, ReadOnly: true}},
 	}
+	c.state = true
 	return c, nil
 }
 
 // measure boots c once and ends it again.
 func (b *bench) measure(ctx context.Context, c contestant, round int) (s sample, err error) {
+	release, err := vmtest.Slots(ctx, b.slots, vmtest.MaxMachines)
+	if err != nil {
+		return s, err
+	}
+	defer release()
 	ctx, cancel := vmtest.Within(ctx, bootDeadline, "measurement of "+c.name)
 	defer cancel()
 	spec := c.spec
@@ -96,7 +101,14 @@ func (b *bench) measure(ctx context.Context, c contestant, round int) (s sample,
 	if err := vmtest.WriteSeed(b.tools, seed, b.seed(c.name)); err != nil {
 		return s, err
 	}
-	spec.Disks = append(spec.Disks, vmtest.Disk{Path: seed, ReadOnly: true})
+	spec.Disks = append(slices.Clone(spec.Disks), vmtest.Disk{Path: seed, ReadOnly: true})
+	if c.state {
+		state := filepath.Join(dir, "state.img")
+		if err := vmtest.WriteStateDisk(b.tools, state, 4<<30); err != nil {
+			return s, err
+		}
+		spec.Disks = append(spec.Disks, vmtest.Disk{Path: state, Snapshot: true})
+	}
 
 	start := time.Now()
 	m, err := vmtest.Start(ctx, b.tools, spec, dir)
@@ -117,7 +129,22 @@ func (b *bench) measure(ctx context.Context, c contestant, round int) (s sample,
 		return s, err
 	}
 	s.engine = time.Since(start)
-	return s, b.atRest(ctx, sh, c, &s)
+	if err := b.atRest(ctx, sh, c, &s); err != nil {
+		return s, err
+	}
+	return s, b.keep(ctx, sh, filepath.Join(dir, "processes.log"))
+}
+
+// keep writes down what takes memory, for who wants to lower it.
+func (b *bench) keep(ctx context.Context, sh *vmtest.SSH, path string) error {
+	res, err := sh.Run(ctx, "cat /proc/meminfo; ps -eo pid,ppid,rss,nlwp,args --sort=-rss; cat /proc/slabinfo 2>/dev/null")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(res.Stdout), 0o644); err != nil {
+		return fmt.Errorf("list of processes: %w", err)
+	}
+	return nil
 }
 
 // seed is the NoCloud disk of every machine. The second line is for

@@ -113,7 +113,7 @@ func (l lab) start(t *testing.T, spec Spec, exclusive bool, allow ...string) *gu
 	t.Helper()
 	n := 1
 	if exclusive {
-		n = maxMachines
+		n = MaxMachines
 	}
 	release, err := Slots(t.Context(), filepath.Dir(l.dir), n)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// maxMachines is how many machines run at once, in all processes together.
-const maxMachines = 2
+// MaxMachines is how many machines run at once, in all processes together.
+const MaxMachines = 2
 
 // Slots takes n of the places for machines, whose lock files are in dir, and
 // waits until they are free. A test that measures time takes all of them. The
 // returned function gives them back.
 func Slots(ctx context.Context, dir string, n int) (release func(), err error) {
-	if n < 1 || n > maxMachines {
-		return nil, fmt.Errorf("%d places for machines: there are %d", n, maxMachines)
+	if n < 1 || n > MaxMachines {
+		return nil, fmt.Errorf("%d places for machines: there are %d", n, MaxMachines)
 	}
 	var held []*os.File
 	release = func() {
@@ -32,7 +32,7 @@ func Slots(ctx context.Context, dir string, n int) (release func(), err error) {
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		for i := 0; i < maxMachines && len(held) < n; i++ {
+		for i := 0; i < MaxMachines && len(held) < n; i++ {
 			f, err := tryLock(filepath.Join(dir, fmt.Sprintf("slot-%d.lock", i)))
 			if err != nil {
 				release()

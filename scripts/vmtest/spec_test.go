@@ -74,12 +74,12 @@ func TestSlots(t *testing.T) {
 	}
 	one()
 	two()
-	both, err := Slots(t.Context(), dir, maxMachines)
+	both, err := Slots(t.Context(), dir, MaxMachines)
 	if err != nil {
 		t.Fatal(err)
 	}
 	both()
-	if _, err := Slots(t.Context(), dir, maxMachines+1); err == nil {
+	if _, err := Slots(t.Context(), dir, MaxMachines+1); err == nil {
 		t.Error("more places than there are")
 	}
 }
