@@ -21,6 +21,7 @@ func TestTables(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"mount proc on /proc", "mount sysfs on /sys", "mount devtmpfs on /dev", "mount tmpfs on /run",
 		`write "1" to /sys/kernel/rcu_expedited`,
+		`write "madvise" to /sys/kernel/mm/transparent_hugepage/enabled`,
 		"directory /run/pharos 0755", "directory /sysroot 0755",
 	}, names(Initramfs())); diff != "" {
 		t.Error(diff)

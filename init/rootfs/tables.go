@@ -18,6 +18,9 @@ func Initramfs() []Row {
 		// manager says ready: mounts, cgroups and namespaces wait for it, and
 		// a boot makes hundreds (a fifth of the time to the engine, measured).
 		Write{Path: "/sys/kernel/rcu_expedited", Text: "1", May: true},
+		// Huge pages only for who asks: unasked, they held 45 of the 80 MB that
+		// the machine's own programs had at idle.
+		Write{Path: "/sys/kernel/mm/transparent_hugepage/enabled", Text: "madvise", May: true},
 		Dir{Path: "/run/pharos", Mode: 0o755},
 		Dir{Path: Sysroot, Mode: 0o755},
 	}

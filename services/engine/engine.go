@@ -69,7 +69,9 @@ func Unit(o Options) unit.Unit {
 		Cgroup: "user",
 		// The network is not waited for: the engine is up meanwhile, and its
 		// rules do not depend on addresses.
-		Requires: []string{"state", "modules"},
+		// Not "modules": they are loaded beside its start, and what dockerd
+		// needs before that, the kernel asks for.
+		Requires: []string{"state"},
 		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
 		// No health check: a restart of the unit ends every user container.
 		// The supervisor restarts a daemon that dies; containers live on.

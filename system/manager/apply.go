@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -74,7 +75,7 @@ func (m *Manager) writePlan(c osconfig.Config) error {
 }
 
 func (m *Manager) stepSysctl(context.Context) error {
-	return errors.Join(applySysctl(baseSysctl()), applySysctl(m.cfg().Rancher.Sysctl))
+	return errors.Join(applySysctl(baseSysctl(m.machine.RAM)), applySysctl(m.cfg().Rancher.Sysctl))
 }
 
 func (m *Manager) stepConfigModules(context.Context) error {
@@ -105,12 +106,16 @@ func (m *Manager) watchOnline(ctx context.Context) {
 	}
 }
 
-// firstUnits are what people wait for after a boot. Making a container takes a
-// second of both CPUs on a slow machine, so the others are not made until
-// these have been: they wait for launchedFirst.
+// firstUnits are what people wait for after a boot. The others wait for
+// launchedFirst: until these are ready, but no longer than launchDeadline.
+// Making a container takes a second of both CPUs on a slow machine, and a
+// coldplug several; on a fast one this defers them by a second.
 var firstUnits = [...]string{"docker", "console"}
 
-const launchedFirst = "launched"
+const (
+	launchedFirst  = "launched"
+	launchDeadline = 30 * time.Second
+)
 
 // definitions are the units that a configuration asks for, in start order:
 // the engine first, for it takes longest.
@@ -137,6 +142,7 @@ func (m *Manager) addUnits() error {
 		m.units[u.Name] = supervise.NewGate("service " + u.Name + " to be ready")
 	}
 	m.mu.Unlock()
+	time.AfterFunc(launchDeadline, m.launched.Open)
 	for _, u := range units {
 		if err := m.sup.Add(u); err != nil {
 			errs = append(errs, err)

@@ -24,15 +24,17 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "the generated /etc"},
 		{Name: "containerd", Lane: "manager", After: []string{"cgroups"}, Run: m.stepContainerd,
 			For: "the system containerd to answer"},
-		{Name: "modules", Lane: "manager", Run: m.stepModules,
+		{Name: "overlay", Lane: "manager", Run: m.stepOverlay,
+			For: "the file system of the containers' roots"},
+		{Name: "modules", Lane: "manager", After: []string{"overlay"}, Run: m.stepModules,
 			For: "the kernel modules of the user engine"},
 		{Name: "state", Lane: "manager", Run: m.stepState,
 			For: "the state file system"},
 		{Name: "config", Lane: "manager", After: []string{"etc", "state"}, Run: m.stepConfig,
 			For: "the configuration"},
-		{Name: "sysctl", Lane: "manager", After: []string{"config", "modules"}, Run: m.stepSysctl,
+		{Name: "sysctl", Lane: "manager", After: []string{"config"}, Run: m.stepSysctl,
 			For: "rancher.sysctl"},
-		{Name: "units", Lane: "manager", After: []string{"config", "containerd"}, Run: m.stepUnits,
+		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "overlay"}, Run: m.stepUnits,
 			For: "the definitions of the services"},
 		{Name: "drivers", Lane: "network", Run: m.stepDrivers,
 			For: "the drivers of the network links"},
@@ -124,5 +126,7 @@ func (m *Manager) stepReady(context.Context) error {
 }
 
 func (m *Manager) stepUnits(context.Context) error { return m.addUnits() }
+
+func (m *Manager) stepOverlay(context.Context) error { return m.loadModules([]string{"overlay"}) }
 
 func (m *Manager) stepModules(context.Context) error { return m.loadModules(engine.Modules()) }

@@ -52,7 +52,7 @@ func makeCgroups(ram int64) error {
 // bootCPUWeight is the user half's share of the CPU until the machine is
 // ready: the engine is what everybody waits for. The system's own start is
 // what is left over (its weight is the kernel's default of 100).
-const bootCPUWeight = "400"
+const bootCPUWeight = "200"
 
 // settleCgroups gives the halves the shares that they keep.
 func settleCgroups(ram int64) error {

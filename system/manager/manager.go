@@ -65,7 +65,7 @@ type Manager struct {
 	net        *netconf.Manager
 	names      *resolv.Writer
 	units      map[string]*supervise.Gate // open while the unit runs
-	launched   *supervise.Gate            // the units that people wait for have been started
+	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
 	modules    func() (*modules.Loader, error)
 
@@ -131,7 +131,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		book: logging.NewBook(logging.Options{System: ring, UnitDir: filepath.Join(runDir, "logs"),
 			Kmsg: "/dev/kmsg", Tag: "rosd", Log: component("logging")}),
 		machine:  services.Machine{RAM: memTotal(), CPUs: runtime.NumCPU()},
-		launched: supervise.NewGate("the engine and the console to be started first"),
+		launched: supervise.NewGate("the engine and the console to be ready first"),
 		units:    map[string]*supervise.Gate{}, notes: map[string][]string{},
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
 	}
@@ -260,11 +260,11 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 	}
 }
 
-// noteLaunch lets the other units start once none of the first ones still has
-// to be started.
+// noteLaunch lets the other units start once none of the first ones is still
+// on its way.
 func (m *Manager) noteLaunch() {
 	for _, i := range m.sup.List() {
-		starting := i.State == supervise.Waiting || i.State == supervise.Starting && i.PID == 0
+		starting := i.State == supervise.Waiting || i.State == supervise.Starting
 		if slices.Contains(firstUnits[:], i.Unit.Name) && starting {
 			return
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -150,12 +152,21 @@ func applySysctl(values map[string]string) error {
 }
 
 // baseSysctl is set on every machine, before the configuration's values.
-func baseSysctl() map[string]string {
+func baseSysctl(ram int64) map[string]string {
 	return map[string]string{
 		"kernel.panic":                  "10",
 		"fs.inotify.max_user_instances": "1024",
 		"vm.max_map_count":              "262144",
+		// The kernel's own formula, which its huge page daemon overrides with
+		// 44 MB, whatever the size of the machine (mm/khugepaged.c).
+		"vm.min_free_kbytes": strconv.Itoa(minFreeKiB(ram)),
 	}
+}
+
+// minFreeKiB is mm/page_alloc.c's: 4 × the root of the memory in KiB, but not
+// less than 8 MiB, for bursts of network packets.
+func minFreeKiB(ram int64) int {
+	return max(int(4*math.Sqrt(float64(ram>>10))), 8<<10)
 }
 
 // raiseFileLimit lets units ask for more open files than the kernel's 4096.

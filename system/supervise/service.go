@@ -30,7 +30,6 @@ type Event struct {
 	Time    time.Time
 	State   State
 	Message string
-	PID     int // of the container's first process; 0 when there is none
 }
 
 // Info is a snapshot of a service.
@@ -76,7 +75,7 @@ func (s *service) set(state State, pid int, message string) {
 	if s.info.State != state {
 		s.info.Since = now
 	}
-	e := Event{Time: now, State: state, Message: message, PID: pid}
+	e := Event{now, state, message}
 	s.info.State, s.info.PID, s.info.Message = state, pid, message
 	s.info.Events = append(s.info.Events, e)
 	if n := len(s.info.Events); n > maxEvents {
