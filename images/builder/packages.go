@@ -1,12 +1,15 @@
 package main
 
 import (
+	"archive/tar"
 	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -163,16 +166,36 @@ func describe(ctx context.Context, deb string) (Package, error) {
 		return p, fmt.Errorf("package %s: control data %q", deb, out)
 	}
 	p.Name, p.Version, p.Source = f[0], f[1], f[2]
-	list, err := output(exec.CommandContext(ctx, "sh", "-ec", `dpkg-deb --fsys-tarfile "$1" | tar -t`, "sh", deb))
+	p.files, err = packageFiles(ctx, deb)
+	return p, err
+}
+
+// packageFiles lists what a package installs, directories left out.
+func packageFiles(ctx context.Context, deb string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "dpkg-deb", "--fsys-tarfile", deb)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return p, err
+		return nil, err
 	}
-	for l := range strings.Lines(string(list)) {
-		if l = strings.TrimSpace(l); !strings.HasSuffix(l, "/") {
-			p.files = append(p.files, path.Join("/", l))
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	var list []string
+	archive := tar.NewReader(out)
+	h, err := archive.Next()
+	for ; err == nil; h, err = archive.Next() {
+		if h.Typeflag != tar.TypeDir {
+			list = append(list, path.Join("/", h.Name))
 		}
 	}
-	return p, nil
+	if errors.Is(err, io.EOF) {
+		_, err = io.Copy(io.Discard, out) // the padding: dpkg-deb must not write into a closed pipe
+	}
+	if err := errors.Join(err, cmd.Wait()); err != nil {
+		return nil, fmt.Errorf("files of %s: %w", deb, err)
+	}
+	return list, nil
 }
 
 func matchAny(globs []string, name string) bool {

@@ -184,13 +184,10 @@ func (k *Kernel) refused(call string) error {
 	return k.refuse(call)
 }
 
+// named finds a link; a name that no test has added is a mistake in the test
+// and ends it.
 func (k *Kernel) named(name string) *link {
-	for _, l := range k.links {
-		if l.Name == name {
-			return l
-		}
-	}
-	panic(fmt.Sprintf("netconftest: no link %q", name))
+	return k.links[slices.IndexFunc(k.links, func(l *link) bool { return l.Name == name })]
 }
 
 // begin records an operation and finds its link. The lock is held.

@@ -110,7 +110,7 @@ func (m *Manager) watchOnline(ctx context.Context) {
 // launchedFirst: until these are ready, but no longer than launchDeadline.
 // Making a container takes a second of both CPUs on a slow machine, and a
 // coldplug several; on a fast one this defers them by a second.
-var firstUnits = [...]string{"docker", "console"}
+func firstUnits() []string { return []string{"docker", "console"} }
 
 const (
 	launchedFirst  = "launched"
@@ -123,7 +123,7 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	units := append(services.Core(c, m.machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
 	order := []string{"docker", "console", "udev", "syslog", "ntp"}
 	for i := range units {
-		if !slices.Contains(firstUnits[:], units[i].Name) {
+		if !slices.Contains(firstUnits(), units[i].Name) {
 			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
 		}
 	}

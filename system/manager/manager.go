@@ -265,7 +265,7 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 func (m *Manager) noteLaunch() {
 	for _, i := range m.sup.List() {
 		starting := i.State == supervise.Waiting || i.State == supervise.Starting
-		if slices.Contains(firstUnits[:], i.Unit.Name) && starting {
+		if slices.Contains(firstUnits(), i.Unit.Name) && starting {
 			return
 		}
 	}

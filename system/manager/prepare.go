@@ -21,29 +21,30 @@ import (
 
 // etcFiles is the generated /etc of the host. Nobody logs in there: it is for
 // programs that look up root, a group or localhost.
-var etcFiles = [...]struct{ name, text string }{
-	{"passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\nrancher:x:1100:1100:rancher:/home/rancher:/usr/sbin/nologin\n"},
-	{"group", "root:x:0:\nsudo:x:27:rancher\nrancher:x:1100:\npharos:x:1101:rancher\ndocker:x:1102:rancher\n"},
-	{"nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n"},
+func etcFiles() map[string]string {
+	return map[string]string{
+		"passwd":        "root:x:0:0:root:/root:/usr/sbin/nologin\nrancher:x:1100:1100:rancher:/home/rancher:/usr/sbin/nologin\n",
+		"group":         "root:x:0:\nsudo:x:27:rancher\nrancher:x:1100:\npharos:x:1101:rancher\ndocker:x:1102:rancher\n",
+		"nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+	}
 }
 
 // runDirs are made below /run before any unit can want them.
-var runDirs = [...]struct {
-	path string
-	perm os.FileMode
-}{
-	{"/run/lock", 0o755}, {"/run/engine", 0o755}, {runDir + "/etc", 0o755}, {runDir + "/syslog", 0o755},
-	{runDir + "/units", 0o711}, {runDir + "/console", 0o755},
+func runDirs() map[string]os.FileMode {
+	return map[string]os.FileMode{
+		"/run/lock": 0o755, "/run/engine": 0o755, runDir + "/etc": 0o755, runDir + "/syslog": 0o755,
+		runDir + "/units": 0o711, runDir + "/console": 0o755,
+	}
 }
 
 func (m *Manager) stepEtc(context.Context) error {
-	for _, d := range runDirs {
-		if err := os.MkdirAll(d.path, d.perm); err != nil {
+	for path, perm := range runDirs() {
+		if err := os.MkdirAll(path, perm); err != nil {
 			return err
 		}
 	}
-	for _, f := range etcFiles {
-		if err := atomicfile.WriteFile(filepath.Join("/etc", f.name), []byte(f.text), 0o644); err != nil {
+	for name, text := range etcFiles() {
+		if err := atomicfile.WriteFile(filepath.Join("/etc", name), []byte(text), 0o644); err != nil {
 			return err
 		}
 	}
@@ -108,7 +109,7 @@ func (m *Manager) stepDrivers(context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, bus := range networkBuses {
+	for _, bus := range networkBuses() {
 		for _, a := range modules.Modaliases("/sys", bus) {
 			if !isNetworkCard(bus, a) {
 				continue
@@ -122,7 +123,7 @@ func (m *Manager) stepDrivers(context.Context) error {
 }
 
 // networkBuses are where network cards sit, most likely first.
-var networkBuses = [...]string{"virtio", "pci", "vmbus", "xen", "usb"}
+func networkBuses() []string { return []string{"virtio", "pci", "vmbus", "xen", "usb"} }
 
 // isNetworkCard tells from a modalias. PCI names the base class (02), virtio
 // the device type (1); the other buses do not say and have few devices.

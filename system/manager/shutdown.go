@@ -13,12 +13,14 @@ import (
 // phase at once. What is not named here was added by the user and stops first.
 // The engine stops the users' containers with their grace time; the syslog is
 // there until nearly the end to hear about it.
-var stopOrder = [...][]string{
-	{"docker"},
-	{"console"},
-	{"ntp"},
-	{"syslog"},
-	{"udev"},
+func stopOrder() [][]string {
+	return [][]string{
+		{"docker"},
+		{"console"},
+		{"ntp"},
+		{"syslog"},
+		{"udev"},
+	}
 }
 
 // defaultShutdownTimeout bounds the whole ordered shutdown.
@@ -78,11 +80,11 @@ func (m *Manager) goDown(action string, timeout time.Duration) {
 func (m *Manager) stopPhases() [][]string {
 	var own []string
 	for _, i := range m.sup.List() {
-		if !slices.ContainsFunc(stopOrder[:], func(p []string) bool { return slices.Contains(p, i.Unit.Name) }) {
+		if !slices.ContainsFunc(stopOrder(), func(p []string) bool { return slices.Contains(p, i.Unit.Name) }) {
 			own = append(own, i.Unit.Name)
 		}
 	}
-	return append([][]string{own}, stopOrder[:]...)
+	return append([][]string{own}, stopOrder()...)
 }
 
 func (m *Manager) stopPhase(ctx context.Context, names []string) {

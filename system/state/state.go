@@ -25,24 +25,28 @@ const (
 )
 
 // places says what of the machine lives where on the state file system.
-var places = [...]struct {
+func places() []place {
+	return []place{
+		{"var", "/var", 0o755},
+		{"home", "/home", 0o755},
+		{"opt", "/opt", 0o755},
+		{"conf", "/var/lib/pharos/conf", 0o700},
+	}
+}
+
+// place is a directory of the state file system and where it is bound.
+type place struct {
 	dir, target string
 	perm        os.FileMode
-}{
-	{"var", "/var", 0o755},
-	{"home", "/home", 0o755},
-	{"opt", "/opt", 0o755},
-	{"conf", "/var/lib/pharos/conf", 0o700},
 }
 
 // dirs are made below /var: what services expect to be there.
-var dirs = [...]struct {
-	path string
-	perm os.FileMode
-}{
-	{"/var/lib/pharos/conf", 0o700}, {"/var/lib/docker", 0o710}, {"/var/lib/kubelet", 0o755},
-	{"/var/lib/cni", 0o755}, {"/var/log", 0o755}, {"/var/cache", 0o755}, {"/var/spool", 0o755},
-	{"/var/lib/cloud/instance", 0o755}, {"/var/tmp", 0o1777},
+func dirs() map[string]os.FileMode {
+	return map[string]os.FileMode{
+		"/var/lib/pharos/conf": 0o700, "/var/lib/docker": 0o710, "/var/lib/kubelet": 0o755,
+		"/var/lib/cni": 0o755, "/var/log": 0o755, "/var/cache": 0o755, "/var/spool": 0o755,
+		"/var/lib/cloud/instance": 0o755, "/var/tmp": 0o1777,
+	}
 }
 
 // Options is what Mount needs.
@@ -195,7 +199,7 @@ func check(ctx context.Context, o Options, dev string) error {
 }
 
 func bindPlaces() error {
-	for _, p := range places {
+	for _, p := range places() {
 		src := filepath.Join(Root, p.dir)
 		if err := mkdir(src, p.perm); err != nil {
 			return err
@@ -216,8 +220,8 @@ func bindPlaces() error {
 }
 
 func fillVar() error {
-	for _, d := range dirs {
-		if err := mkdir(d.path, d.perm); err != nil {
+	for path, perm := range dirs() {
+		if err := mkdir(path, perm); err != nil {
 			return err
 		}
 	}
