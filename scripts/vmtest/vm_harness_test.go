@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,11 @@ func TestVMHarnessMachine(t *testing.T) {
 	defer m.Kill()
 	if ms, err := m.WaitMilestone(ctx, 0, "ready"); err != nil || ms.At != 1.25 {
 		t.Errorf("milestone %v, %v", ms, err)
+	}
+	// The machine writes a character at a time: all of it must be out before
+	// it is ended.
+	if _, err := m.Console.Wait(ctx, regexp.MustCompile(`BUG: x\n`)); err != nil {
+		t.Error(err)
 	}
 	if err := m.QMP.SetLink(ctx, 0, false); err != nil {
 		t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,7 @@ rancher:
 	t.Run("services", func(t *testing.T) { testServices(t, g) })
 	t.Run("logs", func(t *testing.T) { testLogs(t, g) })
 	t.Run("engine", func(t *testing.T) { testEngine(t, g) })
+	t.Run("clock", func(t *testing.T) { testClock(t, g) })
 	t.Run("poweroff", func(t *testing.T) { testPoweroff(t, g) })
 }
 
@@ -132,7 +134,6 @@ func testLogs(t *testing.T, g *guest) {
 	if out := g.run(t, "ros logs -n 20 syslog; ros logs -n 20 kernel; ros service logs -n 20 docker"); out == "" {
 		t.Error("ros logs prints nothing")
 	}
-	// Nothing answers NTP in here: what counts is that chronyd runs and talks.
 	ntp := g.services(t)["ntp"]
 	if out := g.run(t, "ros service ps ntp"); !strings.Contains(out, "chronyd") {
 		t.Errorf("no chronyd among the processes of ntp:\n%s", out)
@@ -172,6 +173,26 @@ func testEngine(t *testing.T, g *guest) {
 	}
 }
 
+// testClock gives chronyd a time server in a user container whose clock is
+// 1000 s ahead: the machine's must follow.
+func testClock(t *testing.T, g *guest) {
+	g.run(t, "docker run -d --name ntp --net host "+PayloadImage+" ntp")
+	before := g.number(t, "date +%s")
+	uptime := g.number(t, "cut -d. -f1 /proc/uptime")
+	chronyc := "sudo nsenter -t " + itoa(g.services(t)["ntp"].PID) + " -m -- chronyc -n "
+	g.run(t, chronyc+"add server 127.0.0.1 iburst")
+	g.run(t, chronyc+"burst 4/4 127.0.0.1")
+	g.eventually(t, stepDeadline, chronyc+"tracking", func(r Result) bool {
+		return strings.Contains(r.Stdout, "(127.0.0.1)") && strings.Contains(r.Stdout, "Normal")
+	})
+	g.run(t, chronyc+"makestep")
+	jump := g.number(t, "date +%s") - before - (g.number(t, "cut -d. -f1 /proc/uptime") - uptime)
+	if jump < 990 || jump > 1010 {
+		t.Errorf("the clock moved by %d s, want 1000", jump)
+	}
+	t.Logf("the clock moved by %d s\n%s", jump, g.run(t, chronyc+"tracking"))
+}
+
 func testPoweroff(t *testing.T, g *guest) {
 	// The session ends with the machine; its result means nothing.
 	ctx, cancel := Within(t.Context(), stepDeadline, "poweroff")
@@ -186,4 +207,13 @@ func testPoweroff(t *testing.T, g *guest) {
 	} else {
 		t.Logf("poweroff took %.1f s", took.Seconds())
 	}
+}
+
+func (g *guest) number(t *testing.T, command string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(g.run(t, command)))
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	return n
 }

@@ -1,6 +1,6 @@
 // Command payload is what the virtual machine tests run in user containers: a
-// web server, one that ignores SIGTERM, and a killer of everything that it can
-// see. It is static and needs nothing beside itself.
+// web server, one that ignores SIGTERM, a killer of everything that it can
+// see, and a time server. It is static and needs nothing beside itself.
 package main
 
 import (
@@ -34,11 +34,15 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		return listen(ctx, log)
+	case "ntp":
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+		return ntp(ctx, log)
 	case "kill-all":
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|kill-all")
+	return errors.New("usage: payload serve|stubborn|ntp|kill-all")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {
