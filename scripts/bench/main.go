@@ -57,7 +57,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	b := &bench{log: log, tools: tools, out: out, slots: slots, key: debian.key, kvm: vmtest.KVM(ctx, tools, out)}
-	machines, err := contestants(debian, root, strings.Split(*only, ","))
+	machines, err := contestants(debian, root, out, strings.Split(*only, ","))
 	if err != nil {
 		return err
 	}
@@ -80,10 +80,10 @@ func run(ctx context.Context, log *slog.Logger) error {
 }
 
 // contestants returns the wanted machines in the order in which they boot.
-func contestants(debian debianImages, root string, want []string) ([]contestant, error) {
+func contestants(debian debianImages, root, out string, want []string) ([]contestant, error) {
 	var list []contestant
 	if slices.Contains(want, "pharos") {
-		p, err := pharos(root)
+		p, err := pharos(root, filepath.Join(out, "artefacts"))
 		if err != nil {
 			return nil, err
 		}
