@@ -28,7 +28,7 @@ import (
 
 // gcPercent is lower than Go's 100: the heap is a few megabytes, and resident
 // memory counts on a 512 MB machine. It holds from serving on, because a lower
-// one makes the start collect once; GOGC overrides it.
+// one makes the start collect once. GOGC holds before, and for shims and runc.
 const gcPercent = 50
 
 func main() {
@@ -67,9 +67,7 @@ func run(ctx context.Context, args []string) error {
 	case <-ctx.Done():
 		return nil
 	case srv := <-started:
-		if os.Getenv("GOGC") == "" {
-			debug.SetGCPercent(gcPercent)
-		}
+		debug.SetGCPercent(gcPercent)
 		<-ctx.Done()
 		log.L.Info("stopping")
 		srv.Stop()

@@ -105,6 +105,7 @@ func (m *Manager) stepReady(context.Context) error {
 	if err := errors.Join(settleCgroups(m.machine.RAM), hurryRCU(false)); err != nil {
 		m.log.Warn("end of the boot", "error", err)
 	}
+	quietGC()
 	text := fmt.Sprintf("%.2f - pharos %s\n", m.clock.now(), m.version)
 	if err := os.MkdirAll("/var/lib/cloud/instance", 0o755); err != nil {
 		return err

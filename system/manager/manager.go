@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -101,7 +102,10 @@ func (r runner) Adopt(ctx context.Context, u unit.Unit) (supervise.Process, bool
 // Run is rosd: it boots the machine, keeps it, and returns after an ordered
 // shutdown or when ctx ends (then containers go on running).
 func Run(ctx context.Context, version string) error {
-	debug.SetGCPercent(50) // rosd idles nearly always; memory is worth more than cycles
+	// While everybody waits, no garbage is collected below this; from ready on
+	// memory is worth more than cycles (quietGC).
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(bootHeap)
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	m, closeAll, err := build(version, quit)
@@ -110,6 +114,16 @@ func Run(ctx context.Context, version string) error {
 	}
 	defer closeAll()
 	return m.run(ctx)
+}
+
+// bootHeap is what rosd may take before it first collects garbage, in bytes.
+const bootHeap = 64 << 20
+
+// quietGC is for a manager that idles nearly always.
+func quietGC() {
+	debug.SetGCPercent(50)
+	debug.SetMemoryLimit(math.MaxInt64)
+	debug.FreeOSMemory()
 }
 
 // build puts the manager together; nothing runs yet.
