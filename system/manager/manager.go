@@ -310,7 +310,8 @@ func (m *Manager) reach(name string) {
 	m.milestones = append(m.milestones, api.Milestone{Name: name, At: now})
 	g := m.units["console"]
 	m.mu.Unlock()
-	if err := m.console.Milestone(name, now, g != nil && g.IsOpen()); err != nil {
+	// From the console's start on a prompt may stand on the line already.
+	if err := m.console.Milestone(name, now, g != nil); err != nil {
 		m.log.Warn("milestone", "name", name, "error", err)
 	}
 	m.log.Info("milestone", "name", name, "at", now)
