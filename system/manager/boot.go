@@ -77,8 +77,18 @@ func (m *Manager) stepContainerd(ctx context.Context) error {
 	return nil
 }
 
+// coldplugged marks that udev has been shown the devices: a manager that
+// starts anew must not have all of them handled again.
+const coldplugged = runDir + "/coldplugged"
+
 func (m *Manager) stepColdplug(ctx context.Context) error {
-	return services.Coldplug(ctx, "/sys")
+	if _, err := os.Stat(coldplugged); err == nil {
+		return nil
+	}
+	if err := services.Coldplug(ctx, "/sys"); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(coldplugged, nil, 0o644)
 }
 
 func (m *Manager) stepSettled(ctx context.Context) error {
