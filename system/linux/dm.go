@@ -43,19 +43,6 @@ func CreateDM(name, uuid string, t Target) (string, error) {
 	return fmt.Sprintf("/dev/dm-%d", unix.Minor(created)), nil
 }
 
-// RemoveDM removes a device-mapper device that nobody uses.
-func RemoveDM(name string) error {
-	control, err := os.OpenFile("/dev/mapper/control", os.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("device mapper: %w", err)
-	}
-	defer control.Close()
-	if _, err := dmIoctl(control, unix.DM_DEV_REMOVE, name, "", 0, nil); err != nil {
-		return fmt.Errorf("remove %s: %w", name, err)
-	}
-	return nil
-}
-
 // dmIoctl sends one request and returns the device number that the kernel
 // answers with.
 func dmIoctl(control *os.File, request uint, name, uuid string, flags uint32, t *Target) (uint64, error) {
