@@ -37,9 +37,16 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// consoleIn runs Main in a copy-on-write view of this machine's own root,
-// which has the real sshd, with a /dev without any terminal.
+// consoleIn runs Main in a copy-on-write view of the toolbox, which has
+// Debian's sshd, with a /dev without any terminal.
 func consoleIn(dir string) error {
+	lower, err := filepath.Abs("../../build/toolbox")
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(lower + "/usr/sbin/sshd"); err != nil {
+		return fmt.Errorf("no sshd to test with, `make build/toolbox/.key` brings it: %w", err)
+	}
 	mount := func(source, target, kind string, flags uintptr, data string) error {
 		if err := os.MkdirAll(target, 0o755); err != nil {
 			return err
@@ -56,7 +63,7 @@ func consoleIn(dir string) error {
 		func() error { return os.MkdirAll(upper+"/u", 0o755) },
 		func() error { return os.MkdirAll(upper+"/w", 0o755) },
 		func() error {
-			return mount("overlay", root, "overlay", 0, "lowerdir=/,upperdir="+upper+"/u,workdir="+upper+"/w")
+			return mount("overlay", root, "overlay", 0, "lowerdir="+lower+",upperdir="+upper+"/u,workdir="+upper+"/w")
 		},
 		func() error { return mount("proc", root+"/proc", "proc", 0, "") },
 		func() error { return mount("tmpfs", root+"/run", "tmpfs", 0, "") },
