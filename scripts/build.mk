@@ -44,8 +44,7 @@ $B/.go: | $B/.deps
 $(BINARIES) $B/ros $B/builder $B/os-release: $B/.go ;
 
 $B/toolbox/.key: scripts/toolbox scripts/toolbox.packages | $B/.deps
-	@$(TOOLBOX)
-	touch $@
+	@$(TOOLBOX) touch $@
 
 # --- trees ----------------------------------------------------------------
 
@@ -70,8 +69,8 @@ $B/.flavor.now:
 # --- artefacts ------------------------------------------------------------
 
 $B/vmlinuz: $B/kernel/version
-	@ln -f $B/kernel/vmlinuz $@
-	touch $@
+	@$(TOOLBOX) ln -f $B/kernel/vmlinuz $@
+	$(TOOLBOX) touch $@
 
 $B/system.img: $(BINARIES) $B/os-release $B/kernel/version $(CORE:%=$B/images/%/config.json) \
 		$B/images/host/config.json scripts/system scripts/env
