@@ -20,7 +20,7 @@ const PayloadImage = "payload:test"
 // format of `docker save`.
 func BuildPayloadImage(root, dir string) ([]byte, error) {
 	bin := filepath.Join(dir, "payload")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", bin, "./scripts/vmtest/payload")
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", bin, "./scripts/vmtest/payload")
 	cmd.Dir = root
 	cmd.Env = append(cmd.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -47,7 +47,7 @@ func build() (string, error) {
 		{"runc", "github.com/opencontainers/runc", "1", "seccomp netgo osusergo", static + " -extldflags -static"},
 		{"payload", "github.com/pharos-os/pharos/system/ctrd/ctrdtest/payload", "0", "", static},
 	} {
-		cmd := exec.Command("go", "build", "-trimpath", "-tags", p.tags, "-ldflags", p.ldflags, "-o", filepath.Join(dir, p.name), p.pkg)
+		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-tags", p.tags, "-ldflags", p.ldflags, "-o", filepath.Join(dir, p.name), p.pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED="+p.cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("build %s: %w\n%s", p.name, err, out)
