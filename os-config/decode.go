@@ -87,10 +87,24 @@ func (d *decoder) byType(n *Node, v reflect.Value, at place) bool {
 		}
 		v.Set(p)
 		return true
-	case t == reflect.TypeFor[Command]():
-		return d.command(n, v.Addr().Interface().(*Command), at)
 	case isSection(t):
 		return d.section(n, v, at)
+	}
+	switch to := v.Addr().Interface().(type) {
+	case *Any:
+		return true
+	case *Command:
+		return d.command(n, to, at)
+	case *Mount:
+		return d.mount(n, to, at)
+	case *Texts:
+		return d.texts(n, to, at)
+	case *Lines:
+		return d.lines(n, to, at)
+	case *Pairs:
+		return d.pairs(n, to, at)
+	case *Dict:
+		return d.dict(n, to, at)
 	}
 	switch t.Kind() {
 	case reflect.String:

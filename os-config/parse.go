@@ -95,9 +95,17 @@ func Parse(name, file string, data []byte) (layer Layer, report Report) {
 	case doc.Kind != Map:
 		fail(doc.Pos.Line, doc.Pos.Col, "want a mapping (key: value), found "+doc.describe())
 	default:
-		layer.Doc = doc
+		var more Report
+		layer.Doc, more = canonical(doc)
+		report = append(report, more...)
 	}
 	return layer, report
+}
+
+// NewLayer makes a layer of a document that is no YAML text.
+func NewLayer(name, file string, doc *Node) Layer {
+	doc, _ = canonical(doc)
+	return Layer{Name: name, File: file, Doc: doc}
 }
 
 // normalise checks the encoding, takes away a byte order mark and turns CRLF

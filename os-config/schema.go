@@ -39,10 +39,14 @@ func fieldNamed(t reflect.Type, name string) (field, bool) {
 	return fields[i], true
 }
 
-// isSection says whether a type is decoded key by key. Command is a struct
-// too, but is written as a text or a list.
+// isSection says whether a type is decoded key by key. Some structs are
+// written in another way.
 func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Command]()
+	switch t {
+	case reflect.TypeFor[Command](), reflect.TypeFor[Mount](), reflect.TypeFor[Any]():
+		return false
+	}
+	return t.Kind() == reflect.Struct
 }
 
 // allPaths lists every key of the schema as a pattern path: "*" stands for
