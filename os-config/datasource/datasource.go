@@ -31,8 +31,18 @@ type Result struct {
 	Network      *osconfig.Node // rancher.network, as a mapping
 	Where        string         // of the metadata, for positions: a file or URL
 	UserData     []byte
-	UserDataFile string          // where UserData came from, for positions
-	Report       osconfig.Report // what was wrong with the metadata
+	UserDataFile string // where UserData came from, for positions
+	// VendorData is the cloud's own user-data, weaker than the user's.
+	VendorData     []byte
+	VendorDataFile string
+	// Addresses are what $public_ipv4 and the like stand for; each may be empty.
+	Addresses Addresses
+	Report    osconfig.Report // what was wrong with the metadata
+}
+
+// Addresses are the machine's addresses as its cloud tells them.
+type Addresses struct {
+	PublicIPv4, PrivateIPv4, PublicIPv6, PrivateIPv6 string
 }
 
 // Metadata makes a layer of everything but the user-data.
