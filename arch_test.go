@@ -32,6 +32,7 @@ func allowed() map[string]string {
 		"os-config/cmdline":            "os-config",
 		"os-config/datasource":         "os-config",
 		"os-config/datasource/file":    "os-config os-config/datasource",
+		"os-config/datasource/imds":    "os-config os-config/datasource",
 		"os-config/datasource/nocloud": "os-config os-config/datasource",
 		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
 			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
