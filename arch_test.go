@@ -27,13 +27,15 @@ func allowed() map[string]string {
 		"init/rootfs":   "system/linux",
 		"init/stages":   "init/boot init/kmsg init/modules init/pid1 init/recovery init/rootfs system/linux",
 
-		"os-config":                    "",
-		"os-config/cloudconfig":        "os-config",
-		"os-config/cmdline":            "os-config",
-		"os-config/datasource":         "os-config",
-		"os-config/datasource/file":    "os-config os-config/datasource",
-		"os-config/datasource/imds":    "os-config os-config/datasource",
-		"os-config/datasource/nocloud": "os-config os-config/datasource",
+		"os-config":                      "",
+		"os-config/cloudconfig":          "os-config",
+		"os-config/cmdline":              "os-config",
+		"os-config/datasource":           "os-config",
+		"os-config/datasource/file":      "os-config os-config/datasource",
+		"os-config/datasource/imds":      "os-config os-config/datasource",
+		"os-config/datasource/nocloud":   "os-config os-config/datasource",
+		"os-config/datasource/metadata":  "os-config",
+		"os-config/datasource/openstack": "os-config os-config/datasource os-config/datasource/metadata",
 		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
 			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
 
