@@ -55,3 +55,18 @@ func rancherNote(pattern string) string {
 	}
 	return ""
 }
+
+// rancherNotCarriedOut is notCarriedOut below rancher.
+func rancherNotCarriedOut(pattern string) string {
+	return ""
+}
+
+// rancherSecret is isSecret below rancher.
+func rancherSecret(pattern string) bool {
+	switch pattern {
+	case "rancher.password", "rancher.registry_auths", "rancher.ssh.keys", "rancher.docker.server_key",
+		"rancher.docker.ca_key", "rancher.network.wifi_networks":
+		return true
+	}
+	return false
+}
