@@ -65,6 +65,16 @@ type Config struct {
 	CoreOS CoreOS `yaml:"coreos,omitempty"`
 	// Everything that is not cloud-init's.
 	Rancher Rancher `yaml:"rancher,omitempty"`
+
+	// Scripts are user-data that is a script, of all layers from the weakest
+	// to the strongest. Each is written to its path and run, in order, after
+	// the commands of runcmd. They are no part of a file's keys: package
+	// cloudconfig makes them, and merging keeps those of every layer, which
+	// it would not do with commands in runcmd.
+	Scripts []File `yaml:"scripts,internal"`
+	// BootHooks are scripts of the format #cloud-boothook. They are written
+	// and run in order before the commands of bootcmd.
+	BootHooks []File `yaml:"boothooks,internal"`
 }
 
 // Any is a value that is accepted whatever it is, and not looked at.

@@ -79,7 +79,7 @@ func (d Document) Export(full, private bool) string {
 
 // filter returns nil for what is left out.
 func filter(n *Node, at place, full, private bool) *Node {
-	if n.IsNull() || !private && isSecret(at.pattern) {
+	if n.IsNull() || !private && isSecret(at.pattern) || at.pattern == "scripts" || at.pattern == "boothooks" {
 		return nil
 	}
 	if n.Scalar() {

@@ -13,9 +13,10 @@ import (
 //  2. Mappings merge key by key. rancher.network.interfaces is a mapping, so
 //     interfaces merge by key and then option by option.
 //  3. Lists whose items have an identity merge by it: write_files by path,
-//     ssh_authorized_keys by the key itself (not its comment). An item of a
-//     later layer takes the place of an earlier one whole, and all items of a
-//     later layer come after those of earlier ones.
+//     scripts and boot hooks too, ssh_authorized_keys by the key itself (not
+//     its comment). An item of a later layer takes the place of an earlier
+//     one whole, and all items of a later layer come after those of earlier
+//     ones.
 //  4. Every other list and every scalar is replaced.
 //  5. Where the kinds differ, the later value replaces the earlier one, and
 //     goes on doing so: what was replaced cannot come back, however the
@@ -119,7 +120,7 @@ func listIdentity(path []string) func(*Node) string {
 	switch strings.Join(path, ".") {
 	case "ssh_authorized_keys":
 		return keyIdentity
-	case "write_files":
+	case "write_files", "scripts", "boothooks":
 		return func(n *Node) string {
 			if p := n.Child("path"); p != nil {
 				return p.Text

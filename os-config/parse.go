@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -95,7 +96,8 @@ func Parse(name, file string, data []byte) (layer Layer, report Report) {
 	case doc.Kind != Map:
 		fail(doc.Pos.Line, doc.Pos.Col, "want a mapping (key: value), found "+doc.describe())
 	default:
-		var more Report
+		doc, more := withoutInternal(doc)
+		report = append(report, more...)
 		layer.Doc, more = canonical(doc)
 		report = append(report, more...)
 	}
@@ -106,6 +108,23 @@ func Parse(name, file string, data []byte) (layer Layer, report Report) {
 func NewLayer(name, file string, doc *Node) Layer {
 	doc, _ = canonical(doc)
 	return Layer{Name: name, File: file, Doc: doc}
+}
+
+// withoutInternal refuses the keys that only we may set: in a text they are
+// as unknown as any other.
+func withoutInternal(doc *Node) (*Node, Report) {
+	var report Report
+	out := *doc
+	out.Map = nil
+	for _, e := range doc.Map {
+		if f, ok := fieldNamed(reflect.TypeFor[Config](), e.Key); ok && f.internal {
+			report = append(report, problemAt(e.KeyPos, Error, Unknown, e.Key,
+				"unknown key"+suggestion(reflect.TypeFor[Config](), e.Key)))
+			continue
+		}
+		out.Map = append(out.Map, e)
+	}
+	return &out, report
 }
 
 // normalise checks the encoding, takes away a byte order mark and turns CRLF

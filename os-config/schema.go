@@ -11,27 +11,33 @@ import (
 // is not carried out (yet) in legacy.go. A new key is a new field, and a rule
 // when its value can be wrong.
 
-// field is one key of a section.
+// field is one key of a section. An internal one stands in documents that we
+// make, never in a text.
 type field struct {
-	name  string
-	index int
-	typ   reflect.Type
+	name     string
+	index    int
+	typ      reflect.Type
+	internal bool
 }
 
-// fieldsOf lists the keys of a section.
+// fieldsOf lists the keys of a section that people may write.
 func fieldsOf(t reflect.Type) []field {
+	return slices.DeleteFunc(allFields(t), func(f field) bool { return f.internal })
+}
+
+func allFields(t reflect.Type) []field {
 	var out []field
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
 		if name != "" && name != "-" {
-			out = append(out, field{name: name, index: i, typ: t.Field(i).Type})
+			out = append(out, field{name: name, index: i, typ: t.Field(i).Type, internal: options == "internal"})
 		}
 	}
 	return out
 }
 
 func fieldNamed(t reflect.Type, name string) (field, bool) {
-	fields := fieldsOf(t)
+	fields := allFields(t)
 	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 	if i < 0 {
 		return field{}, false
