@@ -45,10 +45,10 @@ func Daemon(e osconfig.Engine) (config map[string]any, args []string) {
 		config["userland-proxy"] = *e.UserlandProxy
 	}
 	if len(e.InsecureRegistry) > 0 {
-		config["insecure-registries"] = e.InsecureRegistry
+		config["insecure-registries"] = []string(e.InsecureRegistry)
 	}
-	if e.RegistryMirror != "" {
-		config["registry-mirrors"] = []string{e.RegistryMirror}
+	if len(e.RegistryMirror) > 0 {
+		config["registry-mirrors"] = []string(e.RegistryMirror)
 	}
 	logging(config, e)
 

@@ -44,7 +44,7 @@ func TestDaemon(t *testing.T) {
 			want:   map[string]any{"live-restore": false, "userland-proxy": false},
 		},
 		"registries": {
-			engine: osconfig.Engine{InsecureRegistry: []string{"10.0.0.1:5000"}, RegistryMirror: "http://10.0.0.2"},
+			engine: osconfig.Engine{InsecureRegistry: []string{"10.0.0.1:5000"}, RegistryMirror: []string{"http://10.0.0.2"}},
 			want:   map[string]any{"insecure-registries": []string{"10.0.0.1:5000"}, "registry-mirrors": []string{"http://10.0.0.2"}},
 		},
 		"another log driver has no options of ours": {
