@@ -33,11 +33,15 @@ func allowed() map[string]string {
 		"os-config/datasource":           "os-config",
 		"os-config/datasource/file":      "os-config os-config/datasource",
 		"os-config/datasource/imds":      "os-config os-config/datasource",
+		"os-config/datasource/detect":    "",
 		"os-config/datasource/nocloud":   "os-config os-config/datasource",
 		"os-config/datasource/metadata":  "os-config",
 		"os-config/datasource/openstack": "os-config os-config/datasource os-config/datasource/metadata",
 		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
 			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
+
+		"os-config/schema":     "",
+		"os-config/schema/gen": "os-config",
 
 		"netconf":             "os-config",
 		"netconf/dhcp":        "netconf",
