@@ -12,11 +12,12 @@ import (
 // keeps positions; what it does not understand stays for Decode to report. A
 // canonical document stays as it is.
 func canonical(root *Node) (*Node, Report) {
-	c := canonicalizer{}
+	c := canonicalizer{shape: shape{}}
 	return c.value(root, reflect.TypeFor[Config](), place{}), c.report
 }
 
 type canonicalizer struct {
+	shape  shape
 	report Report
 }
 
@@ -53,15 +54,16 @@ func (c *canonicalizer) value(n *Node, t reflect.Type, at place) *Node {
 func (c *canonicalizer) section(n *Node, t reflect.Type, at place) *Node {
 	out := *n
 	out.Map = make([]Entry, 0, len(n.Map))
+	known := c.shape.of(t)
 	for _, e := range n.Map {
-		name := spelling(t, at, e.Key)
+		name := spelling(known, at, e.Key)
 		if name != e.Key && n.Child(name) != nil {
 			c.report = append(c.report, problemAt(e.KeyPos, Warning, Conflict, at.key(e.Key).path,
 				fmt.Sprintf("%s is set too and wins", name)))
 			continue
 		}
 		e.Key = name
-		if f, ok := fieldNamed(t, name); ok {
+		if f, ok := known.named(name); ok {
 			e.Value = c.value(e.Value, f.typ, at.key(name))
 		}
 		out.Map = append(out.Map, e)
@@ -71,15 +73,15 @@ func (c *canonicalizer) section(n *Node, t reflect.Type, at place) *Node {
 
 // spelling is the key of a section that is meant by one with hyphens, or by
 // an older name.
-func spelling(t reflect.Type, at place, key string) string {
-	if _, ok := fieldNamed(t, key); ok {
+func spelling(known *section, at place, key string) string {
+	if _, ok := known.named(key); ok {
 		return key
 	}
 	if at.pattern == "users[]" && (key == "lock_password" || key == "lock-password") {
 		return "lock_passwd"
 	}
 	if other := strings.ReplaceAll(key, "-", "_"); other != key {
-		if _, ok := fieldNamed(t, other); ok {
+		if _, ok := known.named(other); ok {
 			return other
 		}
 	}

@@ -3,14 +3,33 @@ package osconfig
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 )
 
+// Decoder makes configurations of documents. The zero value checks all that
+// this package knows by itself.
+type Decoder struct {
+	// Units checks the content of coreos.units; nil leaves it unchecked.
+	Units UnitChecker
+}
+
+// UnitChecker checks the text of a unit file or a drop-in of the unit name.
+type UnitChecker func(name, content string) []UnitProblem
+
+// UnitProblem is one thing that is wrong in the text of a unit. Lines and
+// columns count from 1 in that text; 0 is unknown.
+type UnitProblem struct {
+	Line, Col int
+	Severity  Severity
+	Text      string
+}
+
 // Decode makes the configuration of a document and reports everything that is
 // wrong with it, at once. What is wrong is left out of the Config.
-func Decode(doc Document) (Config, Report) {
-	d := decoder{rules: rules()}
+func (dec Decoder) Decode(doc Document) (Config, Report) {
+	d := dec.decoder()
 	var cfg Config
 	d.value(doc.Root, reflect.ValueOf(&cfg).Elem(), place{})
 	for i, f := range cfg.WriteFiles {
@@ -18,6 +37,13 @@ func Decode(doc Document) (Config, Report) {
 	}
 	return cfg, d.report.Sorted()
 }
+
+func (dec Decoder) decoder() *decoder {
+	return &decoder{rules: rules(dec.Units), shape: shape{}, said: map[string]bool{}}
+}
+
+// Decode is Decoder.Decode without a check of units' content.
+func Decode(doc Document) (Config, Report) { return Decoder{}.Decode(doc) }
 
 // place is where the decoder is: the path for people, and the same with "*"
 // and "[]" for what is free, to look rules up.
@@ -28,13 +54,15 @@ type place struct {
 func (p place) key(k string) place { return place{join(p.path, k), join(p.pattern, k)} }
 func (p place) any(k string) place { return place{join(p.path, k), join(p.pattern, "*")} }
 func (p place) item(i int) place {
-	return place{fmt.Sprintf("%s[%d]", p.path, i), p.pattern + "[]"}
+	return place{p.path + "[" + strconv.Itoa(i) + "]", p.pattern + "[]"}
 }
 
 type decoder struct {
 	rules  map[string]rule
+	shape  shape
 	report Report
-	wrong  []place // where the errors are, for DecodeLenient
+	wrong  []place         // where the errors are, for DecodeLenient
+	said   map[string]bool // keys of which it was said that they do nothing yet
 }
 
 func (d *decoder) add(sev Severity, kind ProblemKind, pos Pos, at place, text string) {
@@ -49,32 +77,51 @@ func (d *decoder) errorf(kind ProblemKind, pos Pos, at place, format string, arg
 }
 
 // value decodes n into v and says whether it did. Null leaves v as it is.
+// What is wrong inside does not keep the whole from being checked: all
+// problems are said at once, but only one of each value.
 func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 	if n.IsNull() {
 		return false
 	}
-	before := len(d.wrong)
-	ok := d.byType(n, v, at)
-	if !ok || len(d.wrong) > before {
+	inside := len(d.wrong)
+	if !d.byType(n, v, at) {
+		return false
+	}
+	ok := true
+	check := d.rules[at.pattern].check
+	if check == nil {
 		return ok
 	}
-	if check := d.rules[at.pattern].check; check != nil {
-		for _, f := range check(n) {
-			pos, place := n.Pos, at
-			if f.key != "" {
-				place = at.key(f.key)
-				if c := n.Child(f.key); c != nil {
-					pos = c.Pos
-				}
+	for _, f := range safely(check, n) {
+		pos, where := n.Pos, at
+		if f.key != "" {
+			where = at.key(f.key)
+			if c := n.Child(f.key); c != nil {
+				pos = c.Pos
 			}
-			if f.node != nil {
-				pos = f.node.Pos
-			}
-			d.add(f.severity, f.kind, pos, place, f.text)
-			ok = ok && f.severity != Error
+		}
+		if f.node != nil {
+			pos = f.node.Pos
+		}
+		known := slices.ContainsFunc(d.wrong[inside:], func(w place) bool { return w.path == where.path })
+		if f.severity == Error {
+			ok = false
+		}
+		if !known {
+			d.add(f.severity, f.kind, pos, where, f.text)
 		}
 	}
 	return ok
+}
+
+// safely keeps a mistake in one check from stopping the boot.
+func safely(check func(*Node) []finding, n *Node) (out []finding) {
+	defer func() {
+		if r := recover(); r != nil {
+			out = wrong(fmt.Sprintf("not checkable (%v); this is a mistake in Pharos, please report it", r))
+		}
+	}()
+	return check(n)
 }
 
 func (d *decoder) byType(n *Node, v reflect.Value, at place) bool {
@@ -142,19 +189,32 @@ func (d *decoder) section(n *Node, v reflect.Value, at place) bool {
 	if n.Kind != Map {
 		return d.mismatch(n, at, "a mapping")
 	}
+	known := d.shape.of(v.Type())
 	for _, e := range n.Map {
-		f, ok := fieldNamed(v.Type(), e.Key)
+		here := at.key(e.Key)
+		f, ok := known.named(e.Key)
 		if ok {
-			d.value(e.Value, v.Field(f.index), at.key(e.Key))
+			d.sayUndone(e, here)
+			d.value(e.Value, v.Field(f.index), here)
 			continue
 		}
-		if note := legacyNote(join(at.pattern, e.Key)); note != "" {
-			d.add(Warning, Unsupported, e.KeyPos, at.key(e.Key), note)
+		if note := legacyNote(here.pattern); note != "" {
+			d.add(Warning, Unsupported, e.KeyPos, here, note)
 			continue
 		}
-		d.add(Error, Unknown, e.KeyPos, at.key(e.Key), "unknown key"+suggestion(v.Type(), e.Key))
+		d.add(Error, Unknown, e.KeyPos, here, "unknown key"+d.shape.suggestion(v.Type(), here.pattern))
 	}
 	return true
+}
+
+// sayUndone says of a key that it does nothing yet, once.
+func (d *decoder) sayUndone(e Entry, at place) {
+	note := notCarriedOut(at.pattern)
+	if note == "" || e.Value.IsNull() || d.said[at.pattern] {
+		return
+	}
+	d.said[at.pattern] = true
+	d.add(Warning, Unsupported, e.KeyPos, at, "not carried out yet: "+note)
 }
 
 func (d *decoder) free(n *Node, v reflect.Value, at place) bool {
@@ -194,19 +254,21 @@ func (d *decoder) list(n *Node, v reflect.Value, at place) bool {
 	default:
 		return d.mismatch(n, at, "a list")
 	}
-	out := reflect.MakeSlice(v.Type(), 0, len(items))
+	out := reflect.MakeSlice(v.Type(), len(items), len(items))
+	used := 0
 	for i, item := range items {
 		here := at.item(i)
 		if item.IsNull() {
 			d.add(Warning, Value, item.Pos, here, "an empty entry; it has no effect")
 			continue
 		}
-		one := reflect.New(v.Type().Elem()).Elem()
-		if d.value(item, one, here) {
-			out = reflect.Append(out, one)
+		if d.value(item, out.Index(used), here) {
+			used++
+		} else {
+			out.Index(used).SetZero()
 		}
 	}
-	v.Set(out)
+	v.Set(out.Slice(0, used))
 	return true
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,13 @@ func check(t *testing.T, path string) (osconfig.Config, osconfig.Document, oscon
 	layers, report := cloudconfig.Parse("test", filepath.Base(path), data)
 	doc := osconfig.Merge(layers...)
 	cfg, more := osconfig.Decode(doc)
-	return cfg, doc, append(report, more...).Sorted()
+	report = append(report, more...).Sorted()
+	return cfg, doc, slices.DeleteFunc(report, undone)
 }
+
+// undone leaves out what is said of keys that do nothing yet: it changes with
+// other packages. TestNotCarriedOut looks at that.
+func undone(p osconfig.Problem) bool { return strings.HasPrefix(p.Text, "not carried out yet: ") }
 
 func golden(t *testing.T, path, got string) {
 	t.Helper()
@@ -88,6 +94,7 @@ func TestGoodFiles(t *testing.T) {
 
 		again, more := osconfig.Parse("again", "export", []byte(doc.Export(true, true)))
 		cfg2, report2 := osconfig.Decode(osconfig.Merge(again))
+		report2 = slices.DeleteFunc(report2, undone)
 		if len(more)+len(report2) > 0 {
 			t.Fatalf("the export is reported:\n%s%s", more, report2)
 		}
@@ -95,7 +102,7 @@ func TestGoodFiles(t *testing.T) {
 			t.Errorf("the export reads back differently (-file +export):\n%s", diff)
 		}
 		lenient, _, problems := osconfig.DecodeLenient(osconfig.Layer{Name: "test", Doc: doc.Root})
-		if len(problems) > 0 {
+		if problems = slices.DeleteFunc(problems, undone); len(problems) > 0 {
 			t.Errorf("at boot:\n%s", problems)
 		}
 		if len(cfg.Rancher.Network.Interfaces) > 0 {

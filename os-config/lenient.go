@@ -7,28 +7,36 @@ import (
 )
 
 // Validate reports everything that is wrong with a document.
-func Validate(doc Document) Report {
-	_, report := Decode(doc)
+func (dec Decoder) Validate(doc Document) Report {
+	_, report := dec.Decode(doc)
 	return report
 }
+
+// Validate is Decoder.Validate without a check of units' content.
+func Validate(doc Document) Report { return Decoder{}.Validate(doc) }
 
 // DecodeLenient makes the best configuration that the layers allow: the boot
 // must go on. Out of each layer it drops the smallest piece that stands on its
 // own around each error (an option, an interface's option, one file, one key,
 // all of runcmd), so that what earlier layers say there holds, and reports
 // that. Unknown keys are warnings here. The built-in defaults are added.
-func DecodeLenient(layers ...Layer) (Config, Document, Report) {
+func (dec Decoder) DecodeLenient(layers ...Layer) (Config, Document, Report) {
 	var report Report
 	clean := make([]Layer, 0, len(layers))
 	for _, l := range layers {
-		c, r := dropWrong(l)
+		c, r := dec.dropWrong(l)
 		clean = append(clean, c)
 		report = append(report, r...)
 	}
 	doc := Merge(WithDefaults(clean...)...)
-	cfg, merged := Decode(doc)
+	cfg, merged := dec.Decode(doc)
 	report = append(report, lenient(merged)...)
 	return cfg, doc, report.Sorted()
+}
+
+// DecodeLenient is Decoder.DecodeLenient without a check of units' content.
+func DecodeLenient(layers ...Layer) (Config, Document, Report) {
+	return Decoder{}.DecodeLenient(layers...)
 }
 
 func lenient(r Report) Report {
@@ -41,11 +49,11 @@ func lenient(r Report) Report {
 }
 
 // dropWrong returns the layer without what is wrong in it, and the problems.
-func dropWrong(l Layer) (Layer, Report) {
+func (dec Decoder) dropWrong(l Layer) (Layer, Report) {
 	if l.Doc == nil {
 		return l, nil
 	}
-	d := decoder{rules: rules()}
+	d := dec.decoder()
 	var cfg Config
 	d.value(l.Doc, reflect.ValueOf(&cfg).Elem(), place{})
 	drop := map[string]bool{}
@@ -66,15 +74,22 @@ func dropWrong(l Layer) (Layer, Report) {
 }
 
 // unit is the path of what is dropped for an error at a place: normally the
-// place itself.
+// place itself. What would do harm by halves goes as a whole: commands, files,
+// a switch-off whose condition is wrong, an account that would be more open
+// than was asked for.
 func unit(at place) string {
-	for _, whole := range []string{"runcmd", "rancher.docker.extra_args"} {
-		if at.pattern == whole || strings.HasPrefix(at.pattern, whole+"[") {
+	for _, whole := range []string{"runcmd", "bootcmd", "swap", "power_state", "phone_home", "rancher.docker.extra_args"} {
+		if at.pattern == whole || strings.HasPrefix(at.pattern, whole+"[") || strings.HasPrefix(at.pattern, whole+".") {
 			return whole
 		}
 	}
-	if strings.HasPrefix(at.pattern, "write_files[]") {
-		return at.path[:strings.Index(at.path, "]")+1]
+	if at.pattern == "users[].ssh_authorized_keys[]" {
+		return at.path
+	}
+	for _, list := range []string{"write_files", "users", "groups", "mounts", "chpasswd.users", "coreos.units"} {
+		if strings.HasPrefix(at.pattern, list+"[]") {
+			return at.path[:strings.Index(at.path, "]")+1]
+		}
 	}
 	return at.path
 }

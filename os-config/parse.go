@@ -41,10 +41,30 @@ type yamlError interface {
 // Parse reads a YAML or JSON mapping. It never panics, whatever data is. The
 // layer's Doc is nil when there is a problem of kind Syntax; duplicate keys
 // are errors too, but leave a document in which the last one counts.
-func Parse(name, file string, data []byte) (layer Layer, report Report) {
-	layer = Layer{Name: name, File: file}
+func Parse(name, file string, data []byte) (Layer, Report) {
+	layer := Layer{Name: name, File: file}
+	doc, report := ParseTree(name, file, data)
+	switch {
+	case doc == nil:
+	case doc.Kind == Null:
+		layer.Doc = &Node{Kind: Map, Pos: doc.Pos}
+	case doc.Kind != Map:
+		report = append(report, problemAt(doc.Pos, Error, Syntax, "",
+			"want a mapping (key: value), found "+doc.describe()))
+	default:
+		doc, more := withoutInternal(doc)
+		report = append(report, more...)
+		layer.Doc, more = canonical(doc)
+		report = append(report, more...)
+	}
+	return layer, report
+}
+
+// ParseTree reads one YAML or JSON document of any shape, as it stands there.
+// It is nil when there is a problem of kind Syntax; an empty one is Null.
+func ParseTree(name, file string, data []byte) (doc *Node, report Report) {
 	fail := func(line, col int, text string) {
-		layer.Doc = nil
+		doc = nil
 		pos := Pos{Layer: name, File: file, Line: line, Col: col}
 		report = append(report, problemAt(pos, Error, Syntax, "", text))
 	}
@@ -59,49 +79,40 @@ func Parse(name, file string, data []byte) (layer Layer, report Report) {
 
 	if len(data) > MaxSize {
 		fail(0, 0, fmt.Sprintf("%d bytes is too large; the limit is %d", len(data), MaxSize))
-		return layer, report
+		return nil, report
 	}
 	text, line, col, problem := normalise(data)
 	if problem != "" {
 		fail(line, col, problem)
-		return layer, report
+		return nil, report
 	}
 	tokens := lexer.Tokenize(text)
 	if tk, problem := tooMuch(tokens); tk != nil {
 		fail(tk.Position.Line, tk.Position.Column, problem)
-		return layer, report
+		return nil, report
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		line, col, problem := explain(text, err)
 		fail(line, col, problem)
-		return layer, report
+		return nil, report
 	}
 	body, second := documents(tree)
 	if second != nil {
 		line, col := tokenPos(second)
 		fail(line, col, "a second YAML document; one file holds one document")
-		return layer, report
+		return nil, report
 	}
 	c := converter{layer: name, file: file, anchors: map[string]*Node{}}
-	doc := &Node{Kind: Map, Pos: Pos{Layer: name, File: file, Line: 1, Col: 1}}
+	doc = &Node{Kind: Null, Pos: Pos{Layer: name, File: file, Line: 1, Col: 1}}
 	if body != nil {
 		doc = c.node(body)
 	}
 	report = c.report
-	switch {
-	case c.broken:
-	case doc.Kind == Null:
-		layer.Doc = &Node{Kind: Map, Pos: doc.Pos}
-	case doc.Kind != Map:
-		fail(doc.Pos.Line, doc.Pos.Col, "want a mapping (key: value), found "+doc.describe())
-	default:
-		doc, more := withoutInternal(doc)
-		report = append(report, more...)
-		layer.Doc, more = canonical(doc)
-		report = append(report, more...)
+	if c.broken {
+		doc = nil
 	}
-	return layer, report
+	return doc, report
 }
 
 // NewLayer makes a layer of a document that is no YAML text.
@@ -117,9 +128,9 @@ func withoutInternal(doc *Node) (*Node, Report) {
 	out := *doc
 	out.Map = nil
 	for _, e := range doc.Map {
-		if f, ok := fieldNamed(reflect.TypeFor[Config](), e.Key); ok && f.internal {
+		if e.Key == "scripts" || e.Key == "boothooks" {
 			report = append(report, problemAt(e.KeyPos, Error, Unknown, e.Key,
-				"unknown key"+suggestion(reflect.TypeFor[Config](), e.Key)))
+				"unknown key"+shape{}.suggestion(reflect.TypeFor[Config](), e.Key)))
 			continue
 		}
 		out.Map = append(out.Map, e)

@@ -35,8 +35,8 @@ func on(f func(string) string) rule {
 
 // rules are the checks by pattern path ("*" keys of free mappings, "[]" list
 // items).
-func rules() map[string]rule {
-	out := cloudInitRules()
+func rules(units UnitChecker) map[string]rule {
+	out := cloudInitRules(units)
 	maps.Copy(out, rancherRules())
 	return out
 }

@@ -1,7 +1,7 @@
 package osconfig
 
 // cloudInitRules are the rules of all keys but rancher.
-func cloudInitRules() map[string]rule {
+func cloudInitRules(units UnitChecker) map[string]rule {
 	return map[string]rule{
 		"hostname":              on(hostname),
 		"ssh_authorized_keys[]": {check: authorizedKey},

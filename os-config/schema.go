@@ -2,7 +2,6 @@ package osconfig
 
 import (
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -20,30 +19,45 @@ type field struct {
 	internal bool
 }
 
-// fieldsOf lists the keys of a section that people may write.
-func fieldsOf(t reflect.Type) []field {
-	return slices.DeleteFunc(allFields(t), func(f field) bool { return f.internal })
+// section is what a type says about the keys of a section.
+type section struct {
+	fields []field // that people may write
+	byName map[string]field
 }
 
-func allFields(t reflect.Type) []field {
-	var out []field
+func (s *section) named(name string) (field, bool) {
+	f, ok := s.byName[name]
+	return f, ok
+}
+
+// shape remembers the sections that it was asked for: reading tags again for
+// every key took most of the time of a large file.
+type shape map[reflect.Type]*section
+
+func (s shape) of(t reflect.Type) *section {
+	if known := s[t]; known != nil {
+		return known
+	}
+	out := &section{byName: map[string]field{}}
 	for i := range t.NumField() {
 		name, options, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name != "" && name != "-" {
-			out = append(out, field{name: name, index: i, typ: t.Field(i).Type, internal: options == "internal"})
+		if name == "" || name == "-" {
+			continue
+		}
+		f := field{name: name, index: i, typ: t.Field(i).Type, internal: options == "internal"}
+		out.byName[name] = f
+		if !f.internal {
+			out.fields = append(out.fields, f)
 		}
 	}
+	s[t] = out
 	return out
 }
 
-func fieldNamed(t reflect.Type, name string) (field, bool) {
-	fields := allFields(t)
-	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
-	if i < 0 {
-		return field{}, false
-	}
-	return fields[i], true
-}
+// fieldsOf lists the keys of a section that people may write.
+func fieldsOf(t reflect.Type) []field { return shape{}.of(t).fields }
+
+func fieldNamed(t reflect.Type, name string) (field, bool) { return shape{}.of(t).named(name) }
 
 // isSection says whether a type is decoded key by key. Some structs are
 // written in another way.
