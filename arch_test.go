@@ -37,6 +37,7 @@ func allowed() map[string]string {
 		"os-config/datasource/nocloud":   "os-config os-config/datasource",
 		"os-config/datasource/metadata":  "os-config",
 		"os-config/datasource/openstack": "os-config os-config/datasource os-config/datasource/metadata",
+		"os-config/edit":                 "os-config",
 		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
 			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
 
