@@ -6,6 +6,7 @@ package datasource
 import (
 	"context"
 	"errors"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
@@ -38,6 +39,26 @@ type Result struct {
 	// Addresses are what $public_ipv4 and the like stand for; each may be empty.
 	Addresses Addresses
 	Report    osconfig.Report // what was wrong with the metadata
+	// Detail is what else people may want to know, for ros config sources.
+	Detail string
+}
+
+// What became of a source that was looked for.
+const (
+	Found    = "found"     // it is there, but another one was chosen
+	NotFound = "not found" // it is not there
+	Failed   = "failed"    // it is there, or should be, and could not be read
+	Chosen   = "chosen"
+	Cached   = "cached" // it could not be asked; its last answer was used
+)
+
+// Probe is one source that was looked for.
+type Probe struct {
+	Source string        `json:"source"` // "digitalocean"
+	Where  string        `json:"where"`  // URL or device
+	State  string        `json:"state"`
+	Took   time.Duration `json:"took"`
+	Detail string        `json:"detail"` // why it was looked for, what went wrong
 }
 
 // Addresses are the machine's addresses as its cloud tells them.
