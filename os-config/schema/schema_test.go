@@ -13,6 +13,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/cloudconfig"
 	"github.com/pharos-os/pharos/os-config/schema"
 )
 
@@ -212,6 +213,20 @@ func TestForms(t *testing.T) {
 		}
 		if err := s.Validate(v); err != nil {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// TestEditorComment: the comment by which editors find the schema is welcome
+// above and below #cloud-config.
+func TestEditorComment(t *testing.T) {
+	const comment = "# yaml-language-server: $schema=./pharos.schema.json\n"
+	for _, text := range []string{comment + "#cloud-config\nhostname: a\n", "#cloud-config\n" + comment + "hostname: a\n"} {
+		layers, report := cloudconfig.Parse("user-data", "user-data", []byte(text))
+		doc := osconfig.Merge(layers...)
+		report = append(report, osconfig.Validate(doc)...)
+		if name, _ := doc.Get("hostname"); name != "a" || len(report) > 0 {
+			t.Errorf("%s\nhostname %q, %s", text, name, report)
 		}
 	}
 }
