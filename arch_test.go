@@ -28,6 +28,7 @@ func allowed() map[string]string {
 		"init/stages":   "init/boot init/kmsg init/modules init/pid1 init/recovery init/rootfs system/linux",
 
 		"os-config":                         "",
+		"os-config/change":                  "os-config",
 		"os-config/cloudconfig":             "os-config",
 		"os-config/cmdline":                 "os-config",
 		"os-config/datasource":              "os-config",

@@ -1,0 +1,6 @@
+package osconfig
+
+// Paths lists every key that a configuration can have, as pattern paths: "*"
+// stands for the keys of free mappings, "[]" for list items. Shells complete
+// keys from it.
+func Paths() []string { return allPaths() }
