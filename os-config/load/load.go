@@ -75,11 +75,14 @@ type Source struct {
 
 // Result is a loaded configuration.
 type Result struct {
-	Config     osconfig.Config
-	Document   osconfig.Document
-	Report     osconfig.Report
-	Sources    []Source // from the weakest layer to the strongest
-	InstanceID string   // from the datasource; may be empty
+	Config   osconfig.Config
+	Document osconfig.Document
+	Report   osconfig.Report
+	Sources  []Source // from the weakest layer to the strongest
+	// Layers are what was merged, from the weakest to the strongest, as they
+	// were parsed: with what is wrong in them, without the built-in defaults.
+	Layers     []osconfig.Layer
+	InstanceID string // from the datasource; may be empty
 	Cmdline    cmdline.Cmdline
 }
 

@@ -31,6 +31,7 @@ func (l *Loader) merge(out *Result, sources []raw) {
 		out.Report = append(out.Report, report...)
 		out.Sources = append(out.Sources, Source{Layer: s.name, File: s.file, State: state})
 	}
+	out.Layers = layers
 	config, document, report := osconfig.DecodeLenient(layers...)
 	out.Config, out.Document = config, document
 	wrong := map[string]bool{}
