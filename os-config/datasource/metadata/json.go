@@ -7,6 +7,7 @@ package metadata
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/pharos-os/pharos/os-config/datasource"
 )
 
 // JSON reads one JSON value. Its error says where and what, without the data.
@@ -137,4 +140,32 @@ func Hostname(s string) string {
 	}
 	name, _, _ := strings.Cut(words[0], ".")
 	return name
+}
+
+// Optional takes away the error of what is not there.
+func Optional(data []byte, err error) ([]byte, error) {
+	if errors.Is(err, datasource.ErrNotFound) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// Base64 decodes a text in base64, with or without padding and line breaks.
+func Base64(s string) ([]byte, error) {
+	s = strings.Join(strings.Fields(s), "")
+	data, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(s, "="))
+	if err != nil {
+		return nil, errors.New("no usable base64")
+	}
+	return data, nil
+}
+
+// Token checks what a service calls a token before it becomes a header.
+func Token(data []byte) (string, error) {
+	const most = 4096
+	s := strings.TrimSpace(string(data))
+	if s == "" || len(s) > most || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", errors.New("what the service gives is no token")
+	}
+	return s, nil
 }
