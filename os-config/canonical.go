@@ -13,7 +13,33 @@ import (
 // canonical document stays as it is.
 func canonical(root *Node) (*Node, Report) {
 	c := canonicalizer{shape: shape{}}
-	return c.value(root, reflect.TypeFor[Config](), place{}), c.report
+	root = c.value(root, reflect.TypeFor[Config](), place{})
+	return withHostname(root), c.report
+}
+
+// withHostname takes the host name from fqdn where a document has that alone.
+// It must stand there before merging, or a weaker layer's name would win.
+func withHostname(root *Node) *Node {
+	full := root.Child("fqdn")
+	if full.IsNull() || !full.Scalar() || !root.Child("hostname").IsNull() || len(fullName(full)) > 0 || full.Text == "" {
+		return root
+	}
+	first, _, _ := strings.Cut(full.Text, ".")
+	if hostname(first) != "" {
+		return root
+	}
+	out := *root
+	out.Map = nil
+	for _, e := range root.Map {
+		if e.Key == "hostname" {
+			continue
+		}
+		out.Map = append(out.Map, e)
+		if e.Key == "fqdn" {
+			out.Map = append(out.Map, Entry{Key: "hostname", KeyPos: e.KeyPos, Value: NewString(full.Pos, first)})
+		}
+	}
+	return &out
 }
 
 type canonicalizer struct {
@@ -116,6 +142,10 @@ func longForm(n *Node, pattern string) *Node {
 		if n.Scalar() {
 			return named(n)
 		}
+	case "mount_default_fields":
+		if n.Kind == List {
+			return defaultFields(n)
+		}
 	case "users[].groups", "groups[].members":
 		if n.Scalar() {
 			return NewList(n.Pos, words(n)...)
@@ -130,6 +160,23 @@ func longForm(n *Node, pattern string) *Node {
 		}
 	}
 	return n
+}
+
+// defaultFields makes six fields of mount_default_fields. Nothing may stand as
+// null or, from cloud-init's manual, as None; four are the last ones.
+func defaultFields(n *Node) *Node {
+	out := *n
+	out.List = nil
+	if len(n.List) == 4 {
+		out.List = append(out.List, NewString(n.Pos, ""), NewString(n.Pos, ""))
+	}
+	for _, item := range n.List {
+		if item.IsNull() || item.Text == "None" {
+			item = NewString(item.Pos, "")
+		}
+		out.List = append(out.List, item)
+	}
+	return &out
 }
 
 // words splits a text at commas.

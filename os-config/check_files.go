@@ -101,7 +101,7 @@ func fileEntry(n *Node) []finding {
 			add("owner", userName(group))
 		}
 	}
-	if c := text("container"); c != "" && !matches(`[A-Za-z0-9][A-Za-z0-9_.-]*`, c) {
+	if c := text("container"); c != "" && !spelled(c, "A-Za-z0-9", "A-Za-z0-9_.-") {
 		add("container", fmt.Sprintf("%s is no service name", quote(c)))
 	} else if c != "" && c != "console" {
 		out = append(out, finding{
@@ -128,7 +128,7 @@ func permissions(n *Node) []finding {
 		return []finding{{severity: sev, kind: Value, key: "permissions", text: text}}
 	}
 	digits := strings.TrimPrefix(n.Text, "0o")
-	octal := matches(`[0-7]{3,5}`, digits) && (len(digits) < 5 || digits[0] == '0')
+	octal := len(digits) >= 3 && len(digits) <= 5 && spelled(digits, "0-7", "0-7") && (len(digits) < 5 || digits[0] == '0')
 	switch {
 	case n.Kind == String && octal:
 		return nil
@@ -173,7 +173,7 @@ func sameFileTwice(n *Node) []finding {
 	seen := map[string]bool{}
 	for _, item := range n.List {
 		p := item.Child("path")
-		if p == nil || p.Text == "" {
+		if p == nil || p.Text == "" || saysYes(item.Child("append")) {
 			continue
 		}
 		id := p.Text
@@ -195,7 +195,7 @@ func commandEntry(n *Node) []finding {
 	switch {
 	case n.Scalar() && strings.TrimSpace(n.Text) == "":
 		return doubtful("an empty command")
-	case n.Kind == List && n.List[0].Text == "":
+	case n.Kind == List && len(n.List) > 0 && n.List[0].Text == "":
 		return wrong("the command's name is empty")
 	}
 	return nil

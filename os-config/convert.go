@@ -87,7 +87,7 @@ func (c *converter) node(in ast.Node) *Node {
 		quoted := in.Token.Type == token.DoubleQuoteType || in.Token.Type == token.SingleQuoteType
 		return &Node{Kind: String, Text: in.Value, Quoted: quoted, Pos: pos}
 	case *ast.LiteralNode:
-		return &Node{Kind: String, Text: in.Value.Value, Quoted: true, Pos: pos}
+		return &Node{Kind: String, Text: in.Value.Value, Quoted: true, Pos: pos, Block: blockIndent(in)}
 	case *ast.MappingNode:
 		return c.mapping(pos, in.Values)
 	case *ast.MappingValueNode:
@@ -108,6 +108,20 @@ func (c *converter) node(in ast.Node) *Node {
 		return c.tagged(pos, in)
 	}
 	return c.fail(pos, "%s is not usable in a configuration", in.Type())
+}
+
+// blockIndent is Node.Block of a block scalar. The lines of a folded one (">")
+// are not those of its text.
+func blockIndent(in *ast.LiteralNode) int {
+	if !strings.HasPrefix(in.Start.Value, "|") {
+		return 0
+	}
+	for line := range strings.SplitSeq(in.Value.Token.Origin, "\n") {
+		if text := strings.TrimLeft(line, " "); text != "" {
+			return len(line) - len(text) + 1
+		}
+	}
+	return 0
 }
 
 func (c *converter) alias(pos Pos, in *ast.AliasNode) *Node {
@@ -145,10 +159,16 @@ func (n *Node) size(most int) int {
 
 func (c *converter) mapping(pos Pos, values []*ast.MappingValueNode) *Node {
 	out := &Node{Kind: Map, Pos: pos}
-	seen := map[string]int{}
+	seen := make(map[string]int, len(values))
 	var inherited []Entry
+	var merged *ast.MappingValueNode
 	for _, v := range values {
 		if _, ok := v.Key.(*ast.MergeKeyNode); ok {
+			if merged != nil {
+				c.report = append(c.report, problemAt(c.pos(v.Key), Error, Duplicate, "", fmt.Sprintf(
+					"key \"<<\" a second time in one mapping; the first is on line %d (write <<: [*one, *two])", c.pos(merged.Key).Line)))
+			}
+			merged = v
 			inherited = append(inherited, c.inherited(v)...)
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Decoder makes configurations of documents. The zero value checks all that
@@ -13,6 +14,8 @@ import (
 type Decoder struct {
 	// Units checks the content of coreos.units; nil leaves it unchecked.
 	Units UnitChecker
+	// Now is what dates are compared with; zero is the clock.
+	Now time.Time
 }
 
 // UnitChecker checks the text of a unit file or a drop-in of the unit name.
@@ -35,11 +38,16 @@ func (dec Decoder) Decode(doc Document) (Config, Report) {
 	for i, f := range cfg.WriteFiles {
 		cfg.WriteFiles[i] = f.text()
 	}
+	cfg.Mounts = withDefaultFields(cfg.Mounts, cfg.MountDefaultFields)
 	return cfg, d.report.Sorted()
 }
 
 func (dec Decoder) decoder() *decoder {
-	return &decoder{rules: rules(dec.Units), shape: shape{}, said: map[string]bool{}}
+	now := dec.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return &decoder{rules: rules(dec.Units, now), shape: shape{}, said: map[string]bool{}}
 }
 
 // Decode is Decoder.Decode without a check of units' content.
@@ -173,6 +181,9 @@ func (d *decoder) byType(n *Node, v reflect.Value, at place) bool {
 
 func (d *decoder) mismatch(n *Node, at place, want string) bool {
 	text := "want " + want + ", found " + n.describe()
+	if secretAt(at.pattern) && n.Scalar() {
+		text = "want " + want + ", found a text or number"
+	}
 	if n.Kind == String && n.Quoted {
 		if plain := ResolvePlain(n.Pos, n.Text); plain.Kind == Int || plain.Kind == Bool {
 			text += " (leave out the quotes)"
@@ -291,6 +302,9 @@ func (d *decoder) text(n *Node, v reflect.Value, at place) bool {
 		d.errorf(Value, n.Pos, at, "a NUL byte in the text")
 		return false
 	}
+	if text := trap(n, at.pattern); text != "" && !secretAt(at.pattern) {
+		d.add(Warning, Value, n.Pos, at, text)
+	}
 	v.SetString(n.Text)
 	return true
 }
@@ -317,6 +331,10 @@ func (d *decoder) truth(n *Node, v reflect.Value, at place) bool {
 func (d *decoder) number(n *Node, v reflect.Value, at place) bool {
 	if n.Kind != Int {
 		return d.mismatch(n, at, "a whole number")
+	}
+	if text := leadingZero(n.Text); text != "" {
+		d.errorf(Value, n.Pos, at, "%s", text)
+		return false
 	}
 	i, err := strconv.ParseInt(strings.ReplaceAll(n.Text, "_", ""), 10, 32)
 	if err != nil {

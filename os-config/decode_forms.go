@@ -111,5 +111,25 @@ func (d *decoder) mount(n *Node, to *Mount, at place) bool {
 			*fields[i] = item.Text
 		}
 	}
+	if shortDevice(to.Device) {
+		to.Device = "/dev/" + to.Device
+	}
 	return true
+}
+
+// withDefaultFields fills what short rows leave out with mount_default_fields,
+// which has the six of fstab(5).
+func withDefaultFields(rows []Mount, defaults []string) []Mount {
+	if len(defaults) < 4 {
+		return rows
+	}
+	for i := range rows {
+		if rows[i].FSType == "" {
+			rows[i].FSType = defaults[2]
+		}
+		if rows[i].Options == "" {
+			rows[i].Options = defaults[3]
+		}
+	}
+	return rows
 }

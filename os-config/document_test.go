@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -184,7 +185,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	walk(reflect.TypeFor[Config](), "")
-	for pattern := range rules(nil) {
+	for pattern := range rules(nil, time.Time{}) {
 		if !known[pattern] {
 			t.Errorf("a rule for %s, which is no key", pattern)
 		}

@@ -98,3 +98,13 @@ func isSecret(pattern string) bool {
 	}
 	return rancherSecret(pattern)
 }
+
+// secretAt is isSecret for what lies below a secret, too.
+func secretAt(pattern string) bool {
+	for i, c := range pattern {
+		if (c == '.' || c == '[') && isSecret(pattern[:i]) {
+			return true
+		}
+	}
+	return isSecret(pattern)
+}

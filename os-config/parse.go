@@ -40,7 +40,8 @@ type yamlError interface {
 
 // Parse reads a YAML or JSON mapping. It never panics, whatever data is. The
 // layer's Doc is nil when there is a problem of kind Syntax; duplicate keys
-// are errors too, but leave a document in which the last one counts.
+// and further documents are errors too, but leave a document, in which the
+// last key and the first document count.
 func Parse(name, file string, data []byte) (Layer, Report) {
 	layer := Layer{Name: name, File: file}
 	doc, report := ParseTree(name, file, data)
@@ -98,12 +99,11 @@ func ParseTree(name, file string, data []byte) (doc *Node, report Report) {
 		return nil, report
 	}
 	body, second := documents(tree)
-	if second != nil {
-		line, col := tokenPos(second)
-		fail(line, col, "a second YAML document; one file holds one document")
-		return nil, report
-	}
 	c := converter{layer: name, file: file, anchors: map[string]*Node{}}
+	if second != nil {
+		c.report = append(c.report, problemAt(c.pos(second), Error, Duplicate, "",
+			"a second YAML document, which is left out; one file holds one document (put the keys into one, or make two files)"))
+	}
 	doc = &Node{Kind: Null, Pos: Pos{Layer: name, File: file, Line: 1, Col: 1}}
 	if body != nil {
 		doc = c.node(body)

@@ -1,6 +1,9 @@
 package osconfig
 
-import "maps"
+import (
+	"maps"
+	"time"
+)
 
 // rule is what a type cannot say about the values at a place.
 type rule struct {
@@ -35,8 +38,8 @@ func on(f func(string) string) rule {
 
 // rules are the checks by pattern path ("*" keys of free mappings, "[]" list
 // items).
-func rules(units UnitChecker) map[string]rule {
-	out := cloudInitRules(units)
+func rules(units UnitChecker, now time.Time) map[string]rule {
+	out := cloudInitRules(units, now)
 	maps.Copy(out, rancherRules())
 	return out
 }
