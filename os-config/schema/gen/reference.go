@@ -48,7 +48,8 @@ func (s *shape) reference() []byte {
 func (s *shape) table(b *strings.Builder, at section) {
 	fmt.Fprintf(b, "\n<a id=\"%s\"></a>\n\n## %s\n\n", anchor(at), title(at))
 	if doc := s.src.types[at.typ.Name()]; at.path != "" && doc != "" {
-		b.WriteString(strings.TrimPrefix(doc, at.typ.Name()+" is ") + "\n\n")
+		doc = strings.TrimPrefix(doc, at.typ.Name()+" is ")
+		b.WriteString(cell(strings.ToUpper(doc[:1])+doc[1:]) + "\n\n")
 	}
 	b.WriteString("| key | value | meaning |\n|---|---|---|\n")
 	for _, k := range at.keys {

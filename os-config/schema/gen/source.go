@@ -87,8 +87,10 @@ func (s *source) declaration(d *ast.GenDecl) {
 	}
 }
 
+// sentence is a comment on one line, in words for people who do not read Go.
 func sentence(doc *ast.CommentGroup) string {
-	return strings.Join(strings.Fields(doc.Text()), " ")
+	text := strings.Join(strings.Fields(doc.Text()), " ")
+	return strings.NewReplacer("Nil is ", "Not set is ", "Nil: ", "Not set: ").Replace(text)
 }
 
 // rule reads `"PATTERN": on(oneOf("a", "b"))` and the like.
