@@ -45,7 +45,7 @@ func allowed() map[string]string {
 		"os-config/datasource/imds":           "os-config os-config/datasource",
 		"os-config/datasource/detect":         "",
 		"os-config/datasource/digitalocean":   "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
-		"os-config/datasource/nocloud":        "os-config os-config/datasource",
+		"os-config/datasource/nocloud":        "os-config os-config/datasource os-config/datasource/imds",
 		"os-config/edit":                      "os-config",
 		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
 			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
