@@ -22,11 +22,13 @@ import (
 type room struct {
 	root  string
 	owned map[string]string // path → uid:gid
+	tools toolbox
 }
 
 func newRoom(t *testing.T) *room {
 	t.Helper()
 	r := &room{root: t.TempDir(), owned: map[string]string{}}
+	r.tools.room = r
 	for path, text := range map[string]string{
 		"/etc/passwd":                     "root:x:0:0:root:/root:/bin/bash\nsshd:x:991:65534::/run/sshd:/usr/sbin/nologin\n",
 		"/etc/group":                      "root:x:0:\nsudo:x:27:\ndocker:x:1102:other\n",
@@ -74,11 +76,16 @@ func (r *room) options() Options {
 			r.owned[strings.TrimPrefix(path, r.root)] = fmt.Sprintf("%d:%d", uid, gid)
 			return nil
 		},
+		Tool: r.tools.run,
 	}
 }
 
 func (r *room) setup() *setup {
-	return &setup{Options: r.options(), log: slog.New(slog.DiscardHandler)}
+	s := &setup{Options: r.options(), log: slog.New(slog.DiscardHandler)}
+	if err := s.remember(); err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func TestAccounts(t *testing.T) {
@@ -127,7 +134,7 @@ func TestWriteFile(t *testing.T) {
 		"bad mode":    {file: osconfig.File{Permissions: "rw-"}, problem: `write_files /new/dir/f: permissions "rw-": not octal`},
 		"bad base64":  {file: osconfig.File{Content: "?", Encoding: "b64"}, problem: "write_files /new/dir/f: base64: illegal base64 data at input byte 0"},
 		"bad gzip":    {file: osconfig.File{Content: "?", Encoding: "gz"}, problem: "write_files /new/dir/f: gzip: unexpected EOF"},
-		"encoding":    {file: osconfig.File{Encoding: "rot13"}, problem: `write_files /new/dir/f: unknown encoding "rot13"`},
+		"encoding":    {file: osconfig.File{Encoding: "rot13"}, problem: `write_files /new/dir/f: encoding "rot13"`},
 		"elsewhere":   {file: osconfig.File{Container: "ntp"}, problem: `write_files /new/dir/f: container "ntp": only the console is supported`},
 		"relative":    {file: osconfig.File{Path: "f"}, problem: "write_files f: path is not absolute"},
 	}
@@ -161,7 +168,7 @@ func TestWriteFile(t *testing.T) {
 func TestHostKeysAreKeptAndRepaired(t *testing.T) {
 	r := newRoom(t)
 	s := r.setup()
-	keys, err := s.ensureKeys()
+	keys, err := s.ensureKeys("")
 	if err != nil || len(keys) != 2 {
 		t.Fatal(keys, err)
 	}
@@ -170,7 +177,7 @@ func TestHostKeysAreKeptAndRepaired(t *testing.T) {
 		t.Errorf("keys of another kind: %.40q", first)
 	}
 	r.write(t, keys[1], "half of a k")
-	if _, err := s.ensureKeys(); err != nil {
+	if _, err := s.ensureKeys(""); err != nil {
 		t.Fatal(err)
 	}
 	if r.read(t, keys[0]) != first {
@@ -187,7 +194,7 @@ func TestHostKeysAreKeptAndRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write(t, keyDir, "a file where the directory should be")
-	keys, err = s.ensureKeys()
+	keys, err = s.ensureKeys("")
 	if err == nil || !strings.Contains(err.Error(), "host keys are not kept") {
 		t.Errorf("error %v", err)
 	}

@@ -10,7 +10,15 @@ import (
 func (s *setup) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Problems = []string{}
+	s.status.Problems, s.status.Notes = []string{}, []string{}
+}
+
+// note records what people should know and is no failure.
+func (s *setup) note(sentence string) {
+	s.log.Warn("set-up", "note", sentence)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Notes = append(s.status.Notes, sentence)
 }
 
 // problem records what did not work; joined errors are one sentence each.
