@@ -15,7 +15,8 @@ func legacyNote(pattern string) string {
 	}
 	use := func(what string) string { return "not supported; use " + what }
 	switch pattern {
-	case "packages", "apt", "apt_sources", "apt_mirror", "apt_proxy", "apk_repos", "yum_repos", "zypper", "snap", "snappy":
+	case "packages", "apt", "apt_sources", "apt_mirror", "apt_proxy", "apt_pipelining", "apk_repos", "yum_repos",
+		"yum_repo_dir", "grub_dpkg", "drivers", "zypper", "snap", "snappy":
 		return "not supported: the system is an image without packages; run the software in a container (rancher.services), or with runcmd and docker run"
 	case "package_update", "package_upgrade", "package_reboot_if_required", "apt_update", "apt_upgrade",
 		"apt_reboot_if_required", "unattended_upgrades", "updates":
@@ -34,7 +35,7 @@ func legacyNote(pattern string) string {
 		return use("rancher.cloud_init.datasources")
 	case "disk_setup", "fs_setup", "device_aliases":
 		return "not supported; it has no effect: partition and format disks with bootcmd, rancher.state.autoformat makes state"
-	case "disable_root_opts", "ssh_quiet_keygen", "ssh_publish_hostkeys", "ssh_deletekeys", "ssh_genkeytypes",
+	case "disable_root_opts", "authkey_hash", "ssh_quiet_keygen", "ssh_publish_hostkeys", "ssh_deletekeys", "ssh_genkeytypes",
 		"no_ssh_fingerprints", "ssh_fp_console_blacklist", "ssh_key_console_blacklist", "allow_public_ssh_keys":
 		return "not supported; it has no effect: rancher.ssh and ssh_keys are what can be said about the SSH server"
 	case "preserve_hostname", "prefer_fqdn_over_hostname", "create_hostname_file":
@@ -44,7 +45,7 @@ func legacyNote(pattern string) string {
 	case "puppet", "chef", "salt_minion", "ansible", "landscape", "mcollective", "rsyslog", "byobu", "lxd", "fan",
 		"rh_subscription", "spacewalk", "ubuntu_advantage", "ubuntu_pro", "autoinstall", "keyboard", "random_seed",
 		"output", "cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "merge_how", "merge_type",
-		"resize_rootfs_tmp", "vendor_data", "vendor_data2", "warnings", "migrate", "disable_ec2_metadata", "reporting":
+		"resize_rootfs_tmp", "byobu_by_default", "launch_index", "locale_configfile", "rpi", "version", "vendor_data", "vendor_data2", "warnings", "migrate", "disable_ec2_metadata", "reporting":
 		return "not supported; it has no effect"
 	}
 	return ""
