@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"strings"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
@@ -44,17 +43,9 @@ func (d dvd) Fetch(context.Context) (datasource.Result, error) {
 	if name == "" {
 		return datasource.Result{}, fmt.Errorf("%s: %w", where, datasource.ErrNotFound)
 	}
-	f, err := d.files.Open(name)
+	data, err := datasource.ReadFile(d.files, d.where, name)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("read %s: %w", where, err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, osconfig.MaxSize+1))
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("read %s: %w", where, err)
-	}
-	if len(data) > osconfig.MaxSize {
-		return datasource.Result{}, fmt.Errorf("%s has more than %d bytes", where, osconfig.MaxSize)
+		return datasource.Result{}, fmt.Errorf("azure: %w", err)
 	}
 	return ParseOVF(where, data)
 }

@@ -129,17 +129,25 @@ func Keys(lines ...string) []string {
 }
 
 // Hostname makes a host name of what a cloud calls one: the first of several
-// words, without the domain. An address becomes ip-10-0-0-5.
+// words, without the domain, with hyphens for what a host name cannot have. An
+// address becomes ip-10-0-0-5.
 func Hostname(s string) string {
 	words := strings.Fields(s)
 	if len(words) == 0 {
 		return ""
 	}
-	if a, err := netip.ParseAddr(words[0]); err == nil {
-		return "ip-" + strings.Trim(strings.NewReplacer(".", "-", ":", "-").Replace(a.WithZone("").String()), "-")
-	}
 	name, _, _ := strings.Cut(words[0], ".")
-	return name
+	if a, err := netip.ParseAddr(words[0]); err == nil {
+		name = "ip-" + a.WithZone("").String()
+	}
+	name = strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, name)
+	const most = 63 // RFC 1123
+	return strings.Trim(name[:min(len(name), most)], "-")
 }
 
 // Optional takes away the error of what is not there.

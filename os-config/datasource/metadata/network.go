@@ -250,3 +250,32 @@ func short(s string) string {
 	}
 	return strconv.Quote(s)
 }
+
+// Join adds the interfaces of one section to another that has none of them;
+// either may be nil.
+func Join(a, b *osconfig.Node) *osconfig.Node {
+	links := b.Child("interfaces")
+	switch {
+	case a == nil:
+		return b
+	case links == nil:
+		return a
+	}
+	out := *a
+	out.Map = slices.Clone(a.Map)
+	for i, e := range out.Map {
+		if e.Key == "interfaces" && e.Value.Kind == osconfig.Map {
+			all := *e.Value
+			all.Map = slices.Clone(all.Map)
+			for _, l := range links.Map {
+				if e.Value.Child(l.Key) == nil {
+					all.Map = append(all.Map, l)
+				}
+			}
+			out.Map[i].Value = &all
+			return &out
+		}
+	}
+	out.Map = append(out.Map, osconfig.Entry{Key: "interfaces", KeyPos: links.Pos, Value: links})
+	return &out
+}
