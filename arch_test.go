@@ -31,6 +31,7 @@ func allowed() map[string]string {
 		"os-config/change":                    "os-config",
 		"os-config/cloudconfig":               "os-config",
 		"os-config/cmdline":                   "os-config",
+		"os-config/coreunit":                  "os-config",
 		"os-config/datasource":                "os-config",
 		"os-config/datasource/datasourcetest": "os-config os-config/datasource os-config/datasource/imds",
 		"os-config/datasource/metadata":       "os-config os-config/datasource",
@@ -108,6 +109,7 @@ func boundaries() map[string]string {
 		"github.com/urfave/cli":             "cmd/ros",
 		"github.com/goccy/go-yaml":          "os-config cmd/ros images/builder",
 		"github.com/moby/":                  "system/oci",
+		"github.com/coreos/":                "os-config/coreunit",
 	}
 }
 
