@@ -257,3 +257,45 @@ func same(a, b *osconfig.Node) bool {
 	}
 	return true
 }
+
+// Find returns the item of a list, or the value of a mapping's key, that
+// Remove would take away; nil when there is none.
+func Find(n *osconfig.Node, what string) *osconfig.Node {
+	switch {
+	case n.IsNull():
+		return nil
+	case n.Kind == osconfig.Map:
+		return n.Child(what)
+	}
+	value, err := Value(what)
+	if err != nil {
+		value = osconfig.NewString(osconfig.Pos{}, what)
+	}
+	for _, item := range asList(n).List {
+		if meant(item, value, what) {
+			return item
+		}
+	}
+	return nil
+}
+
+// Holds reports whether all items of a list are in another one.
+func Holds(list, items *osconfig.Node) bool {
+	for _, item := range asList(items).List {
+		if !slices.ContainsFunc(asList(list).List, func(n *osconfig.Node) bool {
+			return same(n, item) || identity(n) != "" && identity(n) == identity(item)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Lookup finds what stands at a key of a document, nil when nothing does.
+func Lookup(doc *osconfig.Node, key string) *osconfig.Node {
+	keys, _, err := canonicalKey(key, osconfig.NewString(osconfig.Pos{}, ""))
+	if err != nil {
+		return nil
+	}
+	return find(doc, keys)
+}

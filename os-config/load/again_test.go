@@ -23,7 +23,7 @@ func TestAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := l.Again(before, nil)
-	if len(got.Report) > 0 {
+	if got.Report.HasErrors() {
 		t.Errorf("reported:\n%s", got.Report)
 	}
 	want := before.Config
