@@ -35,6 +35,7 @@ func (dec Decoder) Decode(doc Document) (Config, Report) {
 	d := dec.decoder()
 	var cfg Config
 	d.value(doc.Root, reflect.ValueOf(&cfg).Elem(), place{})
+	d.report = append(d.report, besides(d.report, references(doc.Root))...)
 	for i, f := range cfg.WriteFiles {
 		cfg.WriteFiles[i] = f.text()
 	}
@@ -129,7 +130,12 @@ func safely(check func(*Node) []finding, n *Node) (out []finding) {
 			out = wrong(fmt.Sprintf("not checkable (%v); this is a mistake in Pharos, please report it", r))
 		}
 	}()
-	return check(n)
+	n, restore := sampled(n)
+	out = check(n)
+	for i := range out {
+		out[i].text = restore(out[i].text)
+	}
+	return out
 }
 
 func (d *decoder) byType(n *Node, v reflect.Value, at place) bool {

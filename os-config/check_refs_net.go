@@ -1,0 +1,277 @@
+package osconfig
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+const interfacesPath = "rancher.network.interfaces"
+
+// link is one entry of interfaces, as the whole document knows it.
+type link struct {
+	key   string
+	path  string
+	pos   Pos // of the key
+	node  *Node
+	kind  string // what is made, "" for a link that is there
+	wild  bool   // it matches by more than a plain name
+	owner string // the bond or bridge that it is part of
+	by    *Node  // where that was written
+}
+
+// topology is all links of a document.
+type topology struct {
+	links []*link
+	made  map[string]string // what references and vlans make, by name: its kind
+}
+
+// network looks at rancher.network.
+func (r *referee) network(rancher *Node) {
+	network := rancher.Child("network")
+	if network.IsNull() {
+		return
+	}
+	t := newTopology(network.Child("interfaces"))
+	for _, l := range t.links {
+		r.linkNames(t, l, network)
+		r.linkKind(l)
+		r.linkAddresses(l)
+	}
+	r.sameThings(t)
+	r.defaultRoutes(t)
+	r.linkLoops(t)
+	r.networkLinks(t, network)
+	r.wifi(network.Child("wifi_networks"))
+	r.firewall(network.Child("firewall"), rancher)
+}
+
+// newTopology reads the entries twice: what an entry is may be said by
+// another one.
+func newTopology(interfaces *Node) *topology {
+	t := &topology{made: map[string]string{}}
+	if interfaces.IsNull() || interfaces.Kind != Map {
+		return t
+	}
+	for _, e := range interfaces.Map {
+		if e.Value.IsNull() || e.Value.Kind != Map {
+			continue
+		}
+		l := &link{key: e.Key, path: join(interfacesPath, e.Key), pos: e.KeyPos, node: e.Value}
+		l.wild = wildName(e.Key) && textAt(l.node, "match") == "" || wildName(textAt(l.node, "match"))
+		l.kind = textAt(l.node, "type")
+		bridge := l.node.Child("bridge")
+		if l.kind == "" && saysYes(bridge) {
+			l.kind = "bridge"
+		}
+		if l.kind == "" && !l.node.Child("bond_opts").IsNull() {
+			l.kind = "bond"
+		}
+		if name := textAt(l.node, "bond"); name != "" {
+			t.made[name] = "bond"
+			l.owner, l.by = name, l.node.Child("bond")
+		}
+		if name := bridgeToJoin(bridge); name != "" {
+			t.made[name] = "bridge"
+			l.owner, l.by = name, bridge
+		}
+		vlans, _ := parseVLANs(textAt(l.node, "vlans"))
+		for _, v := range vlans {
+			t.made[v.link(e.Key)] = "vlan"
+		}
+		t.links = append(t.links, l)
+	}
+	for _, l := range t.links {
+		if l.kind == "" {
+			l.kind = t.made[l.key]
+		}
+	}
+	t.ownMembers()
+	return t
+}
+
+// link is the name of a VLAN on the link base.
+func (v vlan) link(base string) string {
+	if v.name != "" {
+		return v.name
+	}
+	return fmt.Sprintf("%s.%d", base, v.id)
+}
+
+// ownMembers says of which bond or bridge links are part by its members.
+func (t *topology) ownMembers() {
+	for _, l := range t.links {
+		if l.kind == "vrf" {
+			continue
+		}
+		for _, m := range items(l.node.Child("members")) {
+			if other := t.entry(m.Text); other != nil && other.owner == "" {
+				other.owner, other.by = l.key, m
+			}
+		}
+	}
+}
+
+// entry is the entry with a key, nil when there is none.
+func (t *topology) entry(name string) *link {
+	for _, l := range t.links {
+		if l.key == name || name != "" && textAt(l.node, "set_name") == name {
+			return l
+		}
+	}
+	return nil
+}
+
+// kindOf is what the link of a name is.
+func (t *topology) kindOf(name string) string {
+	if l := t.entry(name); l != nil {
+		return l.kind
+	}
+	return t.made[name]
+}
+
+// knows says whether a name can be that of a link: of an entry, of what
+// entries make, or of a network card.
+func (t *topology) knows(name string) bool {
+	if t.entry(name) != nil || t.made[name] != "" || wildName(name) || looksPhysical(name) {
+		return true
+	}
+	return slices.ContainsFunc(t.links, func(l *link) bool {
+		for _, pattern := range []string{l.key, textAt(l.node, "match")} {
+			if hit, err := path.Match(pattern, name); hit && err == nil {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (t *topology) names() []string {
+	var out []string
+	for _, l := range t.links {
+		out = append(out, l.key)
+	}
+	for name := range t.made {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// bridgeToJoin is the name that bridge says; "" when it says true or nothing.
+func bridgeToJoin(n *Node) string {
+	if n.IsNull() || !n.Scalar() || n.Kind == Bool || strings.EqualFold(n.Text, "true") || strings.EqualFold(n.Text, "false") {
+		return ""
+	}
+	return n.Text
+}
+
+// wildName says whether a key matches by something else than one name.
+func wildName(s string) bool { return strings.ContainsAny(s, `*?[=\`) }
+
+// looksPhysical says whether the kernel or udev gives such names to network
+// cards, and the engine to what it makes: systemd.net-naming-scheme(7).
+func looksPhysical(s string) bool {
+	digit := func(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+	for _, prefix := range []string{"eth", "em", "wlan", "usb", "tun", "tap", "docker", "ib", "wwan", "veth", "p", "venet", "hsi"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && digit(rest) && (prefix != "p" || strings.Contains(rest, "p")) {
+			return true
+		}
+	}
+	for _, prefix := range []string{"en", "wl", "ww", "ib", "sl"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && len(rest) > 1 && strings.ContainsRune("abcdopPsvx", rune(rest[0])) {
+			return true
+		}
+	}
+	return s == "lo" || s == "docker-sys" || strings.HasPrefix(s, "br-") || strings.HasPrefix(s, "veth")
+}
+
+// linkNames looks at what an entry names.
+func (r *referee) linkNames(t *topology, l *link, network *Node) {
+	for key, want := range map[string]string{"bond": "bond", "bridge": "bridge"} {
+		name := textAt(l.node, key)
+		if key == "bridge" {
+			name = bridgeToJoin(l.node.Child(key))
+		}
+		if other := t.entry(name); name != "" && other != nil && other.kind != "" && other.kind != want {
+			r.at(Error, l.path, l.node, key, "%s is a %s, not a %s", name, other.kind, want)
+		}
+	}
+	if textAt(l.node, "bond") != "" && bridgeToJoin(l.node.Child("bridge")) != "" {
+		r.at(Error, l.path, l.node, "bridge", "it is part of bond %s; a link is part of one thing, so put %s on the bond",
+			textAt(l.node, "bond"), "bridge")
+	}
+	if name := textAt(l.node, "link"); name != "" && !t.knows(name) {
+		r.at(Error, l.path, l.node, "link", "there is no link %s in interfaces%s", quote(name), nearest(name, t.names()))
+	}
+	for i, m := range items(l.node.Child("members")) {
+		here := fmt.Sprintf("%s.members[%d]", l.path, i)
+		other := t.entry(m.Text)
+		switch {
+		case !t.knows(m.Text):
+			r.say(Error, m.Pos, here, fmt.Sprintf("there is no link %s in interfaces%s", quote(m.Text), nearest(m.Text, t.names())))
+		case other != nil && l.kind != "vrf" && other.owner != l.key:
+			r.say(Error, m.Pos, here, fmt.Sprintf("%s is part of %s already", m.Text, other.owner))
+		}
+	}
+	if name := textAt(l.node, "wifi_network"); name != "" && network.Child("wifi_networks").Child(name).IsNull() {
+		var known []string
+		if all := network.Child("wifi_networks"); all != nil {
+			for _, e := range all.Map {
+				known = append(known, e.Key)
+			}
+		}
+		r.at(Error, l.path, l.node, "wifi_network", "there is no %s in wifi_networks%s", quote(name), nearest(name, known))
+	}
+}
+
+// linkLoops reports links that are made of themselves.
+func (r *referee) linkLoops(t *topology) {
+	var edges []edge
+	for _, l := range t.links {
+		for _, key := range []string{"link"} {
+			if name := textAt(l.node, key); name != "" {
+				edges = append(edges, edge{l.key, name, l.node.Child(key), join(l.path, key)})
+			}
+		}
+		if l.by != nil {
+			key := "members"
+			if l.by == l.node.Child("bond") {
+				key = "bond"
+			} else if l.by == l.node.Child("bridge") {
+				key = "bridge"
+			}
+			where := join(l.path, key)
+			if key == "members" {
+				where = join(join(interfacesPath, l.owner), key)
+			}
+			edges = append(edges, edge{l.owner, l.key, l.by, where})
+		}
+		vlans, _ := parseVLANs(textAt(l.node, "vlans"))
+		for _, v := range vlans {
+			edges = append(edges, edge{v.link(l.key), l.key, l.node.Child("vlans"), join(l.path, "vlans")})
+		}
+	}
+	r.loops(edges, "a link is made of itself: %s")
+}
+
+// networkLinks looks at the links that rules and the firewall name.
+func (r *referee) networkLinks(t *topology, network *Node) {
+	check := func(n *Node, path, key string) {
+		if name := textAt(n, key); name != "" && !t.knows(name) {
+			r.at(Warning, path, n, key, "there is no link %s in interfaces%s", quote(name), nearest(name, t.names()))
+		}
+	}
+	if rules := network.Child("rules"); rules != nil {
+		for i, n := range rules.List {
+			check(n, fmt.Sprintf("rancher.network.rules[%d]", i), "iif")
+			check(n, fmt.Sprintf("rancher.network.rules[%d]", i), "oif")
+		}
+	}
+	if allow := network.Child("firewall").Child("allow"); allow != nil {
+		for i, n := range allow.List {
+			check(n, fmt.Sprintf("rancher.network.firewall.allow[%d]", i), "interface")
+		}
+	}
+}
