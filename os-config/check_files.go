@@ -69,8 +69,18 @@ func (f File) text() File {
 	return f
 }
 
-// fileEntry checks one entry of write_files.
-func fileEntry(n *Node) []finding {
+// maxContents bounds the decoded content of all files together. An alias
+// makes a large file many times over for a few bytes each.
+const maxContents = 4 * maxContent
+
+// fileEntry checks one entry of write_files after the other.
+func fileEntry() func(*Node) []finding {
+	total := 0
+	return func(n *Node) []finding { return checkFile(n, &total) }
+}
+
+// checkFile checks one entry; total is the size of those before it.
+func checkFile(n *Node, total *int) []finding {
 	var out []finding
 	add := func(key, text string) {
 		if text != "" {
@@ -115,9 +125,15 @@ func fileEntry(n *Node) []finding {
 		add("encoding", fmt.Sprintf("%s is no encoding: b64, gz or gz+b64", quote(encoding)))
 		return out
 	}
-	if _, err := (File{Content: text("content"), Encoding: encoding}).DecodeContent(); err != nil {
+	if *total > maxContents {
+		add("content", fmt.Sprintf("the files before it have more than %d bytes already", maxContents))
+		return out
+	}
+	content, err := File{Content: text("content"), Encoding: encoding}.DecodeContent()
+	if err != nil {
 		add("content", fmt.Sprintf("not what encoding: %s says: %v", encoding, err))
 	}
+	*total += len(content)
 	return out
 }
 

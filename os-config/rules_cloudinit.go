@@ -25,7 +25,7 @@ func cloudInitRules(content UnitChecker, now time.Time) map[string]rule {
 		"chpasswd.users[]":              {check: passwordEntry},
 
 		"write_files":   {check: sameFileTwice},
-		"write_files[]": {check: fileEntry},
+		"write_files[]": {check: fileEntry()},
 		"bootcmd[]":     {check: commandEntry},
 		"runcmd[]":      {check: commandEntry},
 		"mounts":        {check: mounts},

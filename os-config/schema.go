@@ -3,6 +3,7 @@ package osconfig
 import (
 	"reflect"
 	"strings"
+	"sync"
 )
 
 // The shape of a configuration is that of the type Config and its sections:
@@ -70,8 +71,11 @@ func isSection(t reflect.Type) bool {
 }
 
 // allPaths lists every key of the schema as a pattern path: "*" stands for
-// the keys of free mappings, "[]" for list items.
-func allPaths() []string {
+// the keys of free mappings, "[]" for list items. It is made once: a file may
+// have thousands of unknown keys, each of which is looked up in it.
+var allPaths = sync.OnceValue(listPaths)
+
+func listPaths() []string {
 	var out []string
 	var walk func(t reflect.Type, at string)
 	walk = func(t reflect.Type, at string) {

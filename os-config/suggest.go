@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"unicode"
 )
 
 // suggestion is the end of the sentence about an unknown key: what people
@@ -14,6 +15,9 @@ func (s shape) suggestion(t reflect.Type, pattern string) string {
 		return "; use " + meant
 	}
 	key := pattern[strings.LastIndexByte(pattern, '.')+1:]
+	if strings.TrimFunc(key, unicode.IsSpace) != key {
+		return "; a no-break space stands before or after it, as in texts from web pages: write plain spaces"
+	}
 	best, distance := "", 0
 	switch {
 	case len(key) <= 4:
@@ -23,8 +27,13 @@ func (s shape) suggestion(t reflect.Type, pattern string) string {
 	default:
 		distance = 3
 	}
+	written := plain(key)
 	for _, f := range s.of(t).fields {
-		if d := editDistance(plain(key), plain(f.name)); d <= distance {
+		name := plain(f.name)
+		if len(name) > len(written)+distance || len(written) > len(name)+distance {
+			continue
+		}
+		if d := editDistance(written, name); d <= distance {
 			best, distance = f.name, d-1
 		}
 	}
