@@ -18,6 +18,7 @@ const DefaultDHCPTimeout = 30 * time.Second
 type Spec struct {
 	Links       []LinkSpec // by precedence: the first that matches a link is its own
 	Hostname    string     // empty: a lease's, else DefaultHostname
+	FQDN        string     // with its domain; may be empty
 	Nameservers []netip.Addr
 	Search      []string
 	DHCPTimeout time.Duration

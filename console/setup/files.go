@@ -49,6 +49,7 @@ func (s *setup) place(f osconfig.File) error {
 	if f.Append {
 		return s.appendTo(f, content, mode, uid, gid)
 	}
+	delete(s.memory.Appended, f.Path) // it is as if nothing had been added
 	return s.replace(path, content, mode, uid, gid)
 }
 

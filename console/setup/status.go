@@ -10,7 +10,7 @@ import (
 func (s *setup) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Problems, s.status.Notes = []string{}, []string{}
+	s.status.Problems, s.status.Notes, s.status.Mounts = []string{}, []string{}, false
 }
 
 // note records what people should know and is no failure.

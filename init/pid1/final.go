@@ -43,6 +43,7 @@ func (f *Final) End(action linux.Action) {
 				f.Log.Error("panic while unmounting", "stack", string(debug.Stack()))
 			}
 		}()
+		f.swapOff()
 		f.unmountAll()
 		unix.Sync()
 	}()
@@ -74,6 +75,24 @@ func (f *Final) killAll() {
 		cancel()
 		if err == nil {
 			return
+		}
+	}
+}
+
+// swapOff ends swapping: a file system with a swap file on it is not to be
+// unmounted. What does not fit into memory any more has been killed by now.
+func (f *Final) swapOff() {
+	swaps, err := os.ReadFile("/proc/swaps")
+	if err != nil {
+		return // a kernel without swapping
+	}
+	for i, line := range strings.Split(string(swaps), "\n") {
+		fields := strings.Fields(line)
+		if i == 0 || len(fields) == 0 { // a heading
+			continue
+		}
+		if err := linux.Swapoff(fields[0]); err != nil {
+			f.Log.Error("still swaps", "err", err)
 		}
 	}
 }

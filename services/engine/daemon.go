@@ -55,6 +55,7 @@ func Daemon(e osconfig.Engine) (config map[string]any, args []string) {
 	hosts := append([]string{dockerSocket}, e.Host...)
 	extra, more := splitHosts(e.ExtraArgs)
 	config["hosts"] = normalHosts(append(hosts, more...))
+	extra = append(tlsOptions(config, e), extra...)
 	for _, arg := range extra {
 		for _, key := range keysOf(arg) {
 			delete(config, key)
