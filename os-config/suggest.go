@@ -105,7 +105,7 @@ func synonym(pattern string) string {
 
 // plain makes spellings equal that differ in case and separators only.
 func plain(key string) string {
-	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(key))
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(key), "-", ""), "_", "")
 }
 
 // editDistance counts inserted, deleted, replaced and swapped letters
