@@ -122,7 +122,7 @@ func longForm(n *Node, pattern string) *Node {
 	switch pattern {
 	case "users", "groups":
 		switch {
-		case n.Scalar():
+		case n.Kind == String:
 			return NewList(n.Pos, words(n)...)
 		case pattern == "groups" && n.Kind == Map:
 			return NewList(n.Pos, members(n)...)

@@ -143,7 +143,7 @@ func unitContent(check UnitChecker, name string, n *Node) []finding {
 	}
 	var out []finding
 	for _, p := range check(name, n.Text) {
-		out = append(out, finding{severity: p.Severity, kind: Value, node: &Node{Pos: n.At(p.Line, p.Col)}, text: p.Text})
+		out = append(out, finding{severity: p.Severity, kind: Value, node: n, pos: n.At(p.Line, p.Col), text: p.Text})
 	}
 	return out
 }

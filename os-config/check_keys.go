@@ -173,10 +173,12 @@ func certificates(now time.Time) func(n *Node) []finding {
 			out.wrong("", "a path; put the certificate itself here, in PEM form")
 		case count == 0 && strings.Contains(text, "-----BEGIN") && !strings.Contains(text, "\n"):
 			out.wrong("", "a certificate in one line; keep its lines, with \"|\" after the dash")
+		case count == 0 && strings.Contains(text, "-----BEGIN"):
+			out.wrong("", "a damaged certificate: its lines or its base64 are cut short")
 		case count == 0:
 			out.wrong("", "no certificate in PEM form: it begins with a line -----BEGIN CERTIFICATE-----")
 		case strings.Contains(string(rest), "-----BEGIN"):
-			out.wrong("", fmt.Sprintf("a damaged certificate after the first %d: its lines or its base64 are cut short", count))
+			out.wrong("", fmt.Sprintf("a damaged certificate after number %d: its lines or its base64 are cut short", count))
 		}
 		return out
 	}

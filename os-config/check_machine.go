@@ -68,16 +68,30 @@ func timezone(s string) string {
 		return fmt.Sprintf("%s is no name of a zone; %s", quote(s), example)
 	case !slices.Contains(areas, area):
 		if i := slices.IndexFunc(areas, func(a string) bool { return editDistance(strings.ToLower(a), strings.ToLower(area)) <= 2 }); i >= 0 {
-			return fmt.Sprintf("%s is no name of a zone; did you mean %s/…?", quote(s), areas[i])
+			return fmt.Sprintf("%s is no name of a zone; did you mean %s/%s?", quote(s), areas[i], capitals(city))
 		}
 		return fmt.Sprintf("%s is no area of the time zone database; %s", quote(area), example)
 	}
 	for part := range strings.SplitSeq(city, "/") {
 		if !spelled(part, "A-Z", "A-Za-z0-9_+-") {
+			if c := capitals(city); spelled(c, "A-Z", "A-Za-z0-9_+/-") {
+				return fmt.Sprintf("%s is no name of a zone; did you mean %s/%s?", quote(s), area, c)
+			}
 			return fmt.Sprintf("%s is no name of a zone; %s", quote(s), example)
 		}
 	}
 	return ""
+}
+
+// capitals writes a city as the time zone database does.
+func capitals(s string) string {
+	out := []byte(s)
+	for i := range out {
+		if (i == 0 || out[i-1] == '/' || out[i-1] == '_') && inSet(out[i], "a-z") {
+			out[i] -= 'a' - 'A'
+		}
+	}
+	return string(out)
 }
 
 // locale checks a name of the form ll_CC.UTF-8@modifier.
@@ -244,6 +258,9 @@ func mountPoint(s, kind string) string {
 		return "swap has no mount point; write none"
 	case !strings.HasPrefix(s, "/"):
 		return fmt.Sprintf("%s is no mount point: an absolute path, or none for swap", quote(s))
+	}
+	if strings.Trim(s, "/") == "" {
+		return "/ is the system's own; mount it at /mnt, /media, /opt, /home or below /var"
 	}
 	if problem := absolutePath(s); problem != "" {
 		return problem

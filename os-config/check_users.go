@@ -278,7 +278,7 @@ func sudoRule(s string) string {
 	case !ok || strings.TrimSpace(host) == "":
 		return fmt.Sprintf("%s is no rule of sudo; %s", quote(s), example)
 	case len(strings.Fields(host)) > 1:
-		return fmt.Sprintf("%s stands before the rule; the user's name is put there, %s", quote(strings.Fields(host)[0]), example)
+		return fmt.Sprintf("leave out %s: the user's name is put before the rule by itself; %s", quote(strings.Fields(host)[0]), example)
 	}
 	rest = strings.TrimSpace(rest)
 	if strings.HasPrefix(rest, "(") {
@@ -311,10 +311,13 @@ func groups(n *Node) []finding {
 }
 
 func groupEntry(n *Node) []finding {
+	var out found
 	if n.Child("name").IsNull() {
-		return wrong("name is missing")
+		out.wrong("", "name is missing")
+	} else {
+		out.wrong("name", loginName(textAt(n, "name")))
 	}
-	return wrong(loginName(textAt(n, "name")))
+	return out
 }
 
 // passwordLine checks NAME:PASSWORD. It never repeats the password.

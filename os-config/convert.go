@@ -84,6 +84,7 @@ func (c *converter) node(in ast.Node) *Node {
 	case *ast.NanNode:
 		return &Node{Kind: Float, Text: in.Token.Value, Pos: pos}
 	case *ast.StringNode:
+		c.foldedEntry(in)
 		quoted := in.Token.Type == token.DoubleQuoteType || in.Token.Type == token.SingleQuoteType
 		return &Node{Kind: String, Text: in.Value, Quoted: quoted, Pos: pos}
 	case *ast.LiteralNode:
@@ -110,6 +111,23 @@ func (c *converter) node(in ast.Node) *Node {
 	return c.fail(pos, "%s is not usable in a configuration", in.Type())
 }
 
+// foldedEntry warns of a text that goes on over an entry of a list: YAML makes
+// one line of a text without quotes and the deeper lines below it.
+func (c *converter) foldedEntry(in *ast.StringNode) {
+	if !strings.Contains(in.Value, " - ") {
+		return
+	}
+	first := true
+	for line := range strings.SplitSeq(in.Token.Origin, "\n") {
+		if !first && strings.HasPrefix(strings.TrimLeft(line, " "), "- ") {
+			c.report = append(c.report, problemAt(c.pos(in), Warning, Value, "",
+				fmt.Sprintf("one text of several lines, %s; put the dashes below each other if these are entries", quote(in.Value))))
+			return
+		}
+		first = false
+	}
+}
+
 // blockIndent is Node.Block of a block scalar. The lines of a folded one (">")
 // are not those of its text.
 func blockIndent(in *ast.LiteralNode) int {
@@ -128,7 +146,7 @@ func (c *converter) alias(pos Pos, in *ast.AliasNode) *Node {
 	name := in.Value.GetToken().Value
 	out, ok := c.anchors[name]
 	if !ok {
-		return c.fail(pos, "alias *%s has no anchor &%s before it", name, name)
+		return c.fail(pos, "alias *%s has no anchor &%s before it (a text that begins with \"*\" needs quotes)", name, name)
 	}
 	// What the alias stands for counts each time: that is what bounds
 	// documents that multiply themselves.

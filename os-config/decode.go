@@ -101,6 +101,7 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 	if check == nil {
 		return ok
 	}
+	said := slices.Clone(d.wrong[inside:])
 	for _, f := range safely(check, n) {
 		pos, where := n.Pos, at
 		if f.key != "" {
@@ -111,8 +112,12 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 		}
 		if f.node != nil {
 			pos = f.node.Pos
+			where, _ = locate(n, f.node, at)
 		}
-		known := slices.ContainsFunc(d.wrong[inside:], func(w place) bool { return w.path == where.path })
+		if f.pos.Line > 0 {
+			pos = f.pos
+		}
+		known := slices.ContainsFunc(said, func(w place) bool { return w.path == where.path })
 		if f.severity == Error {
 			ok = false
 		}
@@ -121,6 +126,27 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 		}
 	}
 	return ok
+}
+
+// locate is the place of a node inside another one.
+func locate(n, inside *Node, at place) (place, bool) {
+	if n == inside {
+		return at, true
+	}
+	if n == nil {
+		return at, false
+	}
+	for _, e := range n.Map {
+		if where, ok := locate(e.Value, inside, at.key(e.Key)); ok {
+			return where, true
+		}
+	}
+	for i, item := range n.List {
+		if where, ok := locate(item, inside, at.item(i)); ok {
+			return where, true
+		}
+	}
+	return at, false
 }
 
 // safely keeps a mistake in one check from stopping the boot.
@@ -265,8 +291,11 @@ func (d *decoder) list(n *Node, v reflect.Value, at place) bool {
 	case n.Kind == List:
 	case n.Loose && n.Scalar():
 		items = []*Node{n}
-	case n.Kind == String:
-		d.errorf(Type, n.Pos, at, "want a list, found %s (write it as \"- %s\" on a line of its own)", n.describe(), cut(n.Text))
+	case n.Kind == String && !secretAt(at.pattern):
+		d.errorf(Type, n.Pos, at, "want a list, found %s (%s)", n.describe(), asEntry(n))
+		return false
+	case n.Kind == Map:
+		d.errorf(Type, n.Pos, at, "want a list, found a mapping (begin each entry with \"- \")")
 		return false
 	default:
 		return d.mismatch(n, at, "a list")
@@ -287,6 +316,17 @@ func (d *decoder) list(n *Node, v reflect.Value, at place) bool {
 	}
 	v.Set(out.Slice(0, used))
 	return true
+}
+
+// asEntry says how a text becomes an entry of a list.
+func asEntry(n *Node) string {
+	text := n.Text
+	for _, dash := range []string{"-", "–", "—", "•", "*"} {
+		if rest, ok := strings.CutPrefix(text, dash); ok && !n.Quoted && !strings.HasPrefix(rest, "-") {
+			return fmt.Sprintf("an entry begins with \"-\" and a blank: \"- %s\"", cut(strings.TrimSpace(rest)))
+		}
+	}
+	return fmt.Sprintf("write it as \"- %s\" on a line of its own", cut(text))
 }
 
 func cut(s string) string {

@@ -26,8 +26,8 @@ func (d *decoder) lines(n *Node, to *Lines, at place) bool {
 		for i, line := range strings.Split(n.Text, "\n") {
 			if line = strings.TrimSpace(line); line != "" {
 				pos := n.Pos
-				if strings.Contains(n.Text, "\n") && pos.Line > 0 {
-					pos.Line, pos.Col = pos.Line+1+i, 0
+				if strings.Contains(n.Text, "\n") {
+					pos = n.At(i+1, 1)
 				}
 				list.List = append(list.List, NewString(pos, line))
 			}
@@ -94,7 +94,7 @@ func (d *decoder) mount(n *Node, to *Mount, at place) bool {
 		n = NewList(n.Pos, n)
 	}
 	if n.Kind != List {
-		return d.mismatch(n, at, "a list: device, mount point, file system, options")
+		return d.mismatch(n, at, "a list (device, mount point, file system, options)")
 	}
 	const most = 6 // those of fstab(5); dump and pass mean nothing here
 	if len(n.List) == 0 || len(n.List) > most {

@@ -34,7 +34,7 @@ func legacyNote(pattern string) string {
 	case "datasource_list", "datasource":
 		return use("rancher.cloud_init.datasources")
 	case "disk_setup", "fs_setup", "device_aliases":
-		return "not supported; it has no effect: partition and format disks with bootcmd, rancher.state.autoformat makes state"
+		return "not supported; it has no effect: bootcmd can do it, and rancher.state.autoformat does it for state"
 	case "disable_root_opts", "authkey_hash", "ssh_quiet_keygen", "ssh_publish_hostkeys", "ssh_deletekeys", "ssh_genkeytypes",
 		"no_ssh_fingerprints", "ssh_fp_console_blacklist", "ssh_key_console_blacklist", "allow_public_ssh_keys":
 		return "not supported; it has no effect: rancher.ssh and ssh_keys are what can be said about the SSH server"

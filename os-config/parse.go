@@ -2,7 +2,6 @@ package osconfig
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -153,7 +152,7 @@ func normalise(data []byte) (text string, line, col int, problem string) {
 		r, size := utf8.DecodeRune(rest)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return "", line, col, fmt.Sprintf("byte 0x%02x is not UTF-8", rest[0])
+			return "", line, col, fmt.Sprintf("byte 0x%02x is not UTF-8; save the file as UTF-8", rest[0])
 		case r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f:
 			return "", line, col, fmt.Sprintf("control character 0x%02x", r)
 		case r == '\n':
@@ -170,25 +169,31 @@ func normalise(data []byte) (text string, line, col int, problem string) {
 // many keys. It looks at tokens because the parser is recursive, and because
 // its time is not linear: such a document must be refused before it.
 func tooMuch(tokens token.Tokens) (*token.Token, string) {
-	keys, flow := 0, 0
-	var block []int // columns of the open block mappings and lists
+	keys, flow, chain := 0, 0, 0 // chain: what is stacked within brackets without any
+	var block []int              // columns of the open block mappings and lists
 	for _, tk := range tokens {
 		switch tk.Type {
 		case token.SequenceStartType, token.MappingStartType:
-			flow++
+			flow, chain = flow+1, 0
 		case token.SequenceEndType, token.MappingEndType:
-			flow = max(flow-1, 0)
+			flow, chain = max(flow-1, 0), 0
+		case token.CollectEntryType:
+			chain = 0
 		case token.SequenceEntryType, token.MappingValueType, token.MappingKeyType,
 			token.AnchorType, token.TagType:
+			if tk.Type == token.MappingValueType {
+				keys++
+			}
+			if flow > 0 {
+				chain++
+				break
+			}
 			for len(block) > 0 && block[len(block)-1] >= tk.Position.Column {
 				block = block[:len(block)-1]
 			}
 			block = append(block, tk.Position.Column)
-			if tk.Type == token.MappingValueType {
-				keys++
-			}
 		}
-		if flow+len(block) > maxDepth {
+		if flow+chain+len(block) > maxDepth {
 			return tk, fmt.Sprintf("nested more than %d deep", maxDepth)
 		}
 		if keys > maxKeys {
@@ -217,32 +222,4 @@ func documents(file *ast.File) (first, second ast.Node) {
 		}
 	}
 	return first, second
-}
-
-// explain turns a parser error into a position and a sentence.
-func explain(text string, err error) (line, col int, problem string) {
-	var ye yamlError
-	if !errors.As(err, &ye) {
-		return 0, 0, err.Error()
-	}
-	problem = strings.TrimSpace(ye.GetMessage())
-	if tk := ye.GetToken(); tk != nil && tk.Position != nil {
-		line, col = tk.Position.Line, tk.Position.Column
-	}
-	if l, c, ok := tabIndent(text, line); ok {
-		return l, c, "a tab in the indentation; YAML allows only spaces there"
-	}
-	return line, col, problem
-}
-
-// tabIndent finds a line at or up to one before the given one that is
-// indented with a tab.
-func tabIndent(text string, near int) (line, col int, ok bool) {
-	for i, l := range strings.Split(text, "\n") {
-		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
-		if at := strings.IndexByte(indent, '\t'); at >= 0 && len(indent) < len(l) && i+1 >= near-1 && i <= near {
-			return i + 1, at + 1, true
-		}
-	}
-	return 0, 0, false
 }

@@ -16,7 +16,8 @@ type finding struct {
 	severity Severity
 	kind     ProblemKind
 	key      string // the key below the checked node that is meant; may be empty
-	node     *Node  // the node to point at; nil is the checked one or its key's
+	node     *Node  // the node inside the checked one to point at; nil is that itself or its key's
+	pos      Pos    // where exactly, when that is within a node
 	text     string
 }
 

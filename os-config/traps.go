@@ -20,6 +20,11 @@ func trap(n *Node, pattern string) string {
 		case "yes", "no", "on", "off":
 			return fmt.Sprintf("%s without quotes is a truth value to YAML 1.1 (cloud-init, RancherOS) and a text here; %s", n.Text, advice)
 		}
+		for _, mark := range []string{"“", "”", "„", "‘", "’", "«"} {
+			if strings.HasPrefix(n.Text, mark) {
+				return fmt.Sprintf("%s is no quote to YAML but part of the text; write \" or '", mark)
+			}
+		}
 		if seconds, ok := sexagesimal(n.Text); ok {
 			return fmt.Sprintf("%s without quotes is the number %d (base 60) to YAML 1.1 and a text here; %s", n.Text, seconds, advice)
 		}
