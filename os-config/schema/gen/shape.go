@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -36,18 +37,33 @@ type note struct{ name, text string }
 func newShape(src *source) *shape {
 	s := &shape{src: src, legacy: map[string][]note{}}
 	s.walk(reflect.TypeFor[osconfig.Config](), "")
-	for _, l := range src.legacy {
-		parent, last := "", l.pattern
-		if i := strings.LastIndexByte(l.pattern, '.'); i >= 0 {
-			parent, last = l.pattern[:i], l.pattern[i+1:]
+	for _, at := range s.sections {
+		for _, c := range src.cases {
+			s.addLegacy(join(at.path, c))
 		}
-		at := s.at(parent)
-		if at == nil || at.has(last) || last == "*" {
-			continue
-		}
-		s.legacy[at.typ.Name()] = append(s.legacy[at.typ.Name()], note{last, l.note})
+	}
+	for _, notes := range s.legacy {
+		slices.SortFunc(notes, func(a, b note) int { return strings.Compare(a.name, b.name) })
 	}
 	return s
+}
+
+// addLegacy notes a key that only others know, if that is what pattern is. A
+// key in a section that is none of ours has the note of its section.
+func (s *shape) addLegacy(pattern string) {
+	about := osconfig.AboutKey(pattern)
+	parent, last := "", pattern
+	if i := strings.LastIndexByte(pattern, '.'); i >= 0 {
+		parent, last = pattern[:i], pattern[i+1:]
+	}
+	at := s.at(parent)
+	if about.Legacy == "" || at == nil || at.has(last) || last == "*" {
+		return
+	}
+	n := note{last, about.Legacy}
+	if known := s.legacy[at.typ.Name()]; !slices.Contains(known, n) {
+		s.legacy[at.typ.Name()] = append(known, n)
+	}
 }
 
 // walk lists the sections below t, each type once.

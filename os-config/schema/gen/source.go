@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // source is what the Go files of package osconfig say and reflection does not.
@@ -19,7 +17,7 @@ type source struct {
 	types  map[string]string // doc comment by type
 	fields map[string]string // comment by "Type.Field"
 	bounds map[string]bounds // by pattern path
-	legacy []legacy          // in the order of pattern paths
+	cases  []string          // texts of case clauses, in the order of the alphabet
 }
 
 // bounds are the rules of a value that a schema can say too.
@@ -28,9 +26,6 @@ type bounds struct {
 	low, high int
 	orZero    bool
 }
-
-// legacy is a key that others know and Config does not.
-type legacy struct{ pattern, note string }
 
 // readSource parses the package in dir.
 func readSource(dir string) (*source, error) {
@@ -54,13 +49,13 @@ func readSource(dir string) (*source, error) {
 			case *ast.KeyValueExpr:
 				src.rule(n)
 			case *ast.CaseClause:
-				src.cases(n)
+				src.candidates(n)
 			}
 			return true
 		})
 	}
-	slices.SortFunc(src.legacy, func(a, b legacy) int { return strings.Compare(a.pattern, b.pattern) })
-	src.legacy = slices.Compact(src.legacy)
+	slices.Sort(src.cases)
+	src.cases = slices.Compact(src.cases)
 	return src, nil
 }
 
@@ -127,16 +122,12 @@ func (s *source) rule(kv *ast.KeyValueExpr) {
 	}
 }
 
-// cases finds the pattern paths that the functions of notes know: they stand
-// in case clauses, and osconfig says which of all such texts are some.
-func (s *source) cases(c *ast.CaseClause) {
+// candidates are the texts of case clauses. The functions of notes know keys
+// by them, as whole pattern paths or as what follows the path of a section.
+func (s *source) candidates(c *ast.CaseClause) {
 	for _, e := range c.List {
-		pattern, ok := text(e)
-		if !ok {
-			continue
-		}
-		if note := osconfig.AboutKey(pattern).Legacy; note != "" {
-			s.legacy = append(s.legacy, legacy{pattern, note})
+		if key, ok := text(e); ok && key != "" {
+			s.cases = append(s.cases, key)
 		}
 	}
 }
