@@ -36,13 +36,15 @@ func (m *Manager) load(ctx context.Context) load.Result {
 	onDisk := m.mounted.Device != "" && m.mounted.Device != state.RAM
 	m.mu.Unlock()
 	l := load.Loader{Cmdline: m.cmdline, Devices: media{m.disks, m.log}, Log: m.log, KeepLastGood: onDisk}
+	defer m.settings.Remember()
 	return l.Load(ctx)
 }
 
 func (m *Manager) stepConfig(ctx context.Context) error {
+	m.recoverTrial()
 	r := m.load(ctx)
 	m.adopt(r)
-	return m.writePlan(r.Config)
+	return errors.Join(m.writePlan(r.Config), m.writeSettings(r.Config))
 }
 
 // adopt makes a loaded configuration the machine's and notes its problems.
@@ -71,7 +73,29 @@ func (m *Manager) cfg() osconfig.Config {
 }
 
 func (m *Manager) writePlan(c osconfig.Config) error {
-	return setup.FromConfig(c, c.Hostname).Write(setup.PlanPath)
+	p := m.plan(c)
+	m.mu.Lock()
+	m.planned = p
+	m.mu.Unlock()
+	return p.Write(setup.PlanPath)
+}
+
+// planChanges reports whether a configuration, or the instance's name, which
+// is known late, gives the console another plan.
+func (m *Manager) planChanges(c osconfig.Config) bool {
+	p := m.plan(c)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !reflect.DeepEqual(m.planned, p)
+}
+
+// plan is the console's.
+func (m *Manager) plan(c osconfig.Config) setup.Plan {
+	p := setup.FromConfig(c, c.Hostname)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.InstanceID = m.config.InstanceID
+	return p
 }
 
 func (m *Manager) stepSysctl(context.Context) error {
@@ -94,7 +118,7 @@ func (m *Manager) applyNetwork(c osconfig.Config) {
 		wrong = append(wrong, "network: "+err.Error())
 	}
 	m.note("network configuration", wrong...)
-	spec.Hostname = c.Hostname
+	spec.Hostname, spec.FQDN = c.Hostname, c.FQDN
 	m.net.Apply(spec)
 }
 
@@ -120,9 +144,14 @@ const (
 // definitions are the units that a configuration asks for, in start order:
 // the engine first, for it takes longest.
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
-	units := append(services.Core(c, m.machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
+	machine := m.machine
+	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
+	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
 	order := []string{"docker", "console", "udev", "syslog", "ntp"}
 	for i := range units {
+		if units[i].Name == "docker" {
+			units[i] = withMounts(units[i], c.Mounts)
+		}
 		if !slices.Contains(firstUnits(), units[i].Name) {
 			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
 		}
@@ -173,8 +202,8 @@ func (m *Manager) stepLateConfig(ctx context.Context) error {
 }
 
 func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
-	var errs []error
-	if before.Hostname != after.Hostname || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
+	errs := []error{m.writeSettings(after)}
+	if before.Hostname != after.Hostname || before.FQDN != after.FQDN || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
 		m.applyNetwork(after)
 	}
 	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
@@ -183,18 +212,17 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {
 		errs = append(errs, m.loadModules(after.Rancher.Modules))
 	}
-	if !reflect.DeepEqual(setup.FromConfig(before, before.Hostname), setup.FromConfig(after, after.Hostname)) {
+	if m.planChanges(after) {
+		begin := time.Now()
 		errs = append(errs, m.reloadConsole(after))
-	}
-	old := map[string]unit.Unit{}
-	for _, u := range m.definitions(before) {
-		old[u.Name] = u
-	}
-	for _, u := range m.definitions(after) {
-		if o, ok := old[u.Name]; ok && !reflect.DeepEqual(o, u) {
-			errs = append(errs, m.sup.Replace(u), m.sup.Restart(ctx, u.Name))
+		if !reflect.DeepEqual(before.Mounts, after.Mounts) {
+			// The engine, if it starts anew for them, has to find them.
+			ctx, cancel := context.WithTimeoutCause(ctx, mountsDeadline, errors.New("the console has not done the mounts yet"))
+			defer cancel()
+			errs = append(errs, waitMounts(ctx, begin))
 		}
 	}
+	errs = append(errs, m.switchUnits(ctx, before, after))
 	return errors.Join(errs...)
 }
 

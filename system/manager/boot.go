@@ -48,6 +48,8 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "udev to have handled all devices", Deadline: udevDeadline},
 		{Name: "late-config", Lane: "manager", After: []string{"udev-settled"}, Run: m.stepLateConfig,
 			For: "configuration on disks that show up late"},
+		{Name: "mounts", Lane: "manager", After: []string{"units"}, Run: m.stepMounts,
+			For: "the console to mount what is configured", Deadline: mountsDeadline},
 		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
 			For: "all services to run", Deadline: servicesDeadline},
 		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "network", "sysctl", "config-modules"}, Run: m.stepReady,
@@ -62,6 +64,9 @@ const (
 	// udevDeadline ends the boot's wait for the coldplug, which gets the CPU
 	// that the engine's start leaves.
 	udevDeadline = 2 * time.Minute
+	// mountsDeadline ends the engine's wait for mounts; the console's own for
+	// devices and servers ends before.
+	mountsDeadline = 100 * time.Second
 	// servicesDeadline ends the boot's wait for the services. The engine is
 	// the slowest; on the slowest machine seen it took 25 s.
 	servicesDeadline = 3 * time.Minute
@@ -98,6 +103,9 @@ func (m *Manager) stepSettled(ctx context.Context) error {
 func (m *Manager) stepServices(ctx context.Context) error {
 	for _, i := range m.sup.List() {
 		g := m.condition(i.Unit.Name)
+		if g == nil { // turned off meanwhile
+			continue
+		}
 		if err := g.Wait(ctx); err != nil {
 			return fmt.Errorf("service %s did not get ready: %w", i.Unit.Name, context.Cause(ctx))
 		}

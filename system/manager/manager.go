@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp"
@@ -29,6 +30,7 @@ import (
 	"github.com/pharos-os/pharos/system/ctrd"
 	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/logging"
+	"github.com/pharos-os/pharos/system/settings"
 	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
@@ -68,10 +70,12 @@ type Manager struct {
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
+	settings   *settings.Settings
 	modules    func() (*modules.Loader, error)
 
 	mu         sync.Mutex
 	config     load.Result
+	planned    setup.Plan // the console's, as it was last written
 	mounted    state.Mounted
 	milestones []api.Milestone
 	notes      map[string][]string // what is wrong, by topic; sentences
@@ -149,6 +153,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		units:    map[string]*supervise.Gate{}, notes: map[string][]string{},
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
 	}
+	m.settings = m.newSettings()
 	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
 		m.cmdline = string(b)
 	}
