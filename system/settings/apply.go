@@ -3,6 +3,8 @@ package settings
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -48,9 +50,24 @@ func (s *Settings) changes(running, after load.Result) []api.ConfigChange {
 	now, _ := change.Apart(change.Between(running.Config, after.Config))
 	_, reboot := change.Apart(change.Between(booted.Config, after.Config))
 	out := []api.ConfigChange{}
-	for _, c := range append(now, reboot...) {
-		out = append(out, api.ConfigChange{Key: c.Key, How: string(c.How), Unit: c.Unit, Text: c.Text})
+	named := map[string]bool{}
+	add := func(cs []change.Change) {
+		for _, c := range cs {
+			named[c.Unit] = true
+			out = append(out, api.ConfigChange{Key: c.Key, How: string(c.How), Unit: c.Unit, Text: c.Text})
+		}
 	}
+	add(now)
+	units := map[string]string{}
+	if s.o.Units != nil {
+		units = s.o.Units(running.Config, after.Config)
+	}
+	for _, name := range slices.Sorted(maps.Keys(units)) {
+		if !named[name] {
+			out = append(out, api.ConfigChange{How: string(change.Restart), Unit: name, Text: "service " + name + " " + units[name]})
+		}
+	}
+	add(reboot)
 	return out
 }
 

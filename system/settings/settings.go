@@ -38,6 +38,9 @@ type Options struct {
 	// Apply makes after the running configuration and carries out what
 	// differs. It goes on past failures and returns them.
 	Apply func(ctx context.Context, before, after load.Result) error
+	// Units says which units Apply starts, stops or restarts: by name, what
+	// happens ("restarts"). It may be nil.
+	Units func(before, after osconfig.Config) map[string]string
 	// Note is what to tell whoever changes the file, "" for nothing; may be nil.
 	Note func() string
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/google/go-cmp/cmp"
 
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/system/control/api"
 )
@@ -47,7 +48,13 @@ func (m *machine) boot() string {
 	m.t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	m.Settings = New(Options{Root: m.root, Log: log, Apply: m.apply,
-		Running: func() load.Result { return m.running }})
+		Running: func() load.Result { return m.running },
+		Units: func(before, after osconfig.Config) map[string]string {
+			if before.Timezone != after.Timezone {
+				return map[string]string{"syslog": "restarts", "docker": "restarts"}
+			}
+			return nil
+		}})
 	said, err := m.Recover()
 	if err != nil {
 		m.t.Fatal(err)

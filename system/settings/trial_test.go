@@ -69,6 +69,25 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// Units that restart are named, once.
+func TestUnitsInDiff(t *testing.T) {
+	m := newMachine(t, nil)
+	m.set("timezone", "Europe/Berlin")
+	m.set("rancher.docker.debug", "true")
+	m.set("rancher.debug", "true")
+	d, err := m.Diff()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, c := range d.Changes {
+		got = append(got, c.How+" "+c.Unit+" "+c.Key)
+	}
+	if diff := cmp.Diff([]string{"live  timezone", "restart docker rancher.docker", "restart syslog ", "reboot  rancher.debug"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // Whoever asked may go away: it is carried out all the same.
 func TestApplyWithoutClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
