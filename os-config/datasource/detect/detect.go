@@ -96,7 +96,7 @@ func Decide(m Machine) Decision {
 		Choice{Source: "nocloud", Why: "a volume with the label cidata"},
 		Choice{Source: "configdrive", Why: "a volume or 9p tag with the name config-2"})
 	if hasFwCfg(m.Sys) {
-		d.Local = append(d.Local, Choice{Source: "fwcfg", Why: "QEMU's firmware configuration has opt/ entries"})
+		d.Local = append(d.Local, Choice{Source: "fwcfg", Why: "QEMU's firmware configuration has opt/pharos"})
 	}
 	if c, ok := Cloud(m.Sys); ok && len(d.Online) == 0 {
 		d.add(c)
@@ -217,13 +217,11 @@ func Identity(sys fs.FS) string {
 	return fmt.Sprintf("%s/%s", strings.ToLower(DMI(sys, "product_uuid")), DMI(sys, "product_serial"))
 }
 
-// hasFwCfg reports whether somebody gave QEMU an -fw_cfg name=opt/….
+// hasFwCfg reports whether somebody gave QEMU an -fw_cfg name=opt/pharos/….
 func hasFwCfg(sys fs.FS) bool {
 	if sys == nil {
 		return false
 	}
-	entries, err := fs.ReadDir(sys, "firmware/qemu_fw_cfg/by_name/opt")
-	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() != "ovmf" && e.Name() != "seabios" // the firmware's own
-	})
+	info, err := fs.Stat(sys, "firmware/qemu_fw_cfg/by_name/opt/pharos")
+	return err == nil && info.IsDir()
 }

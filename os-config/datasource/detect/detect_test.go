@@ -94,7 +94,7 @@ func names(d Decision) string {
 func TestDecide(t *testing.T) {
 	droplet := sys("sys_vendor", "DigitalOcean")
 	seeded := sys("product_serial", "ds=nocloud;s=http://10.0.2.2:8000/;h=box;i=id-1")
-	fwcfg := fstest.MapFS{"firmware/qemu_fw_cfg/by_name/opt/org.pharos/user-data/raw": {Data: []byte("x")}}
+	fwcfg := fstest.MapFS{"firmware/qemu_fw_cfg/by_name/opt/pharos/user-data/raw": {Data: []byte("x")}}
 	own := fstest.MapFS{"firmware/qemu_fw_cfg/by_name/opt/ovmf/X-PciMmio64Mb/raw": {Data: []byte("x")}}
 	tests := []struct {
 		name string

@@ -37,6 +37,7 @@ version: 2
 ethernets:
   eno1: {}
   eno2: {optional: true}
+  eno3: {}
 bonds:
   bond0:
     interfaces: [eno1, eno2]
@@ -45,13 +46,13 @@ bonds:
 vlans:
   bond0.100: {id: 100, link: bond0, dhcp4: yes, dhcp4-overrides: {use-dns: false, route-metric: 200, hostname: box}}
 bridges:
-  br0: {interfaces: [bond0.100], macaddress: "52:54:00:11:22:33", parameters: {stp: false, forward-delay: 4}, accept-ra: off}
+  br0: {interfaces: [eno3], macaddress: "52:54:00:11:22:33", parameters: {stp: false, forward-delay: 4}, accept-ra: off}
 `, osconfig.Network{Interfaces: map[string]osconfig.Interface{
-			"eno1": {}, "eno2": {Optional: &yes},
+			"eno1": {}, "eno3": {}, "eno2": {Optional: &yes},
 			"bond0": {Type: "bond", Members: []string{"eno1", "eno2"}, Addresses: []string{"192.168.93.2/24"}, BondOpts: map[string]string{
 				"mode": "802.3ad", "lacp_rate": "fast", "miimon": "100", "xmit_hash_policy": "layer3+4", "arp_ip_target": "10.0.0.1,10.0.0.2"}},
 			"bond0.100": {Type: "vlan", ID: 100, Link: "bond0", DHCP: &yes, Metric: 200, DHCPOptions: osconfig.DHCPOptions{UseDNS: &no, Hostname: "box"}},
-			"br0":       {Type: "bridge", Members: []string{"bond0.100"}, MACAddress: "52:54:00:11:22:33", STP: &no, ForwardDelay: &delay, AcceptRA: &no},
+			"br0":       {Type: "bridge", Members: []string{"eno3"}, MACAddress: "52:54:00:11:22:33", STP: &no, ForwardDelay: &delay, AcceptRA: &no},
 		}}},
 		{"version 2: routes and rules", `
 version: 2

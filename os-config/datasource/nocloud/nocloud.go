@@ -42,9 +42,12 @@ type Given struct{ Hostname, InstanceID string }
 
 // New makes a source of the files in the root of a file system; where is how
 // reports call it ("/dev/sr0").
-func New(files fs.FS, where string) datasource.Source {
+func New(files fs.FS, where string) datasource.Source { return NewGiven(files, where, Given{}) }
+
+// NewGiven is New with what was said besides the volume.
+func NewGiven(files fs.FS, where string, given Given) datasource.Source {
 	d := directory{files, where}
-	return source{read: d.read, name: d.name, where: where}
+	return source{read: d.read, name: d.name, where: where, given: given}
 }
 
 // NewSeed makes a source of the files below a URL.

@@ -166,7 +166,7 @@ config:
 			if strings.HasPrefix(tt.name, "odd") {
 				return // it is enough that nothing panicked
 			}
-			if diff := cmp.Diff(tt.want, cfg.Rancher.Network); diff != "" || len(wrong) > 0 {
+			if diff := cmp.Diff(tt.want, cfg.Rancher.Network); diff != "" || wrong.HasErrors() {
 				t.Errorf("%s-want +got:\n%s", wrong, diff)
 			}
 		})
