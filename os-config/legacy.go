@@ -81,9 +81,7 @@ func notCarriedOut(pattern string) string {
 		return rancherNotCarriedOut(pattern)
 	}
 	switch pattern {
-	case "users", "groups", "chpasswd", "password", "ssh_pwauth", "disable_root", "ssh_keys",
-		"write_files[].append", "write_files[].defer", "bootcmd", "mounts", "swap", "ntp", "timezone", "locale",
-		"ca_certs", "final_message", "power_state", "phone_home", "coreos.units":
+	case "coreos.units":
 		return "it has no effect"
 	}
 	return ""

@@ -158,10 +158,6 @@ func rancherNotCarriedOut(pattern string) string {
 		"rancher.network.wifi_networks", "rancher.network.rules", "rancher.network.firewall",
 		"rancher.network.pre_cmds", "rancher.network.post_cmds":
 		return note
-	case "rancher.disable", "rancher.password", "rancher.registry_auths", "rancher.ssh.keys", "rancher.docker.tls",
-		"rancher.docker.tls_args", "rancher.docker.server_cert", "rancher.docker.server_key",
-		"rancher.docker.ca_cert", "rancher.docker.ca_key":
-		return note
 	}
 	key, ok := strings.CutPrefix(pattern, "rancher.network.interfaces.*.")
 	if !ok {

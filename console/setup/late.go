@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,14 +20,48 @@ import (
 // mark says for which.
 const semDir = "/var/lib/cloud/instance/sem"
 
-// late is what comes when the rest is done: it reports, says so and powers
-// off. It has a goroutine of its own, because each of the three may wait for
-// long, and runs once for each console.
-func (s *setup) late(ctx context.Context, p Plan) {
-	if p.PhoneHome.URL != "" {
-		s.problem(s.once(p, "config_phone_home", func() error { return s.phoneHome(ctx, p) }))
+// lateRun is one run of late.
+type lateRun struct {
+	stop  context.CancelFunc
+	ended chan struct{}
+}
+
+// startLate does what comes when the rest is done: it reports, says so and
+// powers off. It has a goroutine of its own, because each of the three may
+// wait for long; a plan that changes them replaces it.
+func (s *setup) startLate(ctx context.Context, p, before Plan, first bool) {
+	type part struct {
+		message  string
+		power    osconfig.PowerState
+		phone    osconfig.PhoneHome
+		instance string
 	}
-	if p.FinalMessage != "" {
+	of := func(p Plan) part { return part{p.FinalMessage, p.PowerState, p.PhoneHome, p.InstanceID} }
+	if ctx.Err() != nil || !first && reflect.DeepEqual(of(p), of(before)) {
+		return
+	}
+	if s.later != nil {
+		s.later.stop()
+		<-s.later.ended
+	}
+	ctx, stop := context.WithCancel(ctx)
+	run := &lateRun{stop, make(chan struct{})}
+	s.later = run
+	speak := p.FinalMessage != "" && (first || p.FinalMessage != before.FinalMessage)
+	s.running.Go(func() {
+		defer close(run.ended)
+		s.late(ctx, p, speak)
+	})
+}
+
+func (s *setup) late(ctx context.Context, p Plan, speak bool) {
+	if p.PhoneHome.URL != "" {
+		err := s.once(p, "config_phone_home", func() error { return s.phoneHome(ctx, p) })
+		if ctx.Err() == nil {
+			s.problem(err)
+		}
+	}
+	if speak && ctx.Err() == nil {
 		s.announce(s.finalMessage(p))
 	}
 	if p.PowerState.Mode != "" {
@@ -49,7 +84,14 @@ func (s *setup) once(p Plan, name string, do func() error) error {
 
 func (s *setup) wasDone(p Plan, name string) bool {
 	text, err := os.ReadFile(s.path(filepath.Join(semDir, name)))
-	return err == nil && sameInstance(strings.TrimSpace(string(text)), p.InstanceID)
+	old := strings.TrimSpace(string(text))
+	if err != nil || !sameInstance(old, p.InstanceID) {
+		return false
+	}
+	if old == "" && p.InstanceID != "" { // now it is known
+		s.problem(s.markDone(p, name))
+	}
+	return true
 }
 
 func (s *setup) markDone(p Plan, name string) error {

@@ -94,7 +94,9 @@ func (s *setup) passwords(ctx context.Context, p Plan) error {
 		}
 		w, known := wanted[name], s.memory.Passwords[name]
 		if known.Hash != "" && known.is(w) && sameInstance(known.Instance, p.InstanceID) {
-			known.Instance = p.InstanceID
+			if p.InstanceID != "" {
+				known.Instance = p.InstanceID
+			}
 			errs = append(errs, s.setPassword(name, known))
 			continue
 		}

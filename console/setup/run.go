@@ -36,6 +36,7 @@ type setup struct {
 	settled bool                // passwords of the plan are in /etc/shadow
 	joined  map[membership]bool // what the plan added to groups
 	locale  string
+	later   *lateRun // nil: none yet
 	running sync.WaitGroup
 
 	stopSSH context.CancelFunc // nil: not running
@@ -130,10 +131,8 @@ func (s *setup) round(ctx context.Context) {
 	s.reloadSSH()
 	s.commands(ctx, p)
 	s.reloadSSH() // a deferred file may be sshd's
-	first := !s.status.Done
+	first, before := !s.status.Done, s.plan
 	s.report(func(st *Status) { st.Commands, st.Done = true, true })
 	s.plan = p
-	if first && ctx.Err() == nil {
-		s.running.Go(func() { s.late(ctx, p) })
-	}
+	s.startLate(ctx, p, before, first)
 }

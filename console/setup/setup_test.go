@@ -29,7 +29,18 @@ func newRoom(t *testing.T) *room {
 	t.Helper()
 	r := &room{root: t.TempDir(), owned: map[string]string{}}
 	r.tools.room = r
-	for path, text := range map[string]string{
+	for path, text := range baseFiles() {
+		r.write(t, path, text)
+	}
+	if err := os.Chmod(r.path("/bin/sleeper"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// baseFiles are what an image brings.
+func baseFiles() map[string]string {
+	return map[string]string{
 		"/etc/passwd":                     "root:x:0:0:root:/root:/bin/bash\nsshd:x:991:65534::/run/sshd:/usr/sbin/nologin\n",
 		"/etc/group":                      "root:x:0:\nsudo:x:27:\ndocker:x:1102:other\n",
 		"/etc/shadow":                     "root:*:19700:0:99999:7:::\n",
@@ -39,13 +50,7 @@ func newRoom(t *testing.T) *room {
 		"/dev/ttyS0":                      "",
 		"/bin/sleeper":                    "#!/bin/sh\necho \"$0 $*\" >> $(dirname $0)/started\ntrap 'echo hup >> $(dirname $0)/started' HUP\ntrap 'exit 0' TERM\nwhile :; do sleep 0.02; done\n",
 		"/var/lib/pharos/ssh/placeholder": "",
-	} {
-		r.write(t, path, text)
 	}
-	if err := os.Chmod(r.path("/bin/sleeper"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return r
 }
 
 func (r *room) path(p string) string { return filepath.Join(r.root, p) }

@@ -72,7 +72,7 @@ func (b *toolbox) chpasswd(stdin string) error {
 			return fmt.Errorf("chpasswd: no user %s", name)
 		}
 		f := strings.Split(lines[i], ":")
-		f[1] = "$y$of(" + plain + ")"
+		f[1] = "$y$of(" + strings.ReplaceAll(plain, ":", "_") + ")"
 		lines[i] = strings.Join(f, ":")
 	}
 	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o640)

@@ -33,7 +33,7 @@ func (s *setup) users(p Plan) error {
 			continue
 		}
 		for _, m := range g.Members {
-			wanted[membership{g.Name, m}] = true
+			wanted[membership{g.Name, ourName(osconfig.User{Name: m}).Name}] = true
 		}
 	}
 	for _, u := range p.Users {

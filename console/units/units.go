@@ -1,0 +1,293 @@
+// Package units runs the units of coreos.units inside the console: services
+// and timers in the form of systemd's, with its order, its phases and its
+// restart policies. It refuses everything that package coreunit does not
+// read, and units that others bring: it knows no systemd and no files of it.
+package units
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/pharos-os/pharos/os-config/coreunit"
+	"github.com/pharos-os/pharos/system/keep"
+)
+
+// Process is a running command; *keep.Process is one.
+type Process interface {
+	Done() <-chan struct{}
+	Status() keep.Status
+	Signal(sig syscall.Signal) error
+}
+
+// Options is what a Runner needs of the place in which it runs.
+type Options struct {
+	Log    *slog.Logger
+	Output io.Writer // what commands print, a line at a time; nil is standard output
+	Root   string    // prefix of paths that are read or written; empty is /
+	// Hostname is what %H stands for.
+	Hostname string
+	// Environment is that of all commands, beside PATH and LANG.
+	Environment []string
+	// Start starts a command.
+	Start func(c keep.Command) (Process, error)
+	// Ready waits for docker.service or network-online.target; nil asks the
+	// engine's socket and the kernel's routes.
+	Ready func(ctx context.Context, known coreunit.Known) error
+	// Booted is when the system started, for OnBootSec.
+	Booted time.Time
+	// Changed, when set, is told that Status and Problems have changed. It
+	// must not call the Runner's other methods.
+	Changed func()
+}
+
+// State is what a unit is doing.
+type State string
+
+// The states of a unit.
+const (
+	Inactive   State = "inactive"
+	Waiting    State = "waiting" // for units that come before it
+	Starting   State = "starting"
+	Active     State = "active"
+	Exited     State = "exited" // ended well, and counts as active
+	Stopping   State = "stopping"
+	Restarting State = "restarting"
+	Failed     State = "failed"
+)
+
+// Status is the state of one unit.
+type Status struct {
+	Name     string    `json:"name"`
+	State    State     `json:"state"`
+	Text     string    `json:"text,omitempty"` // why, a phrase
+	Since    time.Time `json:"since"`
+	Restarts int       `json:"restarts,omitempty"` // in a row
+}
+
+// Runner runs units.
+type Runner struct {
+	o       Options
+	mu      sync.Mutex
+	units   map[string]*unit
+	faults  []string // sentences about units that cannot run as they stand
+	running sync.WaitGroup
+	output  sync.Mutex
+}
+
+// New makes a Runner without units.
+func New(o Options) *Runner {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Output == nil {
+		o.Output = os.Stdout
+	}
+	if o.Root == "" {
+		o.Root = "/"
+	}
+	r := &Runner{o: o, units: map[string]*unit{}}
+	if r.o.Ready == nil {
+		r.o.Ready = r.ready
+	}
+	return r
+}
+
+// unit is one unit of the plan. Its fields are guarded by Runner.mu.
+type unit struct {
+	name   string
+	spec   coreunit.Unit
+	source any      // what it was made of, to see whether it changed
+	masked bool     // never starts
+	before []string // names that must be up first
+	boot   bool     // starts by itself
+
+	state    State
+	text     string
+	since    time.Time
+	restarts int
+
+	began  bool               // a start was asked for, ever
+	job    chan struct{}      // closed when the last start is decided
+	good   bool               // how it was decided
+	cancel context.CancelFunc // ends it; nil: it does not run
+	asked  <-chan struct{}    // closed when it is to end
+	ended  chan struct{}      // closed when it has ended
+
+	lastActive, lastIdle time.Time
+}
+
+// Status lists the units by name.
+func (r *Runner) Status() []Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Status
+	for _, u := range r.units {
+		out = append(out, Status{Name: u.name, State: u.state, Text: u.text, Since: u.since, Restarts: u.restarts})
+	}
+	slices.SortFunc(out, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// manyRestarts is when a unit that restarts is a problem that people should
+// hear of.
+const manyRestarts = 3
+
+// Problems are sentences about what does not work.
+func (r *Runner) Problems() []string {
+	r.mu.Lock()
+	out := slices.Clone(r.faults)
+	r.mu.Unlock()
+	for _, s := range r.Status() {
+		switch {
+		case s.State == Failed:
+			out = append(out, fmt.Sprintf("unit %s failed: %s", s.Name, s.Text))
+		case s.Restarts >= manyRestarts:
+			out = append(out, fmt.Sprintf("unit %s keeps ending: %d restarts, last %s", s.Name, s.Restarts, s.Text))
+		}
+	}
+	return out
+}
+
+// set changes a unit's state; the lock is not held.
+func (r *Runner) set(u *unit, s State, text string) {
+	r.mu.Lock()
+	r.setLocked(u, s, text)
+	r.mu.Unlock()
+	r.changed()
+}
+
+func (r *Runner) setLocked(u *unit, s State, text string) {
+	was := u.state
+	u.state, u.text, u.since = s, text, time.Now()
+	switch s {
+	case Active, Exited:
+		u.lastActive = u.since
+	case Inactive, Failed:
+		if was != Inactive && was != Failed {
+			u.lastIdle = u.since
+		}
+	}
+	level := slog.LevelInfo
+	if s == Failed {
+		level = slog.LevelError
+	}
+	r.o.Log.Log(context.Background(), level, "unit", "name", u.name, "state", string(s), "why", text)
+}
+
+func (r *Runner) changed() {
+	if r.o.Changed != nil {
+		r.o.Changed()
+	}
+}
+
+// decide says how a start went to all who wait for it.
+func (r *Runner) decide(u *unit, good bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u.good = good
+	select {
+	case <-u.job:
+	default:
+		close(u.job)
+	}
+}
+
+// start starts a unit with all that it wants; the lock is held. What runs
+// already is left alone.
+func (r *Runner) start(ctx context.Context, u *unit) {
+	if u.cancel != nil || u.masked || ctx.Err() != nil {
+		return
+	}
+	own, cancel := context.WithCancel(ctx)
+	u.cancel, u.asked, u.began = cancel, own.Done(), true
+	u.job, u.ended, u.good = make(chan struct{}), make(chan struct{}), false
+	u.restarts = 0
+	for _, name := range slices.Concat(u.spec.Requires, u.spec.BindsTo, u.spec.Wants) {
+		if other := r.units[name]; other != nil {
+			r.start(ctx, other)
+		}
+	}
+	r.running.Go(func() {
+		defer cancel()
+		if u.spec.Timer != nil {
+			r.timer(ctx, own, u)
+		} else {
+			r.service(own, u)
+		}
+		r.decide(u, u.good)
+		r.mu.Lock()
+		u.cancel = nil
+		close(u.ended)
+		failed := u.state == Failed
+		r.mu.Unlock()
+		r.after(ctx, u, failed)
+	})
+}
+
+// after is what the end of a unit means for others.
+func (r *Runner) after(ctx context.Context, u *unit, failed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, other := range r.units {
+		if slices.Contains(other.spec.BindsTo, u.name) && other.cancel != nil {
+			other.cancel()
+		}
+	}
+	if failed {
+		for _, name := range u.spec.OnFailure {
+			if other := r.units[name]; other != nil {
+				r.start(ctx, other)
+			}
+		}
+	}
+}
+
+// stop asks a unit to end, and those that cannot be without it; the lock is
+// held.
+func (r *Runner) stop(u *unit) {
+	if u.cancel == nil {
+		return
+	}
+	u.cancel()
+	for _, other := range r.units {
+		needs := slices.Contains(other.spec.Requires, u.name) || slices.Contains(other.spec.BindsTo, u.name) ||
+			slices.Contains(other.spec.PartOf, u.name)
+		if needs && other.cancel != nil && !closed(other.asked) {
+			r.stop(other)
+		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stop stops all units, those that come last first, and returns when the last
+// has ended.
+func (r *Runner) Stop() {
+	r.mu.Lock()
+	for _, u := range r.units {
+		if u.cancel != nil {
+			u.cancel()
+		}
+	}
+	r.mu.Unlock()
+	r.running.Wait()
+}
+
+// errStopped says that a unit was asked to end before it was up.
+var errStopped = errors.New("asked to stop")
