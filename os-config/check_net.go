@@ -97,7 +97,7 @@ func interfaceKey(key string, value *Node) string {
 func interfaceMatch(s string) string {
 	if mac, ok := strings.CutPrefix(s, "mac="); ok {
 		_, err := net.ParseMAC(mac)
-		if strings.ContainsAny(mac, "*?[") && matches(`[0-9A-Fa-f:*?\[\]-]+`, mac) {
+		if strings.ContainsAny(mac, "*?[") && spelled(mac, "0-9A-Fa-f:*?[]-", "0-9A-Fa-f:*?[]-") {
 			_, err = path.Match(mac, "")
 		}
 		if err == nil {
@@ -110,7 +110,7 @@ func interfaceMatch(s string) string {
 			return pattern(value, prefix+"virtio_net")
 		}
 	}
-	if matches(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`, s) {
+	if len(s) == len("00:00:00:00:00:00") && matches(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`, s) {
 		return fmt.Sprintf("write \"mac=%s\" to match by MAC address", strings.ReplaceAll(s, "-", ":"))
 	}
 	if key, _, ok := strings.Cut(s, "="); ok {

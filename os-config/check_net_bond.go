@@ -86,6 +86,9 @@ func bondOptions(n *Node) []finding {
 func bondValue(key string, value *Node) string {
 	s := value.Text
 	if most, ok := bondNumbers()[key]; ok {
+		if _, err := strconv.Atoi(s); err != nil {
+			return fmt.Sprintf("%s is no whole number", quote(s))
+		}
 		return between(0, most)(s)
 	}
 	if check, ok := bondTexts()[key]; ok {

@@ -142,14 +142,23 @@ func offload(key string, _ *Node) string {
 	switch {
 	case slices.Contains(short, key):
 		return ""
-	case matches(`(rx|tx|tls|hsr|netns)-[a-z0-9_-]+`, key):
+	case slices.Contains([]string{"rx", "tx", "tls", "hsr", "netns"}, before(key, "-")) && spelled(key, "a-z", "a-z0-9_-"):
 		return "" // one of the kernel's many; which there are is for the driver to say
 	}
 	return fmt.Sprintf("%s is no offload; ethtool -k LINK lists them (tso, gso, gro, lro, rx, tx, sg, …)%s", quote(key), nearest(key, short))
 }
 
+func before(s, separator string) string {
+	first, _, _ := strings.Cut(s, separator)
+	return first
+}
+
 // nearest is the end of a sentence about a word that is none of the known.
 func nearest(word string, known []string) string {
+	const least = 3 // below, everything is near
+	if len(word) < least {
+		return ""
+	}
 	best, distance := "", len(word)/3+1
 	for _, k := range known {
 		if d := editDistance(plain(word), plain(k)); d <= distance {

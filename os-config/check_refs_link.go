@@ -21,8 +21,9 @@ func keysOfKinds() map[string]string {
 
 // linkKind looks at what a link of its kind needs and cannot have.
 func (r *referee) linkKind(l *link) {
+	all := keysOfKinds()
 	for _, e := range l.node.Map {
-		kinds := keysOfKinds()[e.Key]
+		kinds := all[e.Key]
 		if kinds == "" || e.Value.IsNull() || slices.Contains(strings.Fields(kinds), l.kind) {
 			continue
 		}
@@ -35,7 +36,7 @@ func (r *referee) linkKind(l *link) {
 				"it has no effect: it is for %s, and this is a %s", of, l.kind))
 		}
 	}
-	if l.kind == "" || l.kind != textAt(l.node, "type") && l.kind != "bond" {
+	if !l.made {
 		return
 	}
 	if l.wild {

@@ -16,6 +16,7 @@ type link struct {
 	pos   Pos // of the key
 	node  *Node
 	kind  string // what is made, "" for a link that is there
+	made  bool   // it says itself that it is made, and as what
 	wild  bool   // it matches by more than a plain name
 	owner string // the bond or bridge that it is part of
 	by    *Node  // where that was written
@@ -23,8 +24,10 @@ type link struct {
 
 // topology is all links of a document.
 type topology struct {
-	links []*link
-	made  map[string]string // what references and vlans make, by name: its kind
+	links  []*link
+	byName map[string]*link  // by key, and by the name that is set
+	wild   []string          // the globs that links are matched by
+	made   map[string]string // what references and vlans make, by name: its kind
 }
 
 // network looks at rancher.network.
@@ -50,7 +53,7 @@ func (r *referee) network(rancher *Node) {
 // newTopology reads the entries twice: what an entry is may be said by
 // another one.
 func newTopology(interfaces *Node) *topology {
-	t := &topology{made: map[string]string{}}
+	t := &topology{byName: map[string]*link{}, made: map[string]string{}}
 	if interfaces.IsNull() || interfaces.Kind != Map {
 		return t
 	}
@@ -68,6 +71,7 @@ func newTopology(interfaces *Node) *topology {
 		if l.kind == "" && !l.node.Child("bond_opts").IsNull() {
 			l.kind = "bond"
 		}
+		l.made = l.kind != ""
 		if name := textAt(l.node, "bond"); name != "" {
 			t.made[name] = "bond"
 			l.owner, l.by = name, l.node.Child("bond")
@@ -80,7 +84,7 @@ func newTopology(interfaces *Node) *topology {
 		for _, v := range vlans {
 			t.made[v.link(e.Key)] = "vlan"
 		}
-		t.links = append(t.links, l)
+		t.add(l)
 	}
 	for _, l := range t.links {
 		if l.kind == "" {
@@ -89,6 +93,19 @@ func newTopology(interfaces *Node) *topology {
 	}
 	t.ownMembers()
 	return t
+}
+
+func (t *topology) add(l *link) {
+	t.links = append(t.links, l)
+	if name := textAt(l.node, "set_name"); name != "" && t.byName[name] == nil {
+		t.byName[name] = l
+	}
+	t.byName[l.key] = l
+	for _, pattern := range []string{l.key, textAt(l.node, "match")} {
+		if strings.ContainsAny(pattern, "*?[") {
+			t.wild = append(t.wild, pattern)
+		}
+	}
 }
 
 // link is the name of a VLAN on the link base.
@@ -115,20 +132,10 @@ func (t *topology) ownMembers() {
 
 // entry is the entry with a key, nil when there is none.
 func (t *topology) entry(name string) *link {
-	for _, l := range t.links {
-		if l.key == name || name != "" && textAt(l.node, "set_name") == name {
-			return l
-		}
+	if name == "" {
+		return nil
 	}
-	return nil
-}
-
-// kindOf is what the link of a name is.
-func (t *topology) kindOf(name string) string {
-	if l := t.entry(name); l != nil {
-		return l.kind
-	}
-	return t.made[name]
+	return t.byName[name]
 }
 
 // knows says whether a name can be that of a link: of an entry, of what
@@ -137,13 +144,9 @@ func (t *topology) knows(name string) bool {
 	if t.entry(name) != nil || t.made[name] != "" || wildName(name) || looksPhysical(name) {
 		return true
 	}
-	return slices.ContainsFunc(t.links, func(l *link) bool {
-		for _, pattern := range []string{l.key, textAt(l.node, "match")} {
-			if hit, err := path.Match(pattern, name); hit && err == nil {
-				return true
-			}
-		}
-		return false
+	return slices.ContainsFunc(t.wild, func(pattern string) bool {
+		hit, err := path.Match(pattern, name)
+		return hit && err == nil
 	})
 }
 
@@ -161,7 +164,11 @@ func (t *topology) names() []string {
 
 // bridgeToJoin is the name that bridge says; "" when it says true or nothing.
 func bridgeToJoin(n *Node) string {
-	if n.IsNull() || !n.Scalar() || n.Kind == Bool || strings.EqualFold(n.Text, "true") || strings.EqualFold(n.Text, "false") {
+	if n.IsNull() || !n.Scalar() {
+		return ""
+	}
+	switch strings.ToLower(n.Text) {
+	case "true", "false", "yes", "no", "on", "off":
 		return ""
 	}
 	return n.Text
@@ -189,8 +196,8 @@ func looksPhysical(s string) bool {
 
 // linkNames looks at what an entry names.
 func (r *referee) linkNames(t *topology, l *link, network *Node) {
-	for key, want := range map[string]string{"bond": "bond", "bridge": "bridge"} {
-		name := textAt(l.node, key)
+	for _, key := range []string{"bond", "bridge"} {
+		name, want := textAt(l.node, key), key
 		if key == "bridge" {
 			name = bridgeToJoin(l.node.Child(key))
 		}
@@ -199,8 +206,8 @@ func (r *referee) linkNames(t *topology, l *link, network *Node) {
 		}
 	}
 	if textAt(l.node, "bond") != "" && bridgeToJoin(l.node.Child("bridge")) != "" {
-		r.at(Error, l.path, l.node, "bridge", "it is part of bond %s; a link is part of one thing, so put %s on the bond",
-			textAt(l.node, "bond"), "bridge")
+		r.at(Error, l.path, l.node, "bridge", "this link is part of %s, too, and it can be part of one thing only; put the bridge on %s",
+			textAt(l.node, "bond"), textAt(l.node, "bond"))
 	}
 	if name := textAt(l.node, "link"); name != "" && !t.knows(name) {
 		r.at(Error, l.path, l.node, "link", "there is no link %s in interfaces%s", quote(name), nearest(name, t.names()))
@@ -230,10 +237,8 @@ func (r *referee) linkNames(t *topology, l *link, network *Node) {
 func (r *referee) linkLoops(t *topology) {
 	var edges []edge
 	for _, l := range t.links {
-		for _, key := range []string{"link"} {
-			if name := textAt(l.node, key); name != "" {
-				edges = append(edges, edge{l.key, name, l.node.Child(key), join(l.path, key)})
-			}
+		if name := textAt(l.node, "link"); name != "" {
+			edges = append(edges, edge{l.key, name, l.node.Child("link"), join(l.path, "link")})
 		}
 		if l.by != nil {
 			key := "members"

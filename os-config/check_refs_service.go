@@ -63,7 +63,7 @@ func (r *referee) services(rancher *Node) {
 			edges = append(edges, r.needs(s, e, path)...)
 		}
 	}
-	r.loops(edges, "each waits for the other to start: %s")
+	r.loops(edges, "it waits for itself to start: %s")
 	r.otherNames(s, rancher)
 }
 

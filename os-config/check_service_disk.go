@@ -20,7 +20,7 @@ func volume(s string) string {
 	case strings.HasPrefix(source, "."), strings.HasPrefix(source, "~"):
 		return fmt.Sprintf("%s: %s depends on where one stands; write an absolute path", quote(s), quote(source))
 	case strings.HasPrefix(source, "/"):
-	case !matches(`[A-Za-z0-9][A-Za-z0-9_.-]*`, source):
+	case !spelled(source, "A-Za-z0-9", "A-Za-z0-9_.-"):
 		return fmt.Sprintf("%s is no path or name of a volume", quote(source))
 	}
 	if !strings.HasPrefix(target, "/") && strings.HasPrefix(source, "/") && options == "" && isVolumeOption(target) {
