@@ -3,7 +3,6 @@ package osconfig
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,7 +100,11 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 	if check == nil {
 		return ok
 	}
-	said := slices.Clone(d.wrong[inside:])
+	said := map[string]bool{}
+	for _, w := range d.wrong[inside:] {
+		said[w.path] = true
+	}
+	var places map[*Node]place // made when it is asked for
 	for _, f := range safely(check, n) {
 		pos, where := n.Pos, at
 		if f.key != "" {
@@ -111,42 +114,42 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 			}
 		}
 		if f.node != nil {
+			if places == nil {
+				places = map[*Node]place{}
+				locate(n, at, places)
+			}
 			pos = f.node.Pos
-			where, _ = locate(n, f.node, at)
+			if known, ok := places[f.node]; ok {
+				where = known
+			}
 		}
 		if f.pos.Line > 0 {
 			pos = f.pos
 		}
-		known := slices.ContainsFunc(said, func(w place) bool { return w.path == where.path })
 		if f.severity == Error {
 			ok = false
 		}
-		if !known {
+		if !said[where.path] {
 			d.add(f.severity, f.kind, pos, where, f.text)
 		}
 	}
 	return ok
 }
 
-// locate is the place of a node inside another one.
-func locate(n, inside *Node, at place) (place, bool) {
-	if n == inside {
-		return at, true
-	}
+// locate notes the places of all nodes in n; an alias has that of its first.
+func locate(n *Node, at place, out map[*Node]place) {
 	if n == nil {
-		return at, false
+		return
+	}
+	if _, ok := out[n]; !ok {
+		out[n] = at
 	}
 	for _, e := range n.Map {
-		if where, ok := locate(e.Value, inside, at.key(e.Key)); ok {
-			return where, true
-		}
+		locate(e.Value, at.key(e.Key), out)
 	}
 	for i, item := range n.List {
-		if where, ok := locate(item, inside, at.item(i)); ok {
-			return where, true
-		}
+		locate(item, at.item(i), out)
 	}
-	return at, false
 }
 
 // safely keeps a mistake in one check from stopping the boot.
