@@ -58,8 +58,10 @@ func allowed() map[string]string {
 		"os-config/datasource/digitalocean":   "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
 		"os-config/datasource/nocloud":        "os-config os-config/datasource os-config/datasource/imds",
 		"os-config/edit":                      "os-config",
-		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
-			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
+		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/coreunit os-config/datasource " +
+			"os-config/datasource/clouds os-config/datasource/configdrive os-config/datasource/detect " +
+			"os-config/datasource/digitalocean os-config/datasource/file os-config/datasource/imds " +
+			"os-config/datasource/nocloud os-config/datasource/url system/atomicfile",
 
 		"os-config/schema":     "",
 		"os-config/schema/gen": "os-config",

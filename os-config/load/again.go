@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,7 +17,10 @@ const UserLayer = "cloud-config"
 // is settled at boot. changed holds texts, by path, that take the place of
 // what the files hold; UserFile is the only one that it may name.
 func (l *Loader) Again(before Result, changed map[string][]byte) Result {
-	out := Result{InstanceID: before.InstanceID, Cmdline: before.Cmdline}
+	out := Result{
+		InstanceID: before.InstanceID, Datasource: before.Datasource, Variables: before.Variables,
+		Probed: before.Probed, Pending: before.Pending, Cmdline: before.Cmdline,
+	}
 	var sources, last []raw
 	for _, layer := range before.Layers {
 		r := raw{name: layer.Name, file: layer.File, layer: &layer}
@@ -47,7 +51,7 @@ func (l *Loader) Again(before Result, changed map[string][]byte) Result {
 		read("cloud-config.d/"+base, DropInDir+"/"+base)
 	}
 	read(UserLayer, UserFile)
-	l.merge(&out, append(sources, last...))
+	l.merge(context.Background(), &out, append(sources, last...)) // it reads no network
 	for i, s := range out.Sources {
 		for _, old := range before.Sources {
 			if !ownLayer(s.Layer) && s.Layer == old.Layer {
