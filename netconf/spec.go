@@ -22,6 +22,9 @@ type Spec struct {
 	Nameservers []netip.Addr
 	Search      []string
 	DHCPTimeout time.Duration
+	// LinkLocal gives links without a lease a link-local address meanwhile.
+	// It does not make the machine online.
+	LinkLocal bool
 }
 
 // LinkSpec is the desired state of the links that Match matches.
