@@ -147,7 +147,7 @@ func terminal(s string) string {
 	switch {
 	case strings.HasPrefix(s, "/dev/"):
 		return fmt.Sprintf("write %s without /dev/", strings.TrimPrefix(s, "/dev/"))
-	case !matches(`[A-Za-z]+[0-9]*`, s):
+	case !spelled(strings.TrimRight(s, "0123456789"), "A-Za-z", "A-Za-z"):
 		return fmt.Sprintf("%s is no terminal; write it like tty1 or ttyS0", quote(s))
 	}
 	return ""

@@ -120,7 +120,9 @@ func (c *converter) foldedEntry(in *ast.StringNode) {
 	first := true
 	for line := range strings.SplitSeq(in.Token.Origin, "\n") {
 		if !first && strings.HasPrefix(strings.TrimLeft(line, " "), "- ") {
-			c.report = append(c.report, problemAt(c.pos(in), Warning, Value, "",
+			pos := c.pos(in) // the line of the dash
+			pos.Col = len(line) - len(strings.TrimLeft(line, " ")) + 1
+			c.report = append(c.report, problemAt(pos, Warning, Value, "",
 				fmt.Sprintf("one text of several lines, %s; put the dashes below each other if these are entries", quote(in.Value))))
 			return
 		}
@@ -134,12 +136,15 @@ func blockIndent(in *ast.LiteralNode) int {
 	if !strings.HasPrefix(in.Start.Value, "|") {
 		return 0
 	}
-	for line := range strings.SplitSeq(in.Value.Token.Origin, "\n") {
-		if text := strings.TrimLeft(line, " "); text != "" {
-			return len(line) - len(text) + 1
+	leading := func(text string) int {
+		for line := range strings.SplitSeq(text, "\n") {
+			if rest := strings.TrimLeft(line, " "); rest != "" {
+				return len(line) - len(rest)
+			}
 		}
+		return 0
 	}
-	return 0
+	return max(leading(in.Value.Token.Origin)-leading(in.Value.Value), 0) + 1
 }
 
 func (c *converter) alias(pos Pos, in *ast.AliasNode) *Node {

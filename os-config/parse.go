@@ -19,7 +19,9 @@ const (
 	MaxSize  = 1 << 20 // bytes
 	maxDepth = 48      // mappings and lists inside each other
 	maxNodes = 100_000 // after aliases are expanded
-	maxKeys  = 10_000  // the YAML library's time grows with their square
+	maxKeys  = 20_000
+	// The YAML library's time and memory grow with the square of this.
+	maxKeysInOne = 2_500
 )
 
 // Layer is one source's document. Doc is nil when the source could not be
@@ -163,44 +165,6 @@ func normalise(data []byte) (text string, line, col int, problem string) {
 	}
 	text = strings.ReplaceAll(string(data), "\r\n", "\n")
 	return strings.ReplaceAll(text, "\r", "\n"), 0, 0, ""
-}
-
-// tooMuch finds the token at which the document is nested too deep or has too
-// many keys. It looks at tokens because the parser is recursive, and because
-// its time is not linear: such a document must be refused before it.
-func tooMuch(tokens token.Tokens) (*token.Token, string) {
-	keys, flow, chain := 0, 0, 0 // chain: what is stacked within brackets without any
-	var block []int              // columns of the open block mappings and lists
-	for _, tk := range tokens {
-		switch tk.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow, chain = flow+1, 0
-		case token.SequenceEndType, token.MappingEndType:
-			flow, chain = max(flow-1, 0), 0
-		case token.CollectEntryType:
-			chain = 0
-		case token.SequenceEntryType, token.MappingValueType, token.MappingKeyType,
-			token.AnchorType, token.TagType:
-			if tk.Type == token.MappingValueType {
-				keys++
-			}
-			if flow > 0 {
-				chain++
-				break
-			}
-			for len(block) > 0 && block[len(block)-1] >= tk.Position.Column {
-				block = block[:len(block)-1]
-			}
-			block = append(block, tk.Position.Column)
-		}
-		if flow+chain+len(block) > maxDepth {
-			return tk, fmt.Sprintf("nested more than %d deep", maxDepth)
-		}
-		if keys > maxKeys {
-			return tk, fmt.Sprintf("more than %d keys", maxKeys)
-		}
-	}
-	return nil, ""
 }
 
 // documents returns the body of the first document and of a second one that

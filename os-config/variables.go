@@ -2,6 +2,7 @@ package osconfig
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -150,13 +151,23 @@ func samples() map[string]string {
 	}
 }
 
+// mentions says whether a "$" stands anywhere in a node.
+func mentions(n *Node) bool {
+	return n != nil && (strings.Contains(n.Text, "$") ||
+		slices.ContainsFunc(n.Map, func(e Entry) bool { return mentions(e.Value) }) || slices.ContainsFunc(n.List, mentions))
+}
+
 // sampled is a node with samples for variables, and what puts the names of
 // the variables back into a message about it.
 func sampled(n *Node) (*Node, func(string) string) {
+	same := func(text string) string { return text }
+	if !mentions(n) {
+		return n, same
+	}
 	vars := samples()
 	out := Expand(n, vars)
 	if out == n {
-		return n, func(text string) string { return text }
+		return n, same
 	}
 	return out, func(text string) string {
 		for name, sample := range vars {
