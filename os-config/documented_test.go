@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/coreunit"
 )
 
 // TestDocumentedFiles: testdata/documented has an example of everything that
@@ -17,6 +18,10 @@ func TestDocumentedFiles(t *testing.T) {
 		cfg, doc, report := check(t, path)
 		if report.HasErrors() {
 			t.Fatalf("reported:\n%s", report)
+		}
+		units := osconfig.Decoder{Units: coreunit.Check}
+		if report := units.Validate(doc); report.HasErrors() {
+			t.Errorf("units:\n%s", report)
 		}
 		again, more := osconfig.Parse("again", "export", []byte(doc.Export(true, true)))
 		cfg2, _ := osconfig.Decode(osconfig.Merge(again))

@@ -9,6 +9,7 @@ import (
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/cloudconfig"
+	"github.com/pharos-os/pharos/os-config/coreunit"
 )
 
 // TestPages: the cloud-configs in the documentation have no errors, and what
@@ -22,6 +23,7 @@ func TestPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	units := osconfig.Decoder{Units: coreunit.Check}
 	found := map[string]int{}
 	for _, page := range append(pages, filepath.Join("..", "README.md")) {
 		data, err := os.ReadFile(page)
@@ -31,7 +33,7 @@ func TestPages(t *testing.T) {
 		base := filepath.Base(page)
 		for _, m := range block.FindAllStringSubmatch(string(data), -1) {
 			layers, report := cloudconfig.Parse("page", "my.yml", []byte(written.Replace(m[1])))
-			report = append(report, osconfig.Validate(osconfig.Merge(layers...))...)
+			report = append(report, units.Validate(osconfig.Merge(layers...))...)
 			said := strings.TrimSpace(report.Sorted().String())
 			found[base]++
 			switch {

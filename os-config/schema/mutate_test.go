@@ -15,7 +15,7 @@ import (
 )
 
 // TestNoStricterThanTheValidator puts other kinds of values into every place
-// of every example: what the validator then still accepts the schema accepts.
+// of every example, in turn: what the validator then still accepts the schema accepts.
 func TestNoStricterThanTheValidator(t *testing.T) {
 	s := compile(t)
 	tried, refused := 0, 0
@@ -37,8 +37,10 @@ func TestNoStricterThanTheValidator(t *testing.T) {
 				t.Fatal(err)
 			}
 			eachPlace(root, func(set func(any), old any) {
-				for _, other := range []any{nil, true, json.Number("7"), "x", "", "yes", []any{}, []any{"x", nil}, map[string]any{}, map[string]any{"x": "y"}} {
-					set(other)
+				// Three of them at each place: the places are many.
+				for range 3 {
+					others := []any{nil, true, json.Number("7"), "x", "", "yes", []any{}, []any{"x", nil}, map[string]any{}, map[string]any{"x": "y"}}
+					set(others[tried%len(others)])
 					tried++
 					if compare(t, s, path, root) {
 						refused++
