@@ -16,7 +16,7 @@ func allowed() map[string]string {
 	return map[string]string{
 		"cmd/containerd": "",
 		"cmd/init":       "init/kmsg init/modules init/rootfs init/stages",
-		"cmd/ros": "os-config os-config/load console/setup services/engine/supervisor system/control/api " +
+		"cmd/ros": "os-config os-config/load os-config/schema console/setup services/engine/supervisor system/control/api " +
 			"system/control/client system/manager",
 
 		"init/boot":     "init/kmsg init/modules init/rootfs system/control/api system/linux system/linux/blkid",

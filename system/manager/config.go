@@ -209,5 +209,8 @@ func (m *Manager) ConfigSources() (api.ConfigSources, error) {
 	for _, s := range r.Sources {
 		out.Layers = append(out.Layers, api.ConfigLayer{Layer: s.Layer, File: s.File, State: s.State})
 	}
+	for _, p := range r.Probed {
+		out.Probes = append(out.Probes, api.ConfigProbe{Name: p.Source, Where: p.Where, State: p.State, Detail: p.Detail, Seconds: p.Took.Seconds()})
+	}
 	return out, nil
 }

@@ -115,8 +115,7 @@ func (s *Settings) fresh(text, next []byte) (wrong, notes []string) {
 // the user's file holds text.
 func (s *Settings) strict(text []byte) osconfig.Report {
 	layer, report := osconfig.Parse(load.UserLayer, load.UserFile, text)
-	merged := osconfig.Merge(osconfig.WithDefaults(s.layers(layer)...)...)
-	return append(report, osconfig.Validate(merged)...).Sorted()
+	return append(report, load.Strict(s.layers(layer)...)...).Sorted()
 }
 
 // layers are those of the running configuration, with another user's file.

@@ -5,9 +5,10 @@ _ros() {
   local -a found
   for word in ${words[2,CURRENT-1]}; do
     case "$at $word" in
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config export"|"ros config validate"|"ros version"|"ros completion") at="$at $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros version"|"ros completion") at="$at $word" ;;
     esac
   done
+  local -a keys=(hostname fqdn manage_etc_hosts ssh_authorized_keys ssh_pwauth disable_root ssh_keys users groups password chpasswd chpasswd.expire chpasswd.list chpasswd.users write_files bootcmd runcmd mounts mount_default_fields swap swap.filename swap.size swap.maxsize ntp ntp.enabled ntp.servers ntp.pools ntp.ntp_client timezone locale ca_certs ca_certs.remove_defaults ca_certs.trusted growpart resize_rootfs final_message power_state power_state.mode power_state.delay power_state.message power_state.timeout power_state.condition phone_home phone_home.url phone_home.post phone_home.tries coreos coreos.units coreos.update coreos.update.reboot_strategy coreos.update.group coreos.update.server rancher rancher.network rancher.network.dhcp_timeout rancher.network.dns rancher.network.dns.nameservers rancher.network.dns.search rancher.network.interfaces rancher.network.wifi_networks rancher.network.rules rancher.network.firewall rancher.network.firewall.policy rancher.network.firewall.allow rancher.network.firewall.published_ports rancher.network.pre_cmds rancher.network.post_cmds rancher.network.http_proxy rancher.network.https_proxy rancher.network.no_proxy rancher.docker rancher.docker.enabled rancher.docker.engine rancher.docker.pid rancher.docker.bridge rancher.docker.bip rancher.docker.config_file rancher.docker.debug rancher.docker.data_root rancher.docker.graph rancher.docker.group rancher.docker.host rancher.docker.insecure_registry rancher.docker.live_restore rancher.docker.log_driver rancher.docker.log_opts rancher.docker.registry_mirror rancher.docker.storage_driver rancher.docker.userland_proxy rancher.docker.userns_enabled rancher.docker.tls rancher.docker.tls_args rancher.docker.server_cert rancher.docker.server_key rancher.docker.ca_cert rancher.docker.ca_key rancher.docker.extra_args rancher.docker.environment rancher.ssh rancher.ssh.daemon rancher.ssh.port rancher.ssh.listen_address rancher.ssh.keys rancher.state rancher.state.dev rancher.state.fstype rancher.state.required rancher.state.autoformat rancher.state.mdadm_scan rancher.state.lvm_scan rancher.state.cryptsetup rancher.cloud_init rancher.cloud_init.datasources rancher.upgrade rancher.upgrade.url rancher.upgrade.image rancher.upgrade.policy rancher.console rancher.services rancher.services_include rancher.repositories rancher.registry_auths rancher.sysctl rancher.modules rancher.environment rancher.autologin rancher.password rancher.disable rancher.restart_services rancher.shutdown_timeout rancher.http_load_retries rancher.hypervisor_service rancher.debug rancher.log rancher.recovery rancher.defaults rancher.defaults.hostname rancher.defaults.docker rancher.defaults.docker.enabled rancher.defaults.docker.engine rancher.defaults.docker.pid rancher.defaults.docker.bridge rancher.defaults.docker.bip rancher.defaults.docker.config_file rancher.defaults.docker.debug rancher.defaults.docker.data_root rancher.defaults.docker.graph rancher.defaults.docker.group rancher.defaults.docker.host rancher.defaults.docker.insecure_registry rancher.defaults.docker.live_restore rancher.defaults.docker.log_driver rancher.defaults.docker.log_opts rancher.defaults.docker.registry_mirror rancher.defaults.docker.storage_driver rancher.defaults.docker.userland_proxy rancher.defaults.docker.userns_enabled rancher.defaults.docker.tls rancher.defaults.docker.tls_args rancher.defaults.docker.server_cert rancher.defaults.docker.server_key rancher.defaults.docker.ca_cert rancher.defaults.docker.ca_key rancher.defaults.docker.extra_args rancher.defaults.docker.environment rancher.defaults.network rancher.defaults.network.dhcp_timeout rancher.defaults.network.dns rancher.defaults.network.dns.nameservers rancher.defaults.network.dns.search rancher.defaults.network.interfaces rancher.defaults.network.wifi_networks rancher.defaults.network.rules rancher.defaults.network.firewall rancher.defaults.network.firewall.policy rancher.defaults.network.firewall.allow rancher.defaults.network.firewall.published_ports rancher.defaults.network.pre_cmds rancher.defaults.network.post_cmds rancher.defaults.network.http_proxy rancher.defaults.network.https_proxy rancher.defaults.network.no_proxy                                                                                                                                                                                                                                                                                                                  )
   case "$at" in
     "ros")
       found=(
@@ -15,7 +16,7 @@ _ros() {
         'boot:show what the boot did when'
         'service:list and control the system'\''s services'
         'logs:print the logs of the system, the kernel or one service'
-        'config:show and check the configuration'
+        'config:show, check, change and apply the configuration'
         'version:print this program'\''s version'
         'completion:print the completion script of a shell'
         '--help:show help')
@@ -97,15 +98,67 @@ _ros() {
     "ros config")
       found=(
         'get:print the value at a key'
+        'set:give a key a value'
+        'unset:take a key away'
+        'append:add to a list'
+        'remove:take an item out of a list'
+        'merge:merge a cloud-config into the machine'\''s own'
+        'edit:edit the machine'\''s own configuration (root only)'
         'export:print the configuration as one cloud-config'
         'validate:check cloud-configs; needs neither root nor Pharos'
+        'diff:say what applying the configuration would change'
+        'apply:bring the running machine to its configuration'
+        'confirm:keep the configuration that is on trial'
+        'history:list what the machine'\''s own configuration was'
+        'rollback:bring back an older configuration'
+        'schema:print the JSON schema of the configuration'
+        'sources:say where the configuration comes from'
         '--help:show help')
       ;;
     "ros config get")
       found=(
+        '--source:print where it was set instead\: layer and FILE\:LINE'
+        '-s:print where it was set instead\: layer and FILE\:LINE'
         '--private:with secrets (root only)'
         '-p:with secrets (root only)'
         '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config set")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config unset")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config append")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config remove")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config merge")
+      case "${words[CURRENT-1]}" in --input|-i) _files; return ;; esac
+      found=(
+        '--input:read FILE instead of standard input'
+        '-i:read FILE instead of standard input'
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config edit")
+      found=(
         '--help:show help')
       ;;
     "ros config export")
@@ -125,9 +178,47 @@ _ros() {
       found=(
         '--input:check FILE (- is standard input); may be repeated'
         '-i:check FILE (- is standard input); may be repeated'
+        '--layer:warn about what has no effect in layer NAME\: iso, user-data, cloud-config, …'
+        '-l:warn about what has no effect in layer NAME\: iso, user-data, cloud-config, …'
+        '--strict:end with 1 if there is a warning, too'
         '--json:print JSON'
         '--help:show help')
       _files
+      ;;
+    "ros config diff")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config apply")
+      found=(
+        '--try:go back after TIME (60s, 5m) unless confirmed'
+        '-t:go back after TIME (60s, 5m) unless confirmed'
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config confirm")
+      found=(
+        '--help:show help')
+      ;;
+    "ros config history")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config rollback")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config schema")
+      found=(
+        '--help:show help')
+      ;;
+    "ros config sources")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
       ;;
     "ros version")
       found=(
