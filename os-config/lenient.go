@@ -60,6 +60,10 @@ func (dec Decoder) dropWrong(l Layer) (Layer, Report) {
 	for _, at := range d.wrong {
 		drop[unit(at)] = true
 	}
+	if path, more := unguarded(l.Doc, d.wrong); path != "" {
+		drop[path] = true
+		d.report = append(d.report, more...)
+	}
 	if len(drop) == 0 {
 		return l, lenient(d.report)
 	}
@@ -82,6 +86,9 @@ func unit(at place) string {
 		if at.pattern == whole || strings.HasPrefix(at.pattern, whole+"[") || strings.HasPrefix(at.pattern, whole+".") {
 			return whole
 		}
+	}
+	if whole := rancherUnit(at); whole != "" {
+		return whole
 	}
 	if at.pattern == "users[].ssh_authorized_keys[]" {
 		return at.path
