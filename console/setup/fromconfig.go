@@ -23,6 +23,7 @@ func FromConfig(cfg osconfig.Config, hostname string) Plan {
 		BootHooks:     cfg.BootHooks,
 		BootCommands:  cfg.BootCmd,
 		Scripts:       cfg.Scripts,
+		Units:         cfg.CoreOS.Units,
 		Mounts:        cfg.Mounts,
 		MountDefaults: cfg.MountDefaultFields,
 		Swap:          cfg.Swap,

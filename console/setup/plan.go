@@ -50,6 +50,7 @@ type Plan struct {
 	BootHooks     []osconfig.File                  `json:"boothooks,omitempty"`
 	BootCommands  []osconfig.Command               `json:"boot_commands,omitempty"`
 	Scripts       []osconfig.File                  `json:"scripts,omitempty"` // run after Commands
+	Units         []osconfig.CoreOSUnit            `json:"units,omitempty"`   // coreos.units
 	Mounts        []osconfig.Mount                 `json:"mounts,omitempty"`
 	MountDefaults []string                         `json:"mount_defaults,omitempty"`
 	Swap          osconfig.Swap                    `json:"swap"`

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pharos-os/pharos/console/units"
 	"github.com/pharos-os/pharos/system/keep"
 )
 
@@ -37,6 +38,7 @@ type setup struct {
 	joined  map[membership]bool // what the plan added to groups
 	locale  string
 	later   *lateRun // nil: none yet
+	units   *units.Runner
 	running sync.WaitGroup
 
 	stopSSH context.CancelFunc // nil: not running
@@ -71,10 +73,12 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 
 	s := &setup{Options: o, log: log, reaper: reaper}
 	s.status.Problems, s.status.Notes = []string{}, []string{}
+	s.units = s.newUnits()
 	for ctx.Err() == nil {
 		s.round(ctx)
 		s.rest(ctx, hangup)
 	}
+	s.units.Stop()
 	s.running.Wait()
 	return s.learnPasswords()
 }
@@ -108,6 +112,7 @@ func (s *setup) chown(path string, uid, gid int) error { return s.Chown(path, ui
 func (s *setup) round(ctx context.Context) {
 	s.begin()
 	p, err := readPlan(s.path(PlanPath))
+	read := err == nil
 	if err != nil { // sshd all the same: the user's own keys may be there
 		s.problem(err)
 		p = Plan{SSH: SSH{Enabled: true, Port: 22}}
@@ -129,6 +134,9 @@ func (s *setup) round(ctx context.Context) {
 	s.files(p, false)
 	s.report(func(st *Status) { st.Files = true })
 	s.reloadSSH()
+	if read { // a plan that is lost is no reason to stop what runs
+		s.units.Apply(ctx, p.Units)
+	}
 	s.commands(ctx, p)
 	s.reloadSSH() // a deferred file may be sshd's
 	first, before := !s.status.Done, s.plan

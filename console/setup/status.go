@@ -2,6 +2,7 @@ package setup
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,7 +39,11 @@ func (s *setup) report(change func(*Status)) {
 	defer s.mu.Unlock()
 	change(&s.status)
 	s.status.At = time.Now()
-	text, err := json.Marshal(s.status)
+	said := s.status
+	if s.units != nil {
+		said.Problems = slices.Concat(said.Problems, s.units.Problems())
+	}
+	text, err := json.Marshal(said)
 	if err == nil {
 		err = writeState(s.path(StatusPath), append(text, '\n'), 0o644)
 	}

@@ -57,6 +57,11 @@ func (s *setup) checkSudo(ctx context.Context, rules string) error {
 		return err
 	}
 	defer os.Remove(s.path(sudoNew))
-	_, err := s.tool(ctx, "", "visudo", "-c", "-q", "-f", s.path(sudoNew))
+	text, err := s.tool(ctx, "", "visudo", "-c", "-f", s.path(sudoNew))
+	if err != nil && text != "" {
+		// FILE:LINE:COLUMN: what is wrong, and then the rule with a mark below.
+		first, _, _ := strings.Cut(text, "\n")
+		return errors.New(strings.TrimPrefix(first, s.path(sudoNew)+":"))
+	}
 	return err
 }
