@@ -30,7 +30,7 @@ func (s *Settings) Diff() (api.ConfigDiff, error) {
 	if running.Document.Root == nil {
 		return api.ConfigDiff{}, errNotLoaded()
 	}
-	after := s.loader().Again(running, nil)
+	after := s.again(running)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := api.ConfigDiff{Changes: s.changes(running, after), Problems: wrong(after)}
@@ -120,7 +120,7 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, try tim
 	if before.Document.Root == nil {
 		return api.ConfigDiff{}, errNotLoaded()
 	}
-	after := s.loader().Again(before, nil)
+	after := s.again(before)
 	if errs := newErrors(before, after); len(errs) > 0 {
 		return api.ConfigDiff{}, invalid(errs)
 	}

@@ -32,6 +32,8 @@ import (
 type Options struct {
 	Root string // put before every path; for tests
 	Log  *slog.Logger
+	// Loader reads layers as at boot; nil is one that knows files alone.
+	Loader func() *load.Loader
 	// Running is the configuration that the machine has now. Its document is
 	// empty as long as none has been loaded.
 	Running func() load.Result
@@ -65,8 +67,14 @@ func New(o Options) *Settings {
 
 func (s *Settings) path(p string) string { return filepath.Join(s.o.Root, p) }
 
-func (s *Settings) loader() *load.Loader {
-	return &load.Loader{Root: s.o.Root, Log: s.o.Log}
+// again is the configuration that the files make now.
+func (s *Settings) again(running load.Result) load.Result {
+	l := &load.Loader{Root: s.o.Root, Log: s.o.Log}
+	if s.o.Loader != nil {
+		l = s.o.Loader()
+	}
+	l.KeepLastGood = false // nobody has booted with it
+	return l.Again(running, nil)
 }
 
 // Remember notes that the files below conf are those of the configuration
