@@ -93,7 +93,8 @@ func allowed() map[string]string {
 		"services/engine":            "os-config system/unit",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
-		"console/setup":              "os-config system/atomicfile system/keep",
+		"console/setup":              "console/units os-config system/atomicfile system/keep",
+		"console/units":              "os-config os-config/coreunit system/atomicfile system/keep",
 
 		"images/builder":               "",
 		"scripts/bench":                "scripts/vmtest",

@@ -135,7 +135,7 @@ func (s *setup) round(ctx context.Context) {
 	s.report(func(st *Status) { st.Files = true })
 	s.reloadSSH()
 	if read { // a plan that is lost is no reason to stop what runs
-		s.units.Apply(ctx, p.Units)
+		s.applyUnits(ctx, p)
 	}
 	s.commands(ctx, p)
 	s.reloadSSH() // a deferred file may be sshd's

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -9,8 +10,19 @@ import (
 	"github.com/pharos-os/pharos/system/keep"
 )
 
-// newUnits makes what runs coreos.units. Their environment is that of the
-// commands of runcmd; what they print is in the console's log.
+// applyUnits starts the units of a plan. Their environment is that of the
+// commands of runcmd.
+func (s *setup) applyUnits(ctx context.Context, p Plan) {
+	var env []string
+	for _, name := range names(p.Environment) {
+		env = append(env, name+"="+p.Environment[name])
+	}
+	s.units.SetEnvironment(env)
+	s.units.Apply(ctx, p.Units)
+}
+
+// newUnits makes what runs coreos.units. What they print is in the console's
+// log.
 func (s *setup) newUnits() *units.Runner {
 	var up unix.Timespec
 	booted := time.Now()

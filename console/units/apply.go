@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/coreunit"
@@ -19,11 +20,7 @@ func (r *Runner) Apply(ctx context.Context, plan []osconfig.CoreOSUnit) {
 	next, faults := r.load(plan)
 	gone, again := r.replaced(next)
 	for _, u := range gone {
-		select {
-		case <-u.ended:
-		default:
-			<-u.ended
-		}
+		<-u.ended
 	}
 	r.mu.Lock()
 	for name, u := range r.units {
@@ -31,17 +28,14 @@ func (r *Runner) Apply(ctx context.Context, plan []osconfig.CoreOSUnit) {
 			delete(r.units, name)
 		}
 	}
-	var fresh []string
 	for name, u := range next {
 		if r.units[name] == nil {
 			r.units[name] = u
-			fresh = append(fresh, name)
 		}
 	}
 	r.faults = append(faults, r.link()...)
-	slices.Sort(fresh)
-	for _, name := range fresh {
-		if u := r.units[name]; u != nil && (u.boot || slices.Contains(again, name)) {
+	for _, name := range r.names() {
+		if u := r.units[name]; u.boot && !u.began || slices.Contains(again, name) {
 			r.start(ctx, u)
 		}
 	}
@@ -106,7 +100,7 @@ func (r *Runner) load(plan []osconfig.CoreOSUnit) (map[string]*unit, []string) {
 }
 
 func (r *Runner) unit(c osconfig.CoreOSUnit) (*unit, []string) {
-	u := &unit{name: c.Name, source: c, state: Inactive, masked: c.Mask}
+	u := &unit{name: c.Name, source: c, state: Inactive, since: time.Now(), masked: c.Mask, wake: make(chan struct{}, 1)}
 	if c.Mask {
 		u.text = "masked"
 		return u, nil
@@ -149,6 +143,7 @@ func (r *Runner) link() []string {
 	for _, name := range names {
 		u := r.units[name]
 		u.before = slices.Concat(u.spec.After, u.spec.Requires, u.spec.BindsTo)
+		u.refuse = false
 	}
 	for _, name := range names {
 		u := r.units[name]
@@ -158,22 +153,35 @@ func (r *Runner) link() []string {
 			}
 		}
 		r.installed(u)
-		if u.spec.Timer != nil {
-			continue
-		}
-		for _, need := range slices.Concat(u.spec.Requires, u.spec.BindsTo) {
-			_, known := coreunit.KnownUnit(need)
-			switch other := r.units[need]; {
-			case other == nil && !known:
-				faults = append(faults, fmt.Sprintf("unit %s is not run: it requires %s, which does not exist", name, need))
-				r.refuse(u)
-			case other != nil && other.masked:
-				faults = append(faults, fmt.Sprintf("unit %s is not run: it requires %s, which is masked", name, need))
-				r.refuse(u)
+	}
+	faults = append(faults, r.timersOf()...)
+	for again := true; again; { // one that does not run may be required itself
+		again = false
+		for _, name := range names {
+			u := r.units[name]
+			if why := r.lacks(u); why != "" && !u.refuse {
+				u.refuse, again = true, true
+				faults = append(faults, fmt.Sprintf("unit %s is not run: %s", name, why))
 			}
 		}
 	}
-	return append(append(faults, r.timersOf()...), r.cycles()...)
+	return append(faults, r.cycles()...)
+}
+
+// lacks says what a unit requires and cannot have.
+func (r *Runner) lacks(u *unit) string {
+	for _, need := range slices.Concat(u.spec.Requires, u.spec.BindsTo) {
+		_, known := coreunit.KnownUnit(need)
+		switch other := r.units[need]; {
+		case other == nil && !known:
+			return fmt.Sprintf("it requires %s, which does not exist", need)
+		case other != nil && other.masked:
+			return fmt.Sprintf("it requires %s, which is masked", need)
+		case other != nil && other.refuse:
+			return fmt.Sprintf("it requires %s, which is not run either", need)
+		}
+	}
+	return ""
 }
 
 func (r *Runner) names() []string {
@@ -183,14 +191,6 @@ func (r *Runner) names() []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// refuse takes a unit out of the plan; the lock is held. It comes back when
-// it is applied again.
-func (r *Runner) refuse(u *unit) {
-	if u.cancel == nil {
-		u.boot, u.masked, u.text = false, true, "not run"
-	}
 }
 
 // installed gives a unit to those that its [Install] section names.
@@ -221,7 +221,7 @@ func (r *Runner) timersOf() []string {
 	for _, name := range r.names() {
 		if u := r.units[name]; u.spec.Timer != nil && !u.masked && r.units[u.spec.Timer.Unit] == nil {
 			faults = append(faults, fmt.Sprintf("unit %s is not run: there is no %s for it to start", name, u.spec.Timer.Unit))
-			r.refuse(u)
+			u.refuse = true
 		}
 	}
 	return faults

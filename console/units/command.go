@@ -27,7 +27,9 @@ func (r *Runner) prepare(u *unit) (*run, error) {
 	if n.identity, err = r.identity(s.User, s.Group); err != nil {
 		return nil, err
 	}
-	n.env = append([]string{"PATH=" + searchPath, "LANG=C.UTF-8"}, r.o.Environment...)
+	r.mu.Lock()
+	n.env = append([]string{"PATH=" + searchPath, "LANG=C.UTF-8"}, r.env...)
+	r.mu.Unlock()
 	if s.User != "" {
 		n.env = append(n.env, "HOME="+n.identity.home, "USER="+n.identity.name, "LOGNAME="+n.identity.name, "SHELL="+n.identity.shell)
 	} else {
@@ -136,7 +138,10 @@ func (r *Runner) sink(name string, s *coreunit.Service) (streams, func()) {
 			}
 		}
 	}
-	if read, write, err := os.Pipe(); err == nil && (out.stdout == nil || out.stderr == nil) {
+	if out.stdout != nil && out.stderr != nil {
+		return out, func() { files[0].Close() }
+	}
+	if read, write, err := os.Pipe(); err == nil {
 		files = append(files, write)
 		if out.stdout == nil {
 			out.stdout = write

@@ -41,7 +41,7 @@ func (n *run) start(ctx context.Context) outcome {
 	} else {
 		p, err := n.spawn(n.spec.Start[0], true)
 		if err != nil {
-			return outcome{fmt.Errorf("ExecStart: %w", err), "start"}
+			return outcome{err: fmt.Errorf("ExecStart: %w", err), kind: "start"}
 		}
 		n.main = p
 		n.env = append(n.env, "MAINPID="+strconv.Itoa(pid(p)))
@@ -63,14 +63,21 @@ func (n *run) stay(ctx context.Context) outcome {
 		select {
 		case <-ctx.Done():
 			return outcome{}
+		case <-n.healthy():
+			n.recovered()
+			select {
+			case <-ctx.Done():
+				return outcome{}
+			case <-n.main.Done():
+			}
 		case <-n.main.Done():
-			end := judge(n.spec, n.main.Status())
-			if n.spec.Start[0].Ignore {
-				end = outcome{}
-			}
-			if end.err != nil || !n.spec.RemainAfterExit {
-				return end
-			}
+		}
+		end := judge(n.spec, n.main.Status())
+		if n.spec.Start[0].Ignore {
+			end = outcome{}
+		}
+		if end.err != nil || !n.spec.RemainAfterExit {
+			return end
 		}
 	case !n.spec.RemainAfterExit:
 		n.r.mu.Lock()
@@ -81,6 +88,24 @@ func (n *run) stay(ctx context.Context) outcome {
 	n.r.set(n.u, Exited, "")
 	<-ctx.Done()
 	return outcome{}
+}
+
+// healthy tells when a service that was restarted has run for a minute.
+func (n *run) healthy() <-chan time.Time {
+	n.r.mu.Lock()
+	defer n.r.mu.Unlock()
+	if n.u.restarts == 0 {
+		return nil
+	}
+	return time.After(time.Minute)
+}
+
+// recovered says that its restarts are no problem any more.
+func (n *run) recovered() {
+	n.r.mu.Lock()
+	n.u.restarts = 0
+	n.r.mu.Unlock()
+	n.r.changed()
 }
 
 // stop goes through ExecStop, the signals and ExecStopPost. They have to run
@@ -123,10 +148,14 @@ func (n *run) kill() {
 		return
 	}
 	send(n.main, signal, n.spec.KillMode == "control-group")
-	if n.gone(left, n.spec.StopTimeout) || !n.spec.SendKill {
+	wanted := left
+	if n.spec.KillMode == "mixed" { // the others are killed after the first
+		wanted = func() bool { return !closed(n.main.Done()) }
+	}
+	if n.gone(wanted, n.spec.StopTimeout) && !left() || !n.spec.SendKill {
 		return
 	}
-	n.r.o.Log.Warn("unit killed", "name", n.u.name, "after", n.spec.StopTimeout)
+	n.r.o.Log.Warn("unit killed", "name", n.u.name)
 	send(n.main, unix.SIGKILL, group)
 	if !n.gone(left, 10*time.Second) {
 		n.r.o.Log.Error("unit does not die", "name", n.u.name)
@@ -158,7 +187,7 @@ func (n *run) gone(left func() bool, timeout time.Duration) bool {
 // control runs a command of a phase to its end.
 func (n *run) control(ctx context.Context, phase string, c coreunit.Command, timeout time.Duration) outcome {
 	if ctx.Err() != nil {
-		return outcome{errStopped, "dependency"}
+		return outcome{err: errStopped, kind: "dependency"}
 	}
 	end := n.finish(ctx, phase, c, timeout)
 	if end.err != nil && c.Ignore && end.kind != "dependency" {
@@ -172,7 +201,7 @@ func (n *run) finish(ctx context.Context, phase string, c coreunit.Command, time
 	named := func(err error) error { return fmt.Errorf("%s %s: %w", phase, filepath.Base(c.Words[0]), err) }
 	p, err := n.spawn(c, phase == "ExecStart")
 	if err != nil {
-		return outcome{named(err), "start"}
+		return outcome{err: named(err), kind: "start"}
 	}
 	var expired <-chan time.Time
 	if timeout != coreunit.Infinity {
@@ -189,10 +218,10 @@ func (n *run) finish(ctx context.Context, phase string, c coreunit.Command, time
 		return end
 	case <-ctx.Done():
 		n.end(p)
-		return outcome{errStopped, "dependency"}
+		return outcome{err: errStopped, kind: "dependency"}
 	case <-expired:
 		n.end(p)
-		return outcome{fmt.Errorf("%s %s: not done after %v", phase, filepath.Base(c.Words[0]), timeout), "timeout"}
+		return outcome{err: named(fmt.Errorf("not done after %v", timeout)), kind: "timeout"}
 	}
 }
 

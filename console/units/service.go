@@ -17,13 +17,17 @@ import (
 type outcome struct {
 	err  error  // nil: well
 	kind string // of the error: exit, signal, timeout, start, dependency
+	note string // why it did not run at all
 }
 
 func (o outcome) text() string {
-	if o.err == nil {
-		return "ended"
+	switch {
+	case o.err != nil:
+		return o.err.Error()
+	case o.note != "":
+		return o.note
 	}
-	return o.err.Error()
+	return "ended"
 }
 
 // service is the life of a service, until it ends for good or ctx does.
@@ -54,6 +58,7 @@ func (r *Runner) service(ctx context.Context, u *unit) {
 		}
 		pause := backoff.Next(time.Since(begin))
 		r.mu.Lock()
+		u.last = end.text()
 		if u.restarts++; time.Since(begin) >= time.Minute {
 			u.restarts = 1
 		}
@@ -106,7 +111,7 @@ func (r *Runner) once(ctx context.Context, u *unit) outcome {
 	}
 	if failed := r.conditions(u.spec.Conditions); failed != "" {
 		r.decide(u, true) // as in systemd, others go on
-		return outcome{kind: "condition", err: nil}.because(r, u, failed)
+		return outcome{kind: "condition", note: failed + " does not hold"}
 	}
 	r.set(u, Starting, "")
 	run, err := r.prepare(u)
@@ -123,15 +128,10 @@ func (r *Runner) once(ctx context.Context, u *unit) outcome {
 	return run.stop(ctx, end)
 }
 
-func (o outcome) because(r *Runner, u *unit, text string) outcome {
-	r.o.Log.Info("unit not started", "name", u.name, "condition", text)
-	return o
-}
-
 // order waits until what must come before has come.
 func (r *Runner) order(ctx context.Context, u *unit) outcome {
 	r.mu.Lock()
-	names := slices.Clone(u.before)
+	names, needed := slices.Clone(u.before), slices.Concat(u.spec.Requires, u.spec.BindsTo)
 	r.mu.Unlock()
 	for _, name := range names {
 		r.mu.Lock()
@@ -149,19 +149,19 @@ func (r *Runner) order(ctx context.Context, u *unit) outcome {
 			}
 			select {
 			case <-ctx.Done():
-				return outcome{errStopped, "dependency"}
+				return outcome{err: errStopped, kind: "dependency"}
 			case <-job:
 			}
 			r.mu.Lock()
 			good := other.good
 			r.mu.Unlock()
-			if needs := slices.Contains(u.spec.Requires, name) || slices.Contains(u.spec.BindsTo, name); needs && !good {
-				return outcome{fmt.Errorf("%s, which it requires, did not start", name), "dependency"}
+			if slices.Contains(needed, name) && !good {
+				return outcome{err: fmt.Errorf("%s, which it requires, did not start", name), kind: "dependency"}
 			}
 		case other == nil && isKnown && !known.Ready:
 			r.set(u, Waiting, "for "+name)
 			if err := r.o.Ready(ctx, known); err != nil {
-				return outcome{fmt.Errorf("%s: %w", name, err), "dependency"}
+				return outcome{err: fmt.Errorf("%s: %w", name, err), kind: "dependency"}
 			}
 		}
 	}
@@ -193,10 +193,10 @@ func judge(s *coreunit.Service, status keep.Status) outcome {
 		if slices.Contains(clean, name) || slices.Contains(s.SuccessSignals, name) {
 			return outcome{}
 		}
-		return outcome{errors.New(status.String()), "signal"}
+		return outcome{err: errors.New(status.String()), kind: "signal"}
 	}
 	if status.OK() || slices.Contains(s.SuccessCodes, w.ExitStatus()) {
 		return outcome{}
 	}
-	return outcome{errors.New(status.String()), "exit"}
+	return outcome{err: errors.New(status.String()), kind: "exit"}
 }

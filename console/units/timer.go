@@ -22,13 +22,12 @@ const look = time.Minute
 
 // ticking is one timer that runs.
 type ticking struct {
-	r       *Runner
-	u       *unit
-	spec    *coreunit.Timer
-	active  time.Time          // since when
-	last    time.Time          // it fired, by the calendar's reckoning
-	fired   map[time.Time]bool // moments of OnBootSec and the like that have been
-	stalled bool
+	r      *Runner
+	u      *unit
+	spec   *coreunit.Timer
+	active time.Time      // since when
+	last   time.Time      // it fired, by the calendar's reckoning
+	fired  map[int64]bool // moments of OnBootSec and the like that have been
 }
 
 // timer is the life of a timer, until ctx ends. What it starts lives in outer.
@@ -37,31 +36,48 @@ func (r *Runner) timer(outer, ctx context.Context, u *unit) {
 		r.set(u, Inactive, end.text())
 		return
 	}
-	t := &ticking{r: r, u: u, spec: u.spec.Timer, active: time.Now(), fired: map[time.Time]bool{}}
+	t := &ticking{r: r, u: u, spec: u.spec.Timer, active: time.Now(), fired: map[int64]bool{}}
 	t.last = t.stamp()
 	r.set(u, Active, "")
 	r.decide(u, true)
+	for t.sleep(ctx) {
+		t.fire(outer)
+	}
+	r.set(u, Inactive, "stopped")
+}
+
+// sleep waits for the timer's next moment; false when ctx ended. The moment
+// is computed again and again: the clock may have been set, or the service
+// may have run.
+func (t *ticking) sleep(ctx context.Context) bool {
+	var delay time.Duration
+	if t.spec.RandomDelay > 0 {
+		delay = rand.N(t.spec.RandomDelay)
+	}
 	for {
 		at, ok := t.next()
-		if ok && t.spec.RandomDelay > 0 {
-			at = at.Add(rand.N(t.spec.RandomDelay))
-		}
-		for !ok || time.Until(at) > 0 {
-			pause := look
-			if ok {
-				pause = min(pause, time.Until(at))
-			}
-			if !wait(ctx, pause) {
-				r.set(u, Inactive, "stopped")
-				return
-			}
-			// Without a random part the moment is computed again: the clock
-			// may have been set, or the service may have run.
-			if t.spec.RandomDelay == 0 || !ok {
-				at, ok = t.next()
+		pause := look
+		if ok {
+			if pause = min(look, time.Until(at.Add(delay))); pause <= 0 {
+				return true
 			}
 		}
-		t.fire(outer)
+		begin := time.Now()
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return false
+		case <-t.u.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+		// The wall clock and the other one differ: it was set. What lies
+		// between has not been missed.
+		now := time.Now()
+		if set := now.Round(0).Sub(begin.Round(0)) - now.Sub(begin); !t.spec.Persistent && set.Abs() > 2*time.Second {
+			t.last = now
+		}
 	}
 }
 
@@ -92,7 +108,7 @@ func (t *ticking) next() (time.Time, bool) {
 		spans []time.Duration
 	}{{t.r.o.Booted, t.spec.OnBoot}, {t.active, t.spec.OnActive}, {active, t.spec.OnUnitActive}, {idle, t.spec.OnUnitIdle}} {
 		for _, d := range base.spans {
-			if at := base.from.Add(d); !base.from.IsZero() && d != coreunit.Infinity && !t.fired[at] {
+			if at := base.from.Add(d); !base.from.IsZero() && d != coreunit.Infinity && !t.fired[at.UnixNano()] {
 				add(at)
 			}
 		}
@@ -111,12 +127,12 @@ func (t *ticking) fire(ctx context.Context) {
 	}
 	t.r.mu.Unlock()
 	// All moments up to now have been.
-	fired := map[time.Time]bool{}
+	fired := map[int64]bool{}
 	for i, base := range bases {
 		spans := [][]time.Duration{t.spec.OnBoot, t.spec.OnActive, t.spec.OnUnitActive, t.spec.OnUnitIdle}[i]
 		for _, d := range spans {
 			if at := base.Add(d); !at.After(now) {
-				fired[at] = true
+				fired[at.UnixNano()] = true
 			}
 		}
 	}

@@ -35,8 +35,6 @@ type Options struct {
 	Root   string    // prefix of paths that are read or written; empty is /
 	// Hostname is what %H stands for.
 	Hostname string
-	// Environment is that of all commands, beside PATH and LANG.
-	Environment []string
 	// Start starts a command.
 	Start func(c keep.Command) (Process, error)
 	// Ready waits for docker.service or network-online.target; nil asks the
@@ -45,7 +43,7 @@ type Options struct {
 	// Booted is when the system started, for OnBootSec.
 	Booted time.Time
 	// Changed, when set, is told that Status and Problems have changed. It
-	// must not call the Runner's other methods.
+	// must not start or stop anything.
 	Changed func()
 }
 
@@ -71,6 +69,7 @@ type Status struct {
 	Text     string    `json:"text,omitempty"` // why, a phrase
 	Since    time.Time `json:"since"`
 	Restarts int       `json:"restarts,omitempty"` // in a row
+	Last     string    `json:"last,omitempty"`     // why it was restarted
 }
 
 // Runner runs units.
@@ -81,6 +80,7 @@ type Runner struct {
 	faults  []string // sentences about units that cannot run as they stand
 	running sync.WaitGroup
 	output  sync.Mutex
+	env     []string
 }
 
 // New makes a Runner without units.
@@ -101,12 +101,21 @@ func New(o Options) *Runner {
 	return r
 }
 
+// SetEnvironment sets what commands that start from now on have in their
+// environment, NAME=VALUE, beside what their units say.
+func (r *Runner) SetEnvironment(env []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.env = slices.Clone(env)
+}
+
 // unit is one unit of the plan. Its fields are guarded by Runner.mu.
 type unit struct {
 	name   string
 	spec   coreunit.Unit
 	source any      // what it was made of, to see whether it changed
 	masked bool     // never starts
+	refuse bool     // does not start as long as the plan is what it is
 	before []string // names that must be up first
 	boot   bool     // starts by itself
 
@@ -114,6 +123,7 @@ type unit struct {
 	text     string
 	since    time.Time
 	restarts int
+	last     string // why it was restarted
 
 	began  bool               // a start was asked for, ever
 	job    chan struct{}      // closed when the last start is decided
@@ -123,6 +133,7 @@ type unit struct {
 	ended  chan struct{}      // closed when it has ended
 
 	lastActive, lastIdle time.Time
+	wake                 chan struct{} // of a timer: its service began or ended
 }
 
 // Status lists the units by name.
@@ -131,7 +142,7 @@ func (r *Runner) Status() []Status {
 	defer r.mu.Unlock()
 	var out []Status
 	for _, u := range r.units {
-		out = append(out, Status{Name: u.name, State: u.state, Text: u.text, Since: u.since, Restarts: u.restarts})
+		out = append(out, Status{Name: u.name, State: u.state, Text: u.text, Since: u.since, Restarts: u.restarts, Last: u.last})
 	}
 	slices.SortFunc(out, func(a, b Status) int { return strings.Compare(a.Name, b.Name) })
 	return out
@@ -150,8 +161,8 @@ func (r *Runner) Problems() []string {
 		switch {
 		case s.State == Failed:
 			out = append(out, fmt.Sprintf("unit %s failed: %s", s.Name, s.Text))
-		case s.Restarts >= manyRestarts:
-			out = append(out, fmt.Sprintf("unit %s keeps ending: %d restarts, last %s", s.Name, s.Restarts, s.Text))
+		case s.Restarts >= manyRestarts && s.State != Inactive:
+			out = append(out, fmt.Sprintf("unit %s keeps ending: %d restarts, the last after %s", s.Name, s.Restarts, s.Last))
 		}
 	}
 	return out
@@ -176,6 +187,14 @@ func (r *Runner) setLocked(u *unit, s State, text string) {
 			u.lastIdle = u.since
 		}
 	}
+	for _, other := range r.units {
+		if other.spec.Timer != nil && other.spec.Timer.Unit == u.name {
+			select {
+			case other.wake <- struct{}{}:
+			default: // it will look in any case
+			}
+		}
+	}
 	level := slog.LevelInfo
 	if s == Failed {
 		level = slog.LevelError
@@ -193,10 +212,8 @@ func (r *Runner) changed() {
 func (r *Runner) decide(u *unit, good bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	u.good = good
-	select {
-	case <-u.job:
-	default:
+	if !closed(u.job) {
+		u.good = good
 		close(u.job)
 	}
 }
@@ -204,13 +221,13 @@ func (r *Runner) decide(u *unit, good bool) {
 // start starts a unit with all that it wants; the lock is held. What runs
 // already is left alone.
 func (r *Runner) start(ctx context.Context, u *unit) {
-	if u.cancel != nil || u.masked || ctx.Err() != nil {
+	if u.cancel != nil || u.masked || u.refuse || ctx.Err() != nil {
 		return
 	}
 	own, cancel := context.WithCancel(ctx)
 	u.cancel, u.asked, u.began = cancel, own.Done(), true
 	u.job, u.ended, u.good = make(chan struct{}), make(chan struct{}), false
-	u.restarts = 0
+	u.restarts, u.state, u.text = 0, Waiting, ""
 	for _, name := range slices.Concat(u.spec.Requires, u.spec.BindsTo, u.spec.Wants) {
 		if other := r.units[name]; other != nil {
 			r.start(ctx, other)
@@ -223,7 +240,7 @@ func (r *Runner) start(ctx context.Context, u *unit) {
 		} else {
 			r.service(own, u)
 		}
-		r.decide(u, u.good)
+		r.decide(u, false)
 		r.mu.Lock()
 		u.cancel = nil
 		close(u.ended)
