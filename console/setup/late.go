@@ -105,10 +105,14 @@ func (s *setup) finalMessage(p Plan) string {
 		uptime = []byte("0")
 	}
 	up, _, _ := strings.Cut(strings.TrimSpace(string(uptime)), " ")
+	now := time.Now()
+	if zone, err := time.LoadLocation(p.Timezone); err == nil {
+		now = now.In(zone)
+	}
 	text := p.FinalMessage
 	for name, value := range map[string]string{
 		"uptime": up, "version": s.version(), "datasource": p.Datasource,
-		"timestamp": time.Now().Format(time.RFC1123Z),
+		"timestamp": now.Format(time.RFC1123Z),
 	} {
 		upper := strings.ToUpper(name)
 		text = strings.NewReplacer(

@@ -126,9 +126,12 @@ func (s *setup) round(ctx context.Context) {
 
 	s.bootCommands(ctx, p)
 	s.problem(s.caCerts(p.CACerts))
-	s.problem(s.registries(p.Registries))
 	s.problem(s.mounts(ctx, p))
+	if len(p.Mounts) > 0 { // /home may be another one
+		s.problem(s.homes(p))
+	}
 	s.problem(s.swap(ctx, p.Swap))
+	s.problem(s.registries(p.Registries))
 	s.report(func(st *Status) { st.Mounts = true })
 
 	s.files(p, false)

@@ -3,23 +3,13 @@ package setup
 import (
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
-)
-
-// Where numbers of accounts and groups begin that nobody chose. Debian's own
-// packages take 100 to 999 from above, people's images 1000 and more.
-const (
-	firstUser   = 2000
-	firstSystem = 300
-	usersGroup  = 100 // Debian's group users
 )
 
 // users makes the groups and accounts of the plan and locks those that are
@@ -167,12 +157,36 @@ func (s *setup) user(p Plan, u osconfig.User) error {
 	}
 	set(6, u.Shell)
 	err = s.editTable("/etc/passwd", 0o644, u.Name, func(string) string { return strings.Join(line, ":") })
-	if err = errors.Join(err, s.shadow(u)); err != nil || u.NoCreateHome || u.System {
+	return errors.Join(err, s.shadow(u), s.homeOf(u))
+}
+
+// homeOf makes an account's home, if it is to have one.
+func (s *setup) homeOf(u osconfig.User) error {
+	if u.NoCreateHome || u.System {
+		return nil
+	}
+	uid, gid, err := s.lookUser(u.Name)
+	if err != nil {
 		return err
 	}
-	uid, err1 := strconv.Atoi(line[2])
-	gid, err2 := strconv.Atoi(line[3])
-	return errors.Join(err1, err2, s.home(line[5], uid, gid))
+	f, err := s.lookup("/etc/passwd", u.Name)
+	if err != nil || len(f) < 7 || f[5] == "/" {
+		return err
+	}
+	return s.home(f[5], uid, gid)
+}
+
+// homes makes those that a file system, mounted after the accounts were made,
+// does not have.
+func (s *setup) homes(p Plan) error {
+	err := s.home("/home/"+userName, userID, userID)
+	for _, u := range p.Users {
+		u = ourName(u)
+		if _, unknown := s.lookup("/etc/passwd", u.Name); unknown == nil {
+			err = errors.Join(err, s.homeOf(u))
+		}
+	}
+	return err
 }
 
 // newUser is the line of an account that is not there yet.
@@ -203,37 +217,6 @@ func (s *setup) newUser(p Plan, u osconfig.User) ([]string, error) {
 		}
 	}
 	return []string{u.Name, "x", strconv.Itoa(uid), strconv.Itoa(gid), "", home, shell}, nil
-}
-
-// number chooses an account's number: the configured one, the one it had, the
-// one that owns its home, else a free one.
-func (s *setup) number(p Plan, u osconfig.User, home string) (int, error) {
-	if u.UID != 0 {
-		if s.taken("/etc/passwd", u.UID) {
-			return 0, fmt.Errorf("number %d is another account's", u.UID)
-		}
-		return u.UID, nil
-	}
-	if n := s.memory.Users[u.Name]; n > 0 && !s.taken("/etc/passwd", n) {
-		return n, nil
-	}
-	free := func(n int) bool {
-		asked := slices.ContainsFunc(p.Users, func(o osconfig.User) bool { return o.UID == n })
-		return !asked && !s.taken("/etc/passwd", n) && !s.taken("/etc/group", n) && !holds(s.memory.Users, n) && !holds(s.memory.Groups, n)
-	}
-	if info, err := os.Stat(s.path(home)); err == nil && s.Root == "/" {
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) >= firstSystem && free(int(st.Uid)) {
-			return int(st.Uid), nil
-		}
-	}
-	n := firstUser
-	if u.System {
-		n = firstSystem
-	}
-	for !free(n) {
-		n++
-	}
-	return n, nil
 }
 
 // shadow makes the account's line in /etc/shadow, without a password, and
@@ -282,29 +265,6 @@ func (s *setup) lockGone(p Plan) error {
 		errs = append(errs, s.editShadow(old.Name, func(f []string) { f[1], f[7] = "!*", "1" }))
 	}
 	return errors.Join(errs...)
-}
-
-// taken reports whether a table has a line with the number.
-func (s *setup) taken(table string, n int) bool {
-	text, err := os.ReadFile(s.path(table))
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Split(line, ":"); len(f) > 2 && f[2] == strconv.Itoa(n) {
-			return true
-		}
-	}
-	return false
-}
-
-func holds(m map[string]int, n int) bool {
-	for _, v := range m {
-		if v == n {
-			return true
-		}
-	}
-	return false
 }
 
 // goodName is what useradd(8) of Debian takes: names go into tables with

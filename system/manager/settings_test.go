@@ -1,0 +1,55 @@
+package manager
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+func TestWithMounts(t *testing.T) {
+	u := unit.Unit{Mounts: []unit.Mount{{Source: "/mnt", Target: "/mnt"}, {Source: "/var/lib/docker", Target: "/var/lib/docker"}}}
+	got := withMounts(u, []osconfig.Mount{
+		{Point: "/mnt/data"}, {Point: "/data/"}, {Point: "/var/lib/docker"}, {Point: "/var/lib/app"},
+		{Point: "/data/sub"}, {Point: "none"}, {Point: "/etc/x"}, {Point: "/"}, {Point: "/run/x"},
+	})
+	rw := []string{"rw", "rslave"}
+	want := append(u.Mounts,
+		unit.Mount{Source: "/run/pharos/mounts/data", Target: "/data", Options: rw, Mkdir: 0o755},
+		unit.Mount{Source: "/var/lib/app", Target: "/var/lib/app", Options: rw, Mkdir: 0o755},
+	)
+	// What is mounted below another one propagates with it.
+	if d := cmp.Diff(want, got.Mounts); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestWriteBundle(t *testing.T) {
+	dir := t.TempDir()
+	defaults, target := filepath.Join(dir, "image.crt"), filepath.Join(dir, "bundle.crt")
+	if err := os.WriteFile(defaults, []byte("# of the image\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := writeBundle(osconfig.CACerts{}, defaults, target); err != nil {
+			t.Fatal(err)
+		}
+		if link, err := os.Readlink(target); err != nil || link != imageBundle {
+			t.Errorf("link to %q, %v", link, err)
+		}
+		for certs, want := range map[bool]string{false: "# of the image\n", true: ""} {
+			err := writeBundle(osconfig.CACerts{RemoveDefaults: certs, Trusted: []string{"no certificate"}}, defaults, target)
+			if text, readErr := os.ReadFile(target); err != nil || readErr != nil || string(text) != want {
+				t.Errorf("bundle %q, %v, %v", text, err, readErr)
+			}
+		}
+	}
+	if err := writeBundle(osconfig.CACerts{RemoveDefaults: true}, defaults+".gone", target); err == nil || !strings.HasPrefix(err.Error(), "ca_certs: ") {
+		t.Errorf("error %v", err)
+	}
+}
