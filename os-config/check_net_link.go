@@ -160,8 +160,13 @@ func nearest(word string, known []string) string {
 		return ""
 	}
 	best, distance := "", len(word)/3+1
+	word = plain(word)
 	for _, k := range known {
-		if d := editDistance(plain(word), plain(k)); d <= distance {
+		other := plain(k)
+		if max(len(word)-len(other), len(other)-len(word)) > distance {
+			continue
+		}
+		if d := editDistance(word, other); d <= distance {
 			best, distance = k, d-1
 		}
 	}

@@ -43,6 +43,18 @@ func besides(said, more Report) Report {
 // referee collects what the whole document tells.
 type referee struct {
 	report Report
+	hints  int // names that were guessed
+}
+
+// near is the end of a sentence about a name that is none of the known. Who
+// has got hundreds of names wrong is not helped by guesses, and each looks at
+// all names.
+func (r *referee) near(name string, known []string) string {
+	const most = 20
+	if r.hints++; r.hints > most {
+		return ""
+	}
+	return nearest(name, known)
 }
 
 func (r *referee) say(sev Severity, pos Pos, path, text string) {

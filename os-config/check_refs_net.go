@@ -2,6 +2,7 @@ package osconfig
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type topology struct {
 	byName map[string]*link  // by key, and by the name that is set
 	wild   []string          // the globs that links are matched by
 	made   map[string]string // what references and vlans make, by name: its kind
+	all    []string          // every name, for guesses
 }
 
 // network looks at rancher.network.
@@ -141,7 +143,8 @@ func (t *topology) entry(name string) *link {
 // knows says whether a name can be that of a link: of an entry, of what
 // entries make, or of a network card.
 func (t *topology) knows(name string) bool {
-	if t.entry(name) != nil || t.made[name] != "" || wildName(name) || looksPhysical(name) {
+	const most = 100 // globs; nobody has more, and every name is held against each
+	if t.entry(name) != nil || t.made[name] != "" || wildName(name) || looksPhysical(name) || len(t.wild) > most {
 		return true
 	}
 	return slices.ContainsFunc(t.wild, func(pattern string) bool {
@@ -150,16 +153,15 @@ func (t *topology) knows(name string) bool {
 	})
 }
 
+// names are those of entries and of what they make, sorted.
 func (t *topology) names() []string {
-	var out []string
-	for _, l := range t.links {
-		out = append(out, l.key)
+	if t.all == nil {
+		for _, l := range t.links {
+			t.all = append(t.all, l.key)
+		}
+		t.all = slices.Sorted(slices.Values(slices.AppendSeq(t.all, maps.Keys(t.made))))
 	}
-	for name := range t.made {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
+	return t.all
 }
 
 // bridgeToJoin is the name that bridge says; "" when it says true or nothing.
@@ -210,14 +212,14 @@ func (r *referee) linkNames(t *topology, l *link, network *Node) {
 			textAt(l.node, "bond"), textAt(l.node, "bond"))
 	}
 	if name := textAt(l.node, "link"); name != "" && !t.knows(name) {
-		r.at(Error, l.path, l.node, "link", "there is no link %s in interfaces%s", quote(name), nearest(name, t.names()))
+		r.at(Error, l.path, l.node, "link", "there is no link %s in interfaces%s", quote(name), r.near(name, t.names()))
 	}
 	for i, m := range items(l.node.Child("members")) {
 		here := fmt.Sprintf("%s.members[%d]", l.path, i)
 		other := t.entry(m.Text)
 		switch {
 		case !t.knows(m.Text):
-			r.say(Error, m.Pos, here, fmt.Sprintf("there is no link %s in interfaces%s", quote(m.Text), nearest(m.Text, t.names())))
+			r.say(Error, m.Pos, here, fmt.Sprintf("there is no link %s in interfaces%s", quote(m.Text), r.near(m.Text, t.names())))
 		case other != nil && l.kind != "vrf" && other.owner != l.key:
 			r.say(Error, m.Pos, here, fmt.Sprintf("%s is part of %s already", m.Text, other.owner))
 		}
@@ -229,7 +231,7 @@ func (r *referee) linkNames(t *topology, l *link, network *Node) {
 				known = append(known, e.Key)
 			}
 		}
-		r.at(Error, l.path, l.node, "wifi_network", "there is no %s in wifi_networks%s", quote(name), nearest(name, known))
+		r.at(Error, l.path, l.node, "wifi_network", "there is no %s in wifi_networks%s", quote(name), r.near(name, known))
 	}
 }
 
@@ -265,7 +267,7 @@ func (r *referee) linkLoops(t *topology) {
 func (r *referee) networkLinks(t *topology, network *Node) {
 	check := func(n *Node, path, key string) {
 		if name := textAt(n, key); name != "" && !t.knows(name) {
-			r.at(Warning, path, n, key, "there is no link %s in interfaces%s", quote(name), nearest(name, t.names()))
+			r.at(Warning, path, n, key, "there is no link %s in interfaces%s", quote(name), r.near(name, t.names()))
 		}
 	}
 	if rules := network.Child("rules"); rules != nil {

@@ -51,7 +51,7 @@ func (r *referee) services(rancher *Node) {
 			known[e.Key] = true
 		}
 	}
-	s := serviceNames{known: known, fetched: fetched}
+	s := serviceNames{known: known, all: slices.Sorted(maps.Keys(known)), fetched: fetched}
 	var edges []edge
 	if services != nil {
 		for _, e := range services.Map {
@@ -70,14 +70,16 @@ func (r *referee) services(rancher *Node) {
 // serviceNames are the names that a service may be called by.
 type serviceNames struct {
 	known   map[string]bool
-	fetched bool // there are definitions that are not known here
+	all     []string // the same, sorted
+	fetched bool     // there are definitions that are not known here
 }
 
-func (s serviceNames) missing(name string) string {
+// missing is what is wrong with a name of a service, "" when there is one.
+func (r *referee) missing(s serviceNames, name string) string {
 	if name == "" || s.known[name] || strings.Contains(name, "$") {
 		return ""
 	}
-	return fmt.Sprintf("there is no service %s%s", quote(name), nearest(name, slices.Sorted(maps.Keys(s.known))))
+	return fmt.Sprintf("there is no service %s%s", quote(name), r.near(name, s.all))
 }
 
 // service looks at one service as a whole.
@@ -158,7 +160,7 @@ func (r *referee) ulimits(n *Node, path string) {
 func (r *referee) needs(s serviceNames, e Entry, path string) []edge {
 	var out []edge
 	wait := func(sev Severity, name string, n *Node, where string, first bool) {
-		if problem := s.missing(name); problem != "" {
+		if problem := r.missing(s, name); problem != "" {
 			if s.fetched {
 				sev = Warning
 			}
@@ -199,7 +201,7 @@ func (r *referee) needs(s serviceNames, e Entry, path string) []edge {
 // otherNames checks the services that are named elsewhere in rancher.
 func (r *referee) otherNames(s serviceNames, rancher *Node) {
 	for i, n := range items(rancher.Child("restart_services")) {
-		if problem := s.missing(n.Text); problem != "" && !s.fetched {
+		if problem := r.missing(s, n.Text); problem != "" && !s.fetched {
 			r.say(Warning, n.Pos, fmt.Sprintf("rancher.restart_services[%d]", i), problem)
 		}
 	}
@@ -209,7 +211,7 @@ func (r *referee) otherNames(s serviceNames, rancher *Node) {
 	}
 	for _, e := range environment.Map {
 		name, _, ok := strings.Cut(e.Key, "/")
-		if problem := s.missing(name); ok && problem != "" && !s.fetched {
+		if problem := r.missing(s, name); ok && problem != "" && !s.fetched {
 			r.say(Warning, e.KeyPos, join("rancher.environment", e.Key), problem)
 		}
 	}
