@@ -84,7 +84,7 @@ func allowed() map[string]string {
 		"system/control/api":    "",
 		"system/control/client": "system/control/api",
 		"system/logging":        "system/control/api",
-		"system/settings":       "os-config os-config/change os-config/edit os-config/load system/atomicfile system/control/api",
+		"system/settings":       "os-config os-config/change os-config/cmdline os-config/edit os-config/load system/atomicfile system/control/api",
 		"system/state":          "os-config system/linux system/linux/blkid",
 		"system/supervise":      "system/unit",
 		"system/manager":        "*", // the composition root sees everything
