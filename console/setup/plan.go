@@ -114,8 +114,9 @@ type Status struct {
 	Files    bool      `json:"files"`    // write_files
 	Commands bool      `json:"commands"` // runcmd
 	Done     bool      `json:"done"`
-	Problems []string  `json:"problems"` // never null
-	Notes    []string  `json:"notes"`    // what people should know and is no failure; never null
+	Down     bool      `json:"down,omitempty"` // the units have stopped, by SIGUSR1
+	Problems []string  `json:"problems"`       // never null
+	Notes    []string  `json:"notes"`          // what people should know and is no failure; never null
 	At       time.Time `json:"at"`
 }
 

@@ -62,6 +62,9 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
+	down := make(chan os.Signal, 1)
+	signal.Notify(down, syscall.SIGUSR1)
+	defer signal.Stop(down)
 
 	reaper, err := keep.NewReaper()
 	if err != nil {
@@ -74,6 +77,7 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 	s := &setup{Options: o, log: log, reaper: reaper}
 	s.status.Problems, s.status.Notes = []string{}, []string{}
 	s.units = s.newUnits()
+	go s.unitsDown(ctx, down)
 	for ctx.Err() == nil {
 		s.round(ctx)
 		s.rest(ctx, hangup)

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,17 @@ func (s *setup) applyUnits(ctx context.Context, p Plan) {
 	}
 	s.units.SetEnvironment(env)
 	s.units.Apply(ctx, p.Units)
+}
+
+// unitsDown stops the units at SIGUSR1: the manager asks for it before it
+// stops the engine, which commands like docker stop need.
+func (s *setup) unitsDown(ctx context.Context, down <-chan os.Signal) {
+	select {
+	case <-ctx.Done():
+	case <-down:
+		s.units.Stop()
+		s.report(func(st *Status) { st.Down = true })
+	}
 }
 
 // newUnits makes what runs coreos.units. What they print is in the console's

@@ -81,6 +81,7 @@ type Runner struct {
 	running sync.WaitGroup
 	output  sync.Mutex
 	env     []string
+	down    bool // nothing starts any more
 }
 
 // New makes a Runner without units.
@@ -221,7 +222,7 @@ func (r *Runner) decide(u *unit, good bool) {
 // start starts a unit with all that it wants; the lock is held. What runs
 // already is left alone.
 func (r *Runner) start(ctx context.Context, u *unit) {
-	if u.cancel != nil || u.masked || u.refuse || ctx.Err() != nil {
+	if u.cancel != nil || u.masked || u.refuse || r.down || ctx.Err() != nil {
 		return
 	}
 	own, cancel := context.WithCancel(ctx)
@@ -294,9 +295,10 @@ func closed(c <-chan struct{}) bool {
 }
 
 // Stop stops all units, those that come last first, and returns when the last
-// has ended.
+// has ended. Nothing starts after it.
 func (r *Runner) Stop() {
 	r.mu.Lock()
+	r.down = true
 	for _, u := range r.units {
 		if u.cancel != nil {
 			u.cancel()
