@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -36,7 +37,10 @@ func (l *Loader) Fetch(ctx context.Context, r Result) (*Answer, []datasource.Pro
 			state = datasource.NotFound
 		}
 		probes = append(probes, datasource.Probe{Source: c.Source, Where: where, State: state, Took: took, Detail: c.Why + "; " + err.Error()})
-		failed = errors.Join(failed, fmt.Errorf("datasource %s: %w", c.Source, err))
+		if !strings.HasPrefix(err.Error(), c.Source+": ") {
+			err = fmt.Errorf("%s: %w", c.Source, err)
+		}
+		failed = errors.Join(failed, err)
 		if ctx.Err() != nil {
 			break
 		}
@@ -63,6 +67,9 @@ func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource
 		return datasource.Result{}, c.Place, errUnknown(c)
 	}
 	result, err := s.Fetch(ctx)
+	if c.Source == "azure" {
+		result, err = l.withDVD(context.WithoutCancel(ctx), result, err)
+	}
 	return result, c.Place, err
 }
 

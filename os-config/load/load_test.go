@@ -35,7 +35,7 @@ func (d *disks) Labelled(_ context.Context, labels ...string) ([]Device, error) 
 		if label == "" {
 			label = "CIDATA"
 		}
-		if (d.volumes[path] != nil || d.broken[path]) && strings.EqualFold(label, labels[0]) {
+		if (d.volumes[path] != nil || d.broken[path]) && (strings.EqualFold(label, labels[0]) || strings.HasSuffix(labels[0], "*") && strings.HasPrefix(label, strings.TrimSuffix(labels[0], "*"))) {
 			out = append(out, Device{Path: path, Label: label, FSType: "iso9660"})
 		}
 	}

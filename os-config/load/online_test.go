@@ -123,7 +123,7 @@ func TestOnlineNeverAnswers(t *testing.T) {
 	d := newDroplet(t)
 	d.ill.Store(-1)
 	first, second, err := boot(t, d.machine(t.TempDir(), "1"), 50*time.Millisecond)
-	if err == nil || !strings.Contains(err.Error(), "datasource digitalocean: ") || !strings.Contains(err.Error(), "500") {
+	if err == nil || !strings.Contains(err.Error(), "digitalocean: ") || !strings.Contains(err.Error(), "500") {
 		t.Errorf("%v", err)
 	}
 	if second.Config.Hostname != first.Config.Hostname || len(second.Config.Rancher.Network.Interfaces) != 1 || second.Probed[0].State != datasource.Failed {
@@ -319,6 +319,34 @@ func TestIncludes(t *testing.T) {
 	l.Included = nil
 	if got = l.Load(t.Context()); got.Config.Hostname != "included" || len(got.Includes) != 2 {
 		t.Errorf("%s%v %+v", got.Report, got.Includes, got.Config)
+	}
+}
+
+// TestAzureDVD: custom data is on the DVD of the first boot alone.
+func TestAzureDVD(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, `{"compute": {"vmId": "v-1", "name": "vm"}, "network": {"interface": []}}`)
+	}))
+	defer s.Close()
+	ovf, err := os.ReadFile("../datasource/azure/testdata/ovf-env.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dvd := &disks{labels: map[string]string{"/dev/sr0": "rd_rdfe_stable.1"}, volumes: map[string]fstest.MapFS{"/dev/sr0": {"ovf-env.xml": {Data: ovf}}}}
+	l := &Loader{Root: t.TempDir(), KeepLastGood: true, Cmdline: "rancher.cloud_init.datasources=[azure:" + s.URL + "]", Devices: dvd,
+		IMDS: imds.Options{Timeout: time.Second, Backoff: func(int) time.Duration { return time.Millisecond }}}
+	_, first, err := boot(t, l, time.Minute)
+	if err != nil || len(l.Answer.Result.UserData) == 0 || first.InstanceID != "v-1" || dvd.mounted != 0 {
+		t.Errorf("%v %+v", err, first.Sources)
+	}
+	l.Devices, l.Answer = &disks{}, nil
+	if _, _, err := boot(t, l, time.Minute); err != nil || len(l.Answer.Result.UserData) == 0 {
+		t.Errorf("without the DVD: %v", err)
+	}
+	s.Close()
+	l.Devices, l.Answer = dvd, nil
+	if _, _, err := boot(t, l, 30*time.Millisecond); err != nil || l.Answer.Result.Hostname == "" {
+		t.Errorf("the DVD alone: %v", err)
 	}
 }
 

@@ -18,7 +18,6 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
-	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
 )
@@ -30,21 +29,15 @@ func (m *Manager) offlineConfig(ctx context.Context) osconfig.Config {
 	return l.Load(ctx).Config
 }
 
-// load reads all layers that can be reached now.
-func (m *Manager) load(ctx context.Context) load.Result {
-	m.mu.Lock()
-	onDisk := m.mounted.Device != "" && m.mounted.Device != state.RAM
-	m.mu.Unlock()
-	l := load.Loader{Cmdline: m.cmdline, Devices: media{m.disks, m.log}, Log: m.log, KeepLastGood: onDisk}
-	defer m.settings.Remember()
-	return l.Load(ctx)
-}
-
+// stepConfig is the first pass: what can be read without a network.
 func (m *Manager) stepConfig(ctx context.Context) error {
 	m.recoverTrial()
-	r := m.load(ctx)
-	m.adopt(r)
-	return errors.Join(m.writePlan(r.Config), m.writeSettings(r.Config))
+	m.loadMediaDrivers("/sys")
+	_, r := m.reload(ctx)
+	m.mu.Lock()
+	m.online.linkLocal = askLinkLocal(r)
+	m.mu.Unlock()
+	return errors.Join(m.writePlan(r.Config), m.writeSettings(r.Config), forgetFinished(), m.enterInstance(r.InstanceID))
 }
 
 // adopt makes a loaded configuration the machine's and notes its problems.
@@ -94,7 +87,7 @@ func (m *Manager) plan(c osconfig.Config) setup.Plan {
 	p := setup.FromConfig(c, c.Hostname)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p.InstanceID = m.config.InstanceID
+	p.InstanceID, p.Datasource = m.config.InstanceID, m.config.Datasource
 	return p
 }
 
@@ -119,6 +112,9 @@ func (m *Manager) applyNetwork(c osconfig.Config) {
 	}
 	m.note("network configuration", wrong...)
 	spec.Hostname, spec.FQDN = c.Hostname, c.FQDN
+	m.mu.Lock()
+	spec.LinkLocal = m.online.linkLocal
+	m.mu.Unlock()
 	m.net.Apply(spec)
 }
 
@@ -163,7 +159,10 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 }
 
 func (m *Manager) addUnits() error {
+	m.loading.Lock()
+	defer m.loading.Unlock()
 	c := m.cfg()
+	m.unitsOf(c, c)
 	var errs []error
 	units := m.definitions(c)
 	m.mu.Lock()
@@ -192,13 +191,11 @@ func unknownServices(c osconfig.Config, units []unit.Unit) error {
 	return errors.Join(errs...)
 }
 
-// stepLateConfig is the second pass: media that showed up since the first one
-// are read, and only what they change is applied.
+// stepLateConfig reads media that showed up since the first pass; only what
+// they change is applied.
 func (m *Manager) stepLateConfig(ctx context.Context) error {
-	before := m.cfg()
-	r := m.load(ctx)
-	m.adopt(r)
-	return m.applyDifference(ctx, before, r.Config)
+	before, after := m.reload(ctx)
+	return errors.Join(m.enterInstance(after.InstanceID), m.applyDifference(ctx, before.Config, after.Config))
 }
 
 func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
@@ -222,7 +219,7 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 			errs = append(errs, waitMounts(ctx, begin))
 		}
 	}
-	errs = append(errs, m.switchUnits(ctx, before, after))
+	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))
 	return errors.Join(errs...)
 }
 

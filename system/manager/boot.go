@@ -40,6 +40,10 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "the drivers of the network links"},
 		{Name: "network", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepNetwork,
 			For: "an address", Deadline: networkDeadline},
+		{Name: "datasource", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepDatasource,
+			For: "the answer of the datasource", Deadline: datasourceDeadline},
+		{Name: "apply-datasource", Lane: "manager", After: []string{"datasource", "units"}, Run: m.stepApplyDatasource,
+			For: "what the datasource changed", Deadline: servicesDeadline},
 		{Name: "config-modules", Lane: "manager", After: []string{"config", "drivers"}, Run: m.stepConfigModules,
 			For: "rancher.modules"},
 		{Name: "coldplug", Lane: "manager", After: []string{"units"}, Run: m.stepColdplug,
@@ -52,7 +56,7 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "the console to mount what is configured", Deadline: mountsDeadline},
 		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
 			For: "all services to run", Deadline: servicesDeadline},
-		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "network", "sysctl", "config-modules"}, Run: m.stepReady,
+		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "apply-datasource", "network", "sysctl", "config-modules"}, Run: m.stepReady,
 			For: "the end of the boot"},
 	}
 }
@@ -116,7 +120,7 @@ func (m *Manager) stepServices(ctx context.Context) error {
 // bootFinished is cloud-init's mark, which provisioners wait for.
 const bootFinished = "/var/lib/cloud/instance/boot-finished"
 
-func (m *Manager) stepReady(context.Context) error {
+func (m *Manager) stepReady(ctx context.Context) error {
 	m.mu.Lock()
 	m.booted = true
 	m.mu.Unlock()
@@ -125,12 +129,13 @@ func (m *Manager) stepReady(context.Context) error {
 	}
 	quietGC()
 	text := fmt.Sprintf("%.2f - pharos %s\n", m.clock.now(), m.version)
-	if err := os.MkdirAll("/var/lib/cloud/instance", 0o755); err != nil {
+	if err := m.enterInstance(m.loaded().InstanceID); err != nil {
 		return err
 	}
 	if err := atomicfile.WriteFile(bootFinished, []byte(text), 0o644); err != nil {
 		return err
 	}
+	go m.tellCloud(context.WithoutCancel(ctx))
 	if st := m.Status(); st.State == "ready" {
 		m.reach("ready")
 	} else {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/pharos-os/pharos/netconf/dhcp"
 	"github.com/pharos-os/pharos/netconf/resolv"
 	"github.com/pharos-os/pharos/netconf/rtnl"
+	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
 	"github.com/pharos-os/pharos/system/control"
@@ -72,9 +74,15 @@ type Manager struct {
 	quit       context.CancelFunc
 	settings   *settings.Settings
 	modules    func() (*modules.Loader, error)
+	root       string       // put before the configuration's files; for tests
+	sys        fs.FS        // /sys
+	media      load.Devices // volumes that may hold configuration
+	imds       imds.Options // how metadata services are asked
+	loading    sync.Mutex   // one reload at a time
 
 	mu         sync.Mutex
 	config     load.Result
+	online     online
 	planned    setup.Plan // the console's, as it was last written
 	mounted    state.Mounted
 	milestones []api.Milestone
@@ -154,6 +162,8 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
 	}
 	m.settings = m.newSettings()
+	m.sys, m.media = os.DirFS("/sys"), media{m.disks, "/sys", m.log}
+	m.imds = newIMDS(imds.Options{Log: component("datasource")}, m.upLinks)
 	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
 		m.cmdline = string(b)
 	}
