@@ -56,10 +56,11 @@ func allowed() map[string]string {
 		"os-config/datasource/imds":           "os-config os-config/datasource",
 		"os-config/datasource/detect":         "",
 		"os-config/datasource/digitalocean":   "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/configdrive":    "os-config os-config/datasource os-config/datasource/metadata os-config/datasource/openstack",
 		"os-config/datasource/nocloud":        "os-config os-config/datasource os-config/datasource/imds",
 		"os-config/edit":                      "os-config",
 		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/coreunit os-config/datasource " +
-			"os-config/datasource/clouds os-config/datasource/configdrive os-config/datasource/detect " +
+			"os-config/datasource/azure os-config/datasource/clouds os-config/datasource/configdrive os-config/datasource/detect " +
 			"os-config/datasource/digitalocean os-config/datasource/file os-config/datasource/imds " +
 			"os-config/datasource/nocloud os-config/datasource/url system/atomicfile",
 
