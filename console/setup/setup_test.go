@@ -256,6 +256,47 @@ func TestFromConfig(t *testing.T) {
 	}
 }
 
+func TestFromConfigPasswords(t *testing.T) {
+	no, yes := false, true
+	cases := map[string]struct {
+		cfg      osconfig.Config
+		password string
+		expire   bool
+	}{
+		"cloud-init's expires":    {osconfig.Config{Password: "a"}, "a", true},
+		"unless told":             {osconfig.Config{Password: "a", Chpasswd: osconfig.Chpasswd{Expire: &no}}, "a", false},
+		"RancherOS's wins, stays": {osconfig.Config{Password: "a", Rancher: osconfig.Rancher{Password: "b"}}, "b", false},
+		"disabled":                {osconfig.Config{Rancher: osconfig.Rancher{Password: "b", Disable: []string{"password"}}}, "", false},
+	}
+	for name, c := range cases {
+		if p := FromConfig(c.cfg, ""); p.Password != c.password || p.Expire != c.expire {
+			t.Errorf("%s: %q, expires %v", name, p.Password, p.Expire)
+		}
+	}
+	p := FromConfig(osconfig.Config{
+		SSHPasswordAuth: &yes, DisableRoot: &no,
+		Rancher: osconfig.Rancher{Autologin: []string{"tty1"}, Disable: []string{"autologin"}, SSH: osconfig.SSH{Keys: map[string]string{"rsa": "k", "rsa-pub": "p"}}},
+	}, "")
+	want := SSH{Enabled: true, Port: 22, Passwords: true, Root: true, HostKeys: map[string]string{"ssh_host_rsa_key": "k\n", "ssh_host_rsa_key.pub": "p\n"}}
+	if d := cmp.Diff(want, p.SSH); d != "" || len(p.Autologin) > 0 {
+		t.Errorf("%s, autologin %q", d, p.Autologin)
+	}
+	// Whatever the plan holds comes through.
+	p.PowerState = osconfig.PowerState{Mode: "reboot", Condition: osconfig.Command{Args: []string{"a", "b"}}}
+	p.Users = []osconfig.User{{Name: "u", LockPasswd: &no, Groups: []string{"g"}}}
+	p.Mounts = []osconfig.Mount{{Device: "d", Point: "p"}}
+	path := filepath.Join(t.TempDir(), "setup.json")
+	if err := p.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := readPlan(path); err != nil || cmp.Diff(p, back) != "" {
+		t.Errorf("read back: %v, %s", err, cmp.Diff(p, back))
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
 // The whole, twice: a plan, then another one at SIGHUP.
 func TestRun(t *testing.T) {
 	r := newRoom(t)

@@ -2,6 +2,9 @@ package setup
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -18,6 +21,24 @@ import (
 // lanternHash is `openssl passwd -6 -salt pharos lantern`.
 const lanternHash = "$6$pharos$BLpT3eMemKGbSfqneSeVQOC3UDVVZqAlaRfwKQ9dxCPvk.Aa7sIgqv1bH0QKvoU/kjQNdVtV1DHWIue241yY9/"
 
+// newHostKey is one as a configuration gives it.
+func newHostKey(t *testing.T) (ssh.PublicKey, string) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := ssh.MarshalPrivateKey(private, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer.PublicKey(), string(pem.EncodeToMemory(block))
+}
+
 // TestRootUsers has a real sshd, chpasswd, mount and, where the image is
 // built, sudo: two users with keys of their own, passwords of each kind, a
 // deferred file and mounts.
@@ -29,8 +50,9 @@ func TestRootUsers(t *testing.T) {
 	address, port := freePort(t)
 	keeper, keeperLine := newKey(t)
 	diver, diverLine := newKey(t)
+	host, hostText := newHostKey(t)
 	plan := Plan{
-		SSH: SSH{Enabled: true, Port: port, Listen: "127.0.0.1", Passwords: true},
+		SSH: SSH{Enabled: true, Port: port, Listen: "127.0.0.1", Passwords: true, HostKeys: map[string]string{"ssh_host_ed25519_key": hostText}},
 		Accounts: Accounts{
 			Users: []osconfig.User{
 				{Name: "keeper", UID: 2345, Groups: []string{"docker", "crew"}, Shell: "/bin/sh", Passwd: lanternHash,
@@ -61,7 +83,7 @@ func TestRootUsers(t *testing.T) {
 		var client *ssh.Client
 		var err error
 		if client, err = ssh.Dial("tcp", address, &ssh.ClientConfig{
-			User: user, Auth: []ssh.AuthMethod{auth}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 10 * time.Second,
+			User: user, Auth: []ssh.AuthMethod{auth}, HostKeyCallback: ssh.FixedHostKey(host), Timeout: 10 * time.Second,
 		}); err != nil {
 			return "", err
 		}
