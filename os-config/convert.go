@@ -15,6 +15,7 @@ type converter struct {
 	layer, file string
 	anchors     map[string]*Node
 	nodes       int
+	text        int // bytes that aliases stand for
 	depth       int
 	broken      bool
 	report      Report
@@ -159,7 +160,28 @@ func (c *converter) alias(pos Pos, in *ast.AliasNode) *Node {
 	if c.nodes > maxNodes {
 		return c.fail(pos, "aliases expand to more than %d values", maxNodes)
 	}
+	if c.text += out.length(maxText); c.text > maxText {
+		return c.fail(pos, "aliases expand to more than %d bytes", maxText)
+	}
 	return out
+}
+
+// length counts the bytes of the texts of a node, but not far beyond most.
+func (n *Node) length(most int) int {
+	total := len(n.Text)
+	for _, e := range n.Map {
+		if total > most {
+			return total
+		}
+		total += len(e.Key) + e.Value.length(most-total)
+	}
+	for _, v := range n.List {
+		if total > most {
+			return total
+		}
+		total += v.length(most - total)
+	}
+	return total
 }
 
 // size counts nodes, but not beyond most.

@@ -19,6 +19,7 @@ const (
 	MaxSize  = 1 << 20 // bytes
 	maxDepth = 48      // mappings and lists inside each other
 	maxNodes = 100_000 // after aliases are expanded
+	maxText  = 4 << 20 // bytes of texts that aliases stand for; each is checked anew
 	maxKeys  = 20_000
 	// The YAML library's time and memory grow with the square of this.
 	maxKeysInOne = 2_500
