@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,20 @@ func Parse(text []byte, file string) (*osconfig.Node, error) {
 	if layer.Doc == nil {
 		return nil, fmt.Errorf("%s", firstError(report))
 	}
-	return layer.Doc, nil
+	return own(layer.Doc), nil
+}
+
+// own leaves out the host name that parsing takes from fqdn: no line of the
+// file says it.
+func own(root *osconfig.Node) *osconfig.Node {
+	i := slices.IndexFunc(root.Map, func(e osconfig.Entry) bool { return e.Key == "hostname" })
+	full := root.Child("fqdn")
+	if i < 1 || full.IsNull() || root.Map[i-1].Key != "fqdn" || root.Map[i].KeyPos != root.Map[i-1].KeyPos || root.Map[i].Value.Pos != full.Pos {
+		return root
+	}
+	out := *root
+	out.Map = slices.Delete(slices.Clone(root.Map), i, i+1)
+	return &out
 }
 
 func firstError(r osconfig.Report) string {
@@ -197,7 +211,7 @@ func change(text []byte, file string, do func(*osconfig.Node) (*osconfig.Node, e
 	if err != nil {
 		return nil, err
 	}
-	want = osconfig.NewLayer("", file, want).Doc
+	want = own(osconfig.NewLayer("", file, want).Doc)
 	if same(old, want) {
 		return text, nil
 	}

@@ -1,7 +1,11 @@
 package edit
 
 import (
+	"bytes"
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -83,6 +87,7 @@ func TestEdits(t *testing.T) {
 	}{
 		{step{"set", "hostname", "sea"}, "-hostname: lake  # by the lake\n+hostname: sea  # by the lake\n"},
 		{step{"set", "hostname", "lake"}, ""},
+		{step{"set", "fqdn", "lake.example"}, "+fqdn: lake.example\n"},
 		{step{"set", "hostname", "'12'"}, "-hostname: lake  # by the lake\n+hostname: \"12\"  # by the lake\n"},
 		{step{"set", "timezone", "Europe/Berlin"}, "+timezone: Europe/Berlin\n"},
 		{step{"set", "rancher.docker.debug", "false"}, "-    debug: true   # until it works\n+    debug: false   # until it works\n"},
@@ -231,6 +236,28 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// The host name that parsing takes from fqdn stands nowhere in the file.
+func TestHostnameOfFQDN(t *testing.T) {
+	const text = "# mine\nfqdn: a.example # the name\n\n# end\nlocale: C\n"
+	for _, tc := range []struct {
+		step
+		want string
+	}{
+		{step{"set", "timezone", "UTC"}, "+timezone: UTC\n"},
+		{step{"set", "fqdn", "b.example"}, "-fqdn: a.example # the name\n+fqdn: b.example # the name\n"},
+		{step{"set", "hostname", "a"}, "+hostname: a\n"},
+		{step{"set", "hostname", "b"}, "+hostname: b\n"},
+	} {
+		out, err := tc.do([]byte(text))
+		if diff := cmp.Diff(tc.want, lineDiff(text, string(out))); diff != "" || err != nil {
+			t.Errorf("%v: %v %s", tc.step, err, diff)
+		}
+	}
+	if _, err := Unset([]byte(text), "f", "hostname"); !errors.Is(err, ErrNotThere) {
+		t.Error(err)
+	}
+}
+
 // Odd but right YAML: whatever becomes of the layout, the values hold.
 func TestOddTexts(t *testing.T) {
 	for _, text := range []string{
@@ -265,20 +292,20 @@ func TestOddTexts(t *testing.T) {
 // was set is there, what was unset is not, and nothing else has changed.
 func checkEdit(t *testing.T, text []byte, s step) {
 	t.Helper()
-	before, _ := osconfig.Parse("", "f", text)
+	before, broken := Parse(text, "f")
 	out, err := s.do(text)
-	if err != nil || before.Doc == nil {
+	if err != nil || broken != nil {
 		return
 	}
-	after, report := osconfig.Parse("", "f", out)
-	if after.Doc == nil {
-		t.Fatalf("%v of %q: %s\n%s", s, text, report, out)
+	after, err := Parse(out, "f")
+	if err != nil {
+		t.Fatalf("%v of %q: %v\n%s", s, text, err, out)
 	}
 	keys, want, err := wanted(s)
 	if err != nil {
 		return
 	}
-	got := find(after.Doc, keys)
+	got := find(after, keys)
 	switch s.verb {
 	case "unset":
 		if got != nil && len(keys) > 0 && !digits(keys[len(keys)-1]) {
@@ -290,13 +317,13 @@ func checkEdit(t *testing.T, text []byte, s step) {
 		}
 	}
 	top := keys[0]
-	for _, e := range before.Doc.Map {
-		if e.Key != top && !same(e.Value, after.Doc.Child(e.Key)) {
+	for _, e := range before.Map {
+		if e.Key != top && !same(e.Value, after.Child(e.Key)) {
 			t.Errorf("%v of %q changes %s: %q", s, text, e.Key, out)
 		}
 	}
-	for _, e := range after.Doc.Map {
-		if e.Key != top && !has(before.Doc, e.Key) {
+	for _, e := range after.Map {
+		if e.Key != top && !has(before, e.Key) {
 			t.Errorf("%v of %q adds %s: %q", s, text, e.Key, out)
 		}
 	}
@@ -381,6 +408,60 @@ func TestSummary(t *testing.T) {
 	} {
 		if got := Summary(parse(tc.before), parse(tc.after)); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}
+
+// Every good and every bad file of the validator's corpus: whatever stands in
+// it, a change reads back, touches nothing else, and keeps the comments.
+func TestCorpus(t *testing.T) {
+	n := 0
+	for _, dir := range []string{"good", "bad"} {
+		err := filepath.WalkDir("../testdata/"+dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".yml" && filepath.Ext(path) != ".yaml" {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			n++
+			for _, s := range []step{
+				{"set", "hostname", "sea"}, {"set", "rancher.docker.debug", "true"}, {"set", "rancher.sysctl.a.b", "'1'"},
+				{"set", "ntp.servers", "[a, b]"}, {"unset", "hostname", ""}, {"unset", "rancher.network", ""},
+			} {
+				checkEdit(t, text, s)
+			}
+			checkComments(t, path, text)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n < 100 {
+		t.Errorf("only %d files", n)
+	}
+}
+
+// checkComments sets a key that the file does not have: that must not cost a
+// line of a good file in block style.
+func checkComments(t *testing.T, path string, text []byte) {
+	t.Helper()
+	layer, report := osconfig.Parse("", path, text)
+	if layer.Doc == nil || report.HasErrors() || len(layer.Doc.Map) == 0 || bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return
+	}
+	v := osconfig.NewString(osconfig.Pos{}, "x")
+	out, err := Set(text, path, "brand_new", v)
+	if err != nil {
+		t.Errorf("%s: %v", path, err)
+		return
+	}
+	for line := range strings.Lines(plainText(text)) {
+		if strings.TrimSpace(line) != "" && !strings.Contains(string(out), line) {
+			t.Errorf("%s: the line %q went", path, line)
+			return
 		}
 	}
 }

@@ -48,7 +48,7 @@ func patch(data []byte, file string, old, want *osconfig.Node) ([]byte, error) {
 
 func readsAs(text, file string, want *osconfig.Node) bool {
 	layer, _ := osconfig.Parse("", file, []byte(text))
-	return layer.Doc != nil && same(layer.Doc, want)
+	return layer.Doc != nil && same(own(layer.Doc), want)
 }
 
 // plainText is the text as positions count it, with a newline at its end.
