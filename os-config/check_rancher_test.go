@@ -268,7 +268,7 @@ func TestSizes(t *testing.T) {
 func TestImageNames(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("0a", 32)
 	for _, s := range []string{
-		"a", "busybox:1.37", "library/nginx", "ghcr.io/a/b_c/d--e:v1", "localhost/a", "localhost:5000/a:b", "10.0.0.1:5000/a",
+		"a", "busybox:1.37", "library/nginx", "ghcr.example.net/a/b_c/d--e:v1", "localhost/a", "localhost:5000/a:b", "10.0.0.1:5000/a",
 		"[fd00::1]:5000/a", "a@" + digest, "r.example/a:b@" + digest, "a__b/c.d",
 	} {
 		if problem := imageName(s); problem != "" {

@@ -40,6 +40,7 @@ func (r *referee) network(rancher *Node) {
 	}
 	t := newTopology(network.Child("interfaces"))
 	for _, l := range t.links {
+		r.unmatched(l)
 		r.linkNames(t, l, network)
 		r.linkKind(l)
 		r.linkAddresses(l)
@@ -194,6 +195,18 @@ func looksPhysical(s string) bool {
 		}
 	}
 	return s == "lo" || s == "docker-sys" || strings.HasPrefix(s, "br-") || strings.HasPrefix(s, "veth")
+}
+
+// unmatched says which matches are not carried out yet.
+func (r *referee) unmatched(l *link) {
+	for _, match := range []string{l.key, textAt(l.node, "match")} {
+		by, _, _ := strings.Cut(match, "=")
+		if by != "driver" && by != "path" {
+			continue
+		}
+		r.report = append(r.report, problemAt(l.pos, Warning, Unsupported, l.path, fmt.Sprintf(
+			"not carried out yet: links are not matched by %s=, it has no effect; use mac= or a name", by)))
+	}
 }
 
 // linkNames looks at what an entry names.

@@ -11,7 +11,7 @@ import (
 
 // sameThings looks for addresses, names and matches that two entries have.
 func (r *referee) sameThings(t *topology) {
-	addresses, names, macs := map[string]string{}, map[string]string{}, map[string]string{}
+	addresses, names, macs := map[string]string{}, map[string]string{}, map[string]*link{}
 	for _, l := range t.links {
 		for _, n := range l.addressNodes() {
 			p, ok := prefixOf(n)
@@ -43,10 +43,14 @@ func (r *referee) sameThings(t *topology) {
 		}
 		if mac, ok := strings.CutPrefix(strings.ToLower(match), "mac="); ok {
 			mac = strings.ReplaceAll(mac, "-", ":")
-			if first := macs[mac]; first != "" {
-				r.say(Error, l.pos, l.path, fmt.Sprintf("%s is the same link; put both into one", first))
+			if first := macs[mac]; first != nil {
+				sev := Error
+				if first.pos.File != l.pos.File {
+					sev = Warning // neither file is wrong by itself
+				}
+				r.say(sev, l.pos, l.path, fmt.Sprintf("%s is the same link; write its key the same way, for both to become one", first.key))
 			}
-			macs[mac] = l.key
+			macs[mac] = l
 		}
 		r.smallerBelow(t, l)
 	}

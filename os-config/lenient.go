@@ -24,11 +24,21 @@ func (dec Decoder) DecodeLenient(layers ...Layer) (Config, Document, Report) {
 	var report Report
 	clean := make([]Layer, 0, len(layers))
 	for _, l := range layers {
-		c, r := dec.dropWrong(l)
-		clean = append(clean, c)
-		report = append(report, r...)
+		// What is left of a section without what was wrong in it may be wrong
+		// itself: a login whose password was dropped. A few rounds end that.
+		const rounds = 4
+		for range rounds {
+			c, r := dec.dropWrong(l)
+			report = append(report, r...)
+			if c.Doc == l.Doc {
+				break
+			}
+			l = c
+		}
+		clean = append(clean, l)
 	}
-	doc := Merge(WithDefaults(clean...)...)
+	doc, more := settled(clean)
+	report = append(report, more...)
 	cfg, merged := dec.Decode(doc)
 	report = append(report, lenient(merged)...)
 	return cfg, doc, report.Sorted()
