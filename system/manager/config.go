@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/containerd/errdefs"
+
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/system/control/api"
@@ -22,6 +24,7 @@ import (
 func (m *Manager) newSettings() *settings.Settings {
 	return settings.New(settings.Options{
 		Log:     m.log.With("component", "settings"),
+		Loader:  m.loader,
 		Running: m.loaded,
 		Apply:   m.applyLoaded,
 		Units:   m.unitTexts,
@@ -186,8 +189,11 @@ func (m *Manager) ConfigOrigin(key string) (api.ConfigOrigin, error) { return m.
 // ConfigDiff says what applying would change.
 func (m *Manager) ConfigDiff() (api.ConfigDiff, error) { return m.settings.Diff() }
 
-// ConfigApply applies the configuration.
+// ConfigApply applies the configuration. The boot does that by itself.
 func (m *Manager) ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
+	if !m.isBooted() {
+		return api.ConfigDiff{}, fmt.Errorf("the boot is not done yet (ros status); try again after it: %w", errdefs.ErrUnavailable)
+	}
 	return m.settings.Apply(ctx, try, who)
 }
 
