@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,9 @@ func (l *Loader) Fetch(ctx context.Context, r Result) (*Answer, []datasource.Pro
 		if err == nil {
 			a := Answer{Source: c.Source, Why: c.Why, Took: took, Result: result}
 			l.log().Info("datasource answered", "source", c.Source, "where", result.Where, "instance", result.InstanceID, "took", took)
-			l.remember(a, l.cached())
+			if local := slices.ContainsFunc(r.Probed, func(p datasource.Probe) bool { return p.State == datasource.Chosen }); !local {
+				l.remember(a, l.cached())
+			}
 			return &a, probes, nil
 		}
 		l.log().Warn("datasource did not answer", "source", c.Source, "took", took, "error", err)

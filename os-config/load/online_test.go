@@ -232,6 +232,27 @@ func TestLocalWins(t *testing.T) {
 	}
 }
 
+// TestURLBesideVolume: a URL that somebody wrote is read besides a volume, and
+// is the stronger; who the machine is, the volume says.
+func TestURLBesideVolume(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, "#cloud-config\nhostname: url\n")
+	}))
+	defer s.Close()
+	l := &Loader{Root: t.TempDir(), Sys: dmi("1"), KeepLastGood: true, Cmdline: "cloud-config-url=" + s.URL + "/c.yml",
+		Devices: cidata("instance-id: i-1\n", "#cloud-config\nhostname: volume\ntimezone: UTC\n")}
+	for range 2 {
+		l.Answer = nil
+		first, second, err := boot(t, l, time.Minute)
+		if err != nil || first.Config.Hostname != "volume" || second.Config.Hostname != "url" || second.Config.Timezone != "UTC" || second.InstanceID != "i-1" {
+			t.Errorf("%v %+v %+v", err, first.Sources, second.Sources)
+		}
+		if a := l.cached(); a == nil || a.Source != "nocloud" {
+			t.Errorf("kept %+v", a)
+		}
+	}
+}
+
 func TestConfigDrives(t *testing.T) {
 	d := &disks{labels: map[string]string{"/dev/sr0": "config-2"}, volumes: map[string]fstest.MapFS{"/dev/sr0": {
 		"openstack/latest/meta_data.json": {Data: []byte(`{"uuid": "u-1", "hostname": "nova"}`)},

@@ -43,19 +43,33 @@ func (l *Loader) datasources(ctx context.Context, out *Result, all *layers) {
 	switch {
 	case len(p.found) > 0:
 		l.remember(p.found[0], old)
-		if d.Listed && l.Answer == nil {
-			out.Pending = d.Online
+		if l.Answer == nil {
+			out.Pending = named(d.Online)
 		}
 	case l.Answer == nil:
 		out.Pending = d.Online
 		p.cached(old, d)
 	}
-	if l.Answer != nil && (len(p.found) == 0 || d.Listed) {
+	if l.Answer != nil && (len(p.found) == 0 || isNamed(l.Answer.Source)) {
 		p.found = append(p.found, *l.Answer)
 		p.probe(detect.Choice{Source: l.Answer.Source, Why: l.Answer.Why}, l.Answer.Result, datasource.Chosen, l.Answer.Took, nil)
 	}
 	p.layers(all)
 }
+
+// named are the sources that hold no more than what somebody wrote the URL of:
+// they are asked beside local media, too.
+func named(choices []detect.Choice) []detect.Choice {
+	var out []detect.Choice
+	for _, c := range choices {
+		if isNamed(c.Source) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func isNamed(source string) bool { return source == "cmdline" || source == "url" }
 
 // prober looks for datasources.
 type prober struct {

@@ -48,10 +48,11 @@ type online struct {
 }
 
 func (m *Manager) loader() *load.Loader {
+	devices := m.media()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return &load.Loader{
-		Root: m.root, Cmdline: m.cmdline, Sys: m.sys, Devices: m.media, Log: m.log,
+		Root: m.root, Cmdline: m.cmdline, Sys: m.sys, Devices: devices, Log: m.log,
 		KeepLastGood: m.mounted.Device != "" && m.mounted.Device != state.RAM,
 		Answer:       m.online.answer, Included: maps.Clone(m.online.included),
 		IMDS: m.imds, DHCPServer: m.dhcpServer,

@@ -60,6 +60,7 @@ func newService(t *testing.T) *service {
 func (s *service) machine(root string) *Manager {
 	m := &Manager{
 		log: quiet(), root: root, cmdline: "rancher.cloud_init.datasources=[digitalocean:" + s.url + "]", sys: fstest.MapFS{},
+		media: func() load.Devices { return nil },
 		notes: map[string][]string{}, mounted: state.Mounted{Device: "/dev/vda4"},
 		net: netconf.New(netconftest.NewKernel(), nil, nil, netconf.Options{}),
 	}

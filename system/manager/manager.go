@@ -74,11 +74,11 @@ type Manager struct {
 	quit       context.CancelFunc
 	settings   *settings.Settings
 	modules    func() (*modules.Loader, error)
-	root       string       // put before the configuration's files; for tests
-	sys        fs.FS        // /sys
-	media      load.Devices // volumes that may hold configuration
-	imds       imds.Options // how metadata services are asked
-	loading    sync.Mutex   // one reload at a time
+	root       string              // put before the configuration's files; for tests
+	sys        fs.FS               // /sys
+	media      func() load.Devices // volumes that may hold configuration, as they are now
+	imds       imds.Options        // how metadata services are asked
+	loading    sync.Mutex          // one reload at a time
 
 	mu         sync.Mutex
 	config     load.Result
@@ -162,7 +162,8 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
 	}
 	m.settings = m.newSettings()
-	m.sys, m.media = os.DirFS("/sys"), media{m.disks, "/sys", m.log}
+	m.sys = os.DirFS("/sys")
+	m.media = func() load.Devices { return media{sync.OnceValues(m.disks), "/sys", m.log} }
 	m.imds = newIMDS(imds.Options{Log: component("datasource")}, m.upLinks)
 	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
 		m.cmdline = string(b)
