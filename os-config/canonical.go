@@ -146,6 +146,10 @@ func longForm(n *Node, pattern string) *Node {
 		if n.Kind == List {
 			return defaultFields(n)
 		}
+	case "chpasswd.list":
+		if n.Scalar() {
+			return linesOf(n)
+		}
 	case "users[].groups", "groups[].members":
 		if n.Scalar() {
 			return NewList(n.Pos, words(n)...)

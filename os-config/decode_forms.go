@@ -22,17 +22,7 @@ func (d *decoder) texts(n *Node, to *Texts, at place) bool {
 
 func (d *decoder) lines(n *Node, to *Lines, at place) bool {
 	if n.Scalar() {
-		list := NewList(n.Pos)
-		for i, line := range strings.Split(n.Text, "\n") {
-			if line = strings.TrimSpace(line); line != "" {
-				pos := n.Pos
-				if strings.Contains(n.Text, "\n") {
-					pos = n.At(i+1, 1)
-				}
-				list.List = append(list.List, NewString(pos, line))
-			}
-		}
-		n = list
+		n = linesOf(n)
 	}
 	if n.Kind != List {
 		return d.mismatch(n, at, "a list of texts or a text with one on each line")
@@ -41,6 +31,21 @@ func (d *decoder) lines(n *Node, to *Lines, at place) bool {
 	ok := d.list(n, reflect.ValueOf(&out).Elem(), at)
 	*to = out
 	return ok
+}
+
+// linesOf is a list of the lines of a text, without empty ones.
+func linesOf(n *Node) *Node {
+	list := NewList(n.Pos)
+	for i, line := range strings.Split(n.Text, "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			pos := n.Pos
+			if strings.Contains(n.Text, "\n") {
+				pos = n.At(i+1, 1)
+			}
+			list.List = append(list.List, NewString(pos, line))
+		}
+	}
+	return list
 }
 
 func (d *decoder) pairs(n *Node, to *Pairs, at place) bool {

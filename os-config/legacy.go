@@ -80,10 +80,6 @@ func notCarriedOut(pattern string) string {
 	if strings.HasPrefix(pattern, "rancher.") {
 		return rancherNotCarriedOut(pattern)
 	}
-	switch pattern {
-	case "coreos.units":
-		return "it has no effect"
-	}
 	return ""
 }
 

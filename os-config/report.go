@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity says how bad a problem is.
@@ -129,10 +130,18 @@ func problemAt(pos Pos, sev Severity, kind ProblemKind, path, text string) Probl
 	}
 }
 
-// clip bounds what of a file stands in a message: a key may be as long as the
-// file.
+// clip bounds what of a file stands in a message, and keeps it on one line: a
+// key may be as long as the file.
 func clip(s string) string {
 	const most = 1000
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return '�'
+			}
+			return r
+		}, s)
+	}
 	if len(s) <= most {
 		return s
 	}
