@@ -17,8 +17,16 @@ import (
 )
 
 // semDir holds cloud-init's marks of what is done once for each instance; a
-// mark says for which.
-const semDir = "/var/lib/cloud/instance/sem"
+// mark says for which. The manager makes "instance" a link to the folder of
+// the present one.
+const (
+	semDir = "/var/lib/cloud/instance/sem"
+	// bootFinished is the manager's mark of a boot that is done.
+	bootFinished = "/var/lib/cloud/instance/boot-finished"
+	// bootWait ends the wait for it: something in the boot hangs.
+	bootWait  = 5 * time.Minute
+	bootEvery = 200 * time.Millisecond
+)
 
 // lateRun is one run of late.
 type lateRun struct {
@@ -55,6 +63,16 @@ func (s *setup) startLate(ctx context.Context, p, before Plan, first bool) {
 }
 
 func (s *setup) late(ctx context.Context, p Plan, speak bool) {
+	if p.PhoneHome.URL == "" && p.PowerState.Mode == "" && !speak {
+		return
+	}
+	// Which instance this is may be known at the end of the boot only; the
+	// plan that says it replaces this run.
+	booting, cancel := context.WithTimeout(ctx, bootWait)
+	defer cancel()
+	if s.until(booting, bootEvery, func() bool { return exists(s.path(bootFinished)) }) != nil && ctx.Err() != nil {
+		return
+	}
 	if p.PhoneHome.URL != "" {
 		err := s.once(p, "config_phone_home", func() error { return s.phoneHome(ctx, p) })
 		if ctx.Err() == nil {

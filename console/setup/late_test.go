@@ -106,6 +106,30 @@ func TestFinalMessage(t *testing.T) {
 	}
 }
 
+// TestLateWaits: nothing of it happens before the boot is done, and nothing at
+// all when another plan comes first.
+func TestLateWaits(t *testing.T) {
+	r := newRoom(t)
+	if err := os.Remove(r.path(bootFinished)); err != nil {
+		t.Fatal(err)
+	}
+	p := Plan{FinalMessage: "done", PowerState: osconfig.PowerState{Mode: "poweroff"}}
+	s := r.setup()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		s.late(ctx, p, true)
+	})
+	if got := r.read(t, "/dev/ttyS0"); got != "" || len(r.tools.called()) > 0 {
+		t.Errorf("console %q", got)
+	}
+	// A boot that hangs is waited for no longer than five minutes.
+	synctest.Test(t, func(t *testing.T) { s.late(context.Background(), p, true) })
+	if d := cmp.Diff([]string{"poweroff"}, r.tools.called()); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestPowerState(t *testing.T) {
 	run := func(r *room, p Plan) *setup {
 		s := r.setup()

@@ -139,7 +139,7 @@ func (s *setup) callMount(ctx, wait context.Context, r row, device, point string
 		return err
 	}
 	var err error
-	waited := s.until(wait, func() bool {
+	waited := s.until(wait, mountEvery, func() bool {
 		_, err = s.tool(wait, "", args...)
 		return err == nil
 	})
@@ -155,7 +155,7 @@ func (s *setup) await(wait context.Context, r row) (string, error) {
 		return r.device, nil
 	}
 	var found string
-	err := s.until(wait, func() bool {
+	err := s.until(wait, mountEvery, func() bool {
 		found = r.device
 		if strings.Contains(r.device, "=") && !strings.HasPrefix(r.device, "/") {
 			text, err := s.tool(wait, "", "findfs", r.device)
@@ -172,8 +172,8 @@ func (s *setup) await(wait context.Context, r row) (string, error) {
 }
 
 // until tries at once and then again, until it works or ctx ends.
-func (s *setup) until(ctx context.Context, try func() bool) error {
-	tick := time.NewTicker(mountEvery)
+func (s *setup) until(ctx context.Context, every time.Duration, try func() bool) error {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for !try() {
 		select {

@@ -44,6 +44,7 @@ func baseFiles() map[string]string {
 		"/etc/passwd":                     "root:x:0:0:root:/root:/bin/bash\nsshd:x:991:65534::/run/sshd:/usr/sbin/nologin\n",
 		"/etc/group":                      "root:x:0:\nsudo:x:27:\ndocker:x:1102:other\n",
 		"/etc/shadow":                     "root:*:19700:0:99999:7:::\n",
+		bootFinished:                      "",
 		"/etc/skel/.profile":              "# profile\n",
 		"/sys/class/tty/console/active":   "tty0 ttyS0\n",
 		"/dev/tty1":                       "",
