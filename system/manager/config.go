@@ -127,8 +127,12 @@ func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
 
 // switchUnits brings the units to another configuration.
 func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
+	return m.carryOut(ctx, unitChanges(m.definitions(before), m.definitions(after)))
+}
+
+func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
 	var errs []error
-	for _, c := range unitChanges(m.definitions(before), m.definitions(after)) {
+	for _, c := range changes {
 		var err error
 		switch c.how {
 		case unitStarts:
