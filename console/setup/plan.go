@@ -6,6 +6,7 @@
 package setup
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,11 +86,15 @@ type SSH struct {
 	HostKeys map[string]string `json:"host_keys,omitempty"`
 }
 
-// Write stores the plan; it may hold secrets (contents of files).
+// Write stores the plan; it may hold secrets (contents of files). The same one
+// once more leaves the file as it is: what is carried out stays so.
 func (p Plan) Write(path string) error {
 	text, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("console plan: %w", err)
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
 	}
 	return writeState(path, text, 0o600)
 }
@@ -118,6 +123,7 @@ type Status struct {
 	Problems []string  `json:"problems"`       // never null
 	Notes    []string  `json:"notes"`          // what people should know and is no failure; never null
 	At       time.Time `json:"at"`
+	Plan     time.Time `json:"plan"` // when the plan was written that this is about
 }
 
 // ReadStatus reads what the console last said.

@@ -2,16 +2,24 @@ package setup
 
 import (
 	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"time"
 )
 
-// begin forgets the problems of the round before.
+// begin forgets the problems of the round before. It notes which plan this
+// one is about, by when it was written: before it is read, so that a newer one
+// is never taken for done.
 func (s *setup) begin() {
+	var written time.Time
+	if info, err := os.Stat(s.path(PlanPath)); err == nil {
+		written = info.ModTime()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.Problems, s.status.Notes, s.status.Mounts = []string{}, []string{}, false
+	s.status.Plan = written
 }
 
 // note records what people should know and is no failure.

@@ -210,13 +210,12 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 		errs = append(errs, m.loadModules(after.Rancher.Modules))
 	}
 	if m.planChanges(after) {
-		begin := time.Now()
 		errs = append(errs, m.reloadConsole(after))
 		if !reflect.DeepEqual(before.Mounts, after.Mounts) {
 			// The engine, if it starts anew for them, has to find them.
 			ctx, cancel := context.WithTimeoutCause(ctx, mountsDeadline, errors.New("the console has not done the mounts yet"))
 			defer cancel()
-			errs = append(errs, waitMounts(ctx, begin))
+			errs = append(errs, waitMounts(ctx, setup.PlanPath, setup.StatusPath))
 		}
 	}
 	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))

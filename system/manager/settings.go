@@ -109,16 +109,20 @@ func (m *Manager) stepMounts(ctx context.Context) error {
 	if len(m.cfg().Mounts) == 0 {
 		return nil
 	}
-	return waitMounts(ctx, time.Time{})
+	return waitMounts(ctx, setup.PlanPath, setup.StatusPath)
 }
 
-// waitMounts waits until the console has said, after a time, that it has done
-// the mounts of its plan.
-func waitMounts(ctx context.Context, after time.Time) error {
+// waitMounts waits until the console has said that it has done the mounts of
+// the plan as it stands.
+func waitMounts(ctx context.Context, plan, status string) error {
+	info, err := os.Stat(plan)
+	if err != nil {
+		return fmt.Errorf("console plan: %w", err)
+	}
 	tick := time.NewTicker(100 * time.Millisecond) // a file that is replaced
 	defer tick.Stop()
 	for {
-		if st, err := setup.ReadStatus(setup.StatusPath); err == nil && st.Mounts && st.At.After(after) {
+		if st, err := setup.ReadStatus(status); err == nil && st.Mounts && !st.Plan.Before(info.ModTime()) {
 			return nil
 		}
 		select {

@@ -1,13 +1,17 @@
 package manager
 
 import (
+	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/unit"
 )
@@ -51,5 +55,40 @@ func TestWriteBundle(t *testing.T) {
 	}
 	if err := writeBundle(osconfig.CACerts{RemoveDefaults: true}, defaults+".gone", target); err == nil || !strings.HasPrefix(err.Error(), "ca_certs: ") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestWaitMounts: what the console says about an older plan does not count.
+func TestWaitMounts(t *testing.T) {
+	dir := t.TempDir()
+	plan, status := filepath.Join(dir, "setup.json"), filepath.Join(dir, "status.json")
+	if err := (setup.Plan{}).Write(plan); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	say := func(mounts bool, about time.Time) {
+		t.Helper()
+		text, err := json.Marshal(setup.Status{Mounts: mounts, Plan: about})
+		if err == nil {
+			err = os.WriteFile(status, text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		mounts bool
+		about  time.Time
+		ok     bool
+	}{{true, info.ModTime().Add(-time.Second), false}, {false, info.ModTime(), false}, {true, info.ModTime(), true}} {
+		say(c.mounts, c.about)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := waitMounts(ctx, plan, status); (err == nil) != c.ok {
+			t.Errorf("%+v: %v", c, err)
+		}
+		cancel()
 	}
 }
