@@ -89,8 +89,9 @@ func (t *ticking) next() (time.Time, bool) {
 			best = at
 		}
 	}
+	local := t.r.local()
 	for _, c := range t.spec.Calendar {
-		if at, ok := c.Next(t.last, time.Local); ok {
+		if at, ok := c.Next(t.last, local); ok {
 			add(at)
 		}
 	}
@@ -114,6 +115,20 @@ func (t *ticking) next() (time.Time, bool) {
 		}
 	}
 	return best, !best.IsZero()
+}
+
+// local is the console's time zone. Go reads it once; the configuration may
+// set it later.
+func (r *Runner) local() *time.Location {
+	data, err := os.ReadFile(r.path("/etc/localtime"))
+	if err != nil {
+		return time.Local
+	}
+	location, err := time.LoadLocationFromTZData("Local", data)
+	if err != nil {
+		return time.Local
+	}
+	return location
 }
 
 // fire starts the service. One that runs is left alone.

@@ -59,8 +59,6 @@ func TestMultipart(t *testing.T) {
 			"u:12:1: error: colour: unknown key\n"},
 		{"positions of an encoded part", message(entity("text/cloud-config", base64.StdEncoding.EncodeToString([]byte("a: b\n")), b64, "Content-Disposition: attachment; filename=\"x.yml\"")), osconfig.Config{},
 			"u/x.yml:1:1: error: a: unknown key\n"},
-		{"one bad part", message(entity("text/cloud-config", "a: b: c"), entity("text/cloud-config", "hostname: a")), osconfig.Config{Hostname: "a"},
-			"u:7:4: error: mapping value is not allowed in this context; this part is left out\n"},
 		{"part handler", message(entity("text/part-handler", "#part-handler\n"), entity("text/cloud-config", "hostname: a")), osconfig.Config{Hostname: "a"},
 			"u:7:1: error: user-data is a part handler (text/part-handler), which is not supported; write a cloud-config (first line #cloud-config) or a script (#!…)\n"},
 		{"unknown type", message(entity("text/x-cake", "x")), osconfig.Config{}, "u:7:1: error: content type \"text/x-cake\" is none that user-data has\n"},
@@ -84,6 +82,16 @@ func TestMultipart(t *testing.T) {
 				t.Errorf("report -want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestOneBadPart: a part that cannot be read is left out, the others count.
+func TestOneBadPart(t *testing.T) {
+	layers, report := Parse("user-data", "u", []byte(message(entity("text/cloud-config", "a: b: c"), entity("text/cloud-config", "hostname: a"))))
+	cfg, _ := decode(layers)
+	if text := report.String(); cfg.Hostname != "a" || len(report) != 1 || report[0].Kind == osconfig.Syntax ||
+		!strings.HasPrefix(text, "u:7:4: error: ") || !strings.HasSuffix(text, "; this part is left out\n") {
+		t.Errorf("hostname %q, report %s", cfg.Hostname, text)
 	}
 }
 

@@ -58,7 +58,7 @@ func (b *builder) unitSection() section {
 // limits are directives that older systemds had in [Service].
 func (b *builder) limits(s section) {
 	s["StartLimitBurst"] = b.number(&b.unit.StartLimitBurst)
-	s["StartLimitIntervalSec"] = b.span(&b.unit.StartLimitSeconds, false)
+	s["StartLimitIntervalSec"] = b.span(&b.unit.StartLimitTime, false)
 	s["StartLimitInterval"] = s["StartLimitIntervalSec"]
 }
 

@@ -28,7 +28,7 @@ func newBuilder(name string, host Host) *builder {
 			KillMode: "control-group", KillSignal: "SIGTERM", SendKill: true,
 		}
 	}
-	b.unit.StartLimitBurst, b.unit.StartLimitSeconds = 5, defaultLimit
+	b.unit.StartLimitTime = defaultLimit
 	return b
 }
 

@@ -19,16 +19,18 @@ type Unit struct {
 	Name        string
 	Description string
 
-	After, Before     []string
-	Requires, Wants   []string
-	BindsTo, PartOf   []string
-	OnFailure         []string
-	Conditions        []Condition
-	WantedBy          []string // of [Install]
-	RequiredBy        []string
-	Also              []string
-	StartLimitBurst   int // 0: no limit
-	StartLimitSeconds time.Duration
+	After, Before   []string
+	Requires, Wants []string
+	BindsTo, PartOf []string
+	OnFailure       []string
+	Conditions      []Condition
+	WantedBy        []string // of [Install]
+	RequiredBy      []string
+	Also            []string
+	// How often it may start within a time; 0 is without a limit, which is
+	// the default here: the pause before a restart grows instead.
+	StartLimitBurst int
+	StartLimitTime  time.Duration
 
 	Service *Service
 	Timer   *Timer

@@ -55,7 +55,7 @@ func TestParse(t *testing.T) {
 		want := Unit{
 			Name: "app.service", Description: "An application",
 			After: []string{"docker.service", "network-online.target"}, Requires: []string{"docker.service"},
-			WantedBy: []string{"multi-user.target"}, StartLimitBurst: 5, StartLimitSeconds: 10 * time.Second,
+			WantedBy: []string{"multi-user.target"}, StartLimitTime: 10 * time.Second,
 			Service: &Service{
 				Type: "simple", Restart: "always", RestartDelay: 10 * time.Second, StartTimeout: Infinity, StopTimeout: 90 * time.Second,
 				Environment:      []string{"NAME=app one", "IMAGE=nginx"},
