@@ -65,7 +65,7 @@ func testFiles(t *testing.T, dir string, atLeast int, f func(t *testing.T, path 
 // TestBadFiles compares everything that is said about each file of
 // testdata/bad with the .want file beside it.
 func TestBadFiles(t *testing.T) {
-	testFiles(t, "bad", 40, func(t *testing.T, path string) {
+	testFiles(t, "bad", 200, func(t *testing.T, path string) {
 		_, _, report := check(t, path)
 		if len(report) == 0 {
 			t.Fatal("nothing reported")
@@ -85,7 +85,7 @@ func TestBadFiles(t *testing.T) {
 // TestGoodFiles asserts that nothing is said about the files of testdata/good,
 // that they decode to what is beside them, and that an export reads back.
 func TestGoodFiles(t *testing.T) {
-	testFiles(t, "good", 25, func(t *testing.T, path string) {
+	testFiles(t, "good", 90, func(t *testing.T, path string) {
 		cfg, doc, report := check(t, path)
 		if len(report) > 0 {
 			t.Fatalf("reported:\n%s", report)

@@ -148,11 +148,14 @@ func withoutEmptyInterfaces(root *Node, dropped map[string]bool) *Node {
 			hit = hit || strings.HasPrefix(p, here+".")
 		}
 		addresses := v.Child("addresses")
-		idle := v.Child("dhcp").IsNull() && v.Child("address").IsNull() &&
+		idle := v.Child("dhcp").IsNull() && v.Child("dhcp6").IsNull() && v.Child("address").IsNull() &&
 			(addresses.IsNull() || len(addresses.List) == 0)
-		if hit && idle {
+		// A part of a bond or bridge has nothing to do itself.
+		joins := !v.Child("bond").IsNull() || bridgeToJoin(v.Child("bridge")) != ""
+		switch {
+		case hit && idle && !joins:
 			empty[here] = true
-		} else {
+		case !hit || !joins:
 			left++
 		}
 	}
