@@ -213,7 +213,7 @@ func (m *Manager) dhcpServer(ctx context.Context) (string, error) {
 // newIMDS is how metadata services are asked: by every link at once. Which of
 // several leads to the service is not known before it has said so.
 func newIMDS(o imds.Options, links func() []string) imds.Options {
-	d := linkDialer{links: links, dial: dialBy}
+	d := linkDialer{links: links, dial: dialBy, every: 100 * time.Millisecond}
 	o.HTTP = &http.Client{Transport: &http.Transport{
 		DialContext: d.DialContext, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: 10 * time.Second,
 	}}

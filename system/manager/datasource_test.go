@@ -170,30 +170,41 @@ func TestLinkDialer(t *testing.T) {
 		case "silent":
 			<-ctx.Done()
 			return nil, ctx.Err()
-		case "refuses":
+		case "refuses", "refuses2":
 			return nil, refused
 		}
 		conn, far := net.Pipe()
 		return conn, far.Close()
 	}
 	for _, tt := range []struct {
-		links   []string
+		links   string
 		address string
 		ok      bool
 	}{
-		{[]string{"silent", "refuses", "good"}, "169.254.169.254:80", true},
-		{[]string{"refuses", "refuses"}, "169.254.169.254:80", false},
-		{[]string{"refuses"}, "169.254.169.254:80", true}, // by the routing table
-		{nil, "169.254.169.254:80", true},
-		{[]string{"refuses", "refuses"}, "192.0.2.1:80", true},
+		{"silent refuses good", "169.254.169.254:80", true},
+		{"refuses refuses2", "169.254.169.254:80", false},
+		{"good", "169.254.169.254:80", true},
+		{"refuses", "192.0.2.1:80", true}, // by the routing table
 	} {
-		conn, err := linkDialer{func() []string { return tt.links }, dial}.DialContext(t.Context(), "tcp", tt.address)
+		conn, err := linkDialer{func() []string { return strings.Fields(tt.links) }, dial, time.Millisecond}.DialContext(t.Context(), "tcp", tt.address)
 		if (err == nil) != tt.ok || (conn != nil) != tt.ok {
 			t.Errorf("%v to %s: %v", tt.links, tt.address, err)
 		}
 		if !tt.ok && !errors.Is(err, refused) {
 			t.Errorf("%v", err)
 		}
+	}
+	// The right link comes up while the wrong one is silent.
+	asked := 0
+	later := linkDialer{func() []string { asked++; return []string{"silent", "good"}[:min(asked/3, 2)] }, dial, time.Millisecond}
+	if conn, err := later.DialContext(t.Context(), "tcp", "169.254.169.254:80"); err != nil || conn == nil || asked < 6 {
+		t.Errorf("%v after %d looks", err, asked)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	none := linkDialer{func() []string { return nil }, dial, time.Millisecond}
+	if _, err := none.DialContext(ctx, "tcp", "169.254.169.254:80"); !errors.Is(err, errNoLink) || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -3,60 +3,78 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// linkDialer connects to a link-local address by several links at once and
-// takes the first that gets there. A routing table knows one way to
-// 169.254.0.0/16, and a machine whose second link is the public one would
-// take the wrong one.
+// linkDialer connects to a link-local address by all links at once and takes
+// the first that gets there. A routing table knows one way to 169.254.0.0/16,
+// and a machine whose second link is the public one would take the wrong one.
 type linkDialer struct {
 	links func() []string // names of those that can be used now
 	dial  func(ctx context.Context, network, address, link string) (net.Conn, error)
+	every time.Duration // how often it looks for further links
+}
+
+var errNoLink = errors.New("no link has an IPv4 address yet")
+
+// attempt is one connection by one link.
+type attempt struct {
+	conn net.Conn
+	err  error
 }
 
 // DialContext is net.Dialer's.
 func (d linkDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	links := []string{""}
-	if isLinkLocal(address) {
-		if links = d.links(); len(links) < 2 {
-			links = []string{""} // the routing table's only choice
-		}
+	if !isLinkLocal(address) {
+		return d.dial(ctx, network, address, "")
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	dialing, cancel := context.WithCancel(ctx)
 	defer cancel()
-	type attempt struct {
-		conn net.Conn
-		err  error
-	}
-	attempts := make(chan attempt, len(links))
-	for _, link := range links {
-		go func() {
-			conn, err := d.dial(ctx, network, address, link)
-			attempts <- attempt{conn, err}
-		}()
-	}
-	var failed error
-	for i := range links {
-		a := <-attempts
-		if a.err != nil {
-			failed = errors.Join(failed, a.err)
-			continue
-		}
-		cancel()
-		go func() { // the others are on their way still
-			for range len(links) - i - 1 {
-				if late := <-attempts; late.conn != nil {
-					late.conn.Close() //nolint:errcheck // nothing was said on it
-				}
+	attempts := make(chan attempt)
+	tried, running := map[string]bool{}, 0
+	tick := time.NewTicker(d.every)
+	defer tick.Stop()
+	failed := errNoLink
+	for {
+		for _, link := range d.links() {
+			if !tried[link] {
+				tried[link], running = true, running+1
+				go func() {
+					conn, err := d.dial(dialing, network, address, link)
+					attempts <- attempt{conn, err}
+				}()
 			}
-		}()
-		return a.conn, nil
+		}
+		select {
+		case a := <-attempts:
+			running--
+			if a.err == nil {
+				go drain(attempts, running)
+				return a.conn, nil
+			}
+			if failed = a.err; running == 0 {
+				return nil, failed
+			}
+		case <-tick.C: // a link may have come up that is the right one
+		case <-ctx.Done():
+			go drain(attempts, running)
+			return nil, fmt.Errorf("%w: %w", failed, ctx.Err())
+		}
 	}
-	return nil, failed
+}
+
+// drain ends connections that came too late.
+func drain(attempts <-chan attempt, n int) {
+	for range n {
+		if a := <-attempts; a.conn != nil {
+			a.conn.Close() //nolint:errcheck // nothing was said on it
+		}
+	}
 }
 
 // dialBy connects by a link; "" leaves it to the routing table.
