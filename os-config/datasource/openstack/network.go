@@ -2,6 +2,7 @@ package openstack
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -110,9 +111,21 @@ func (d linkData) bond(n *metadata.Network, links map[metadata.Text]*metadata.Li
 	bond := n.Named(name)
 	bond.Type = "bond"
 	bond.BondOpts = map[string]string{"mode": "balance-rr"} // the kernel's own
-	for key, value := range map[string]metadata.Text{"mode": d.BondMode, "miimon": d.BondMIIMon, "xmit_hash_policy": d.BondHash} {
-		if value != "" {
-			bond.BondOpts[key] = string(value)
+	for _, o := range []struct {
+		key   string
+		value metadata.Text
+		known string
+	}{
+		{"mode", d.BondMode, `balance-rr|active-backup|balance-xor|broadcast|802\.3ad|balance-tlb|balance-alb|[0-6]`},
+		{"miimon", d.BondMIIMon, `[0-9]{1,9}`},
+		{"xmit_hash_policy", d.BondHash, `layer2|layer3\+4|layer2\+3|encap2\+3|encap3\+4|vlan\+srcmac|[0-5]`},
+	} {
+		switch {
+		case o.value == "":
+		case regexp.MustCompile(`^(` + o.known + `)$`).MatchString(string(o.value)):
+			bond.BondOpts[o.key] = string(o.value)
+		default:
+			n.Warn("the %s of a bond is left out: %q is none", o.key, string(o.value))
 		}
 	}
 	for _, id := range d.BondLinks {
