@@ -18,10 +18,11 @@ func configSet(t *terminal) *cli.Command {
 		Usage:     "give a key a value",
 		ArgsUsage: "KEY VALUE",
 		Description: "The value is YAML: true, 42, text, [a, b], {a: b}. A list or mapping replaces the old one. " +
-			"Write -- before a value that begins with a dash.\n\n" +
+			"- reads it from standard input, where nobody sees it in a list of processes. Write -- before a value that begins with a dash.\n\n" +
 			"   ros config set hostname lake\n" +
 			"   ros config set rancher.network.interfaces.eth0 '{address: 192.0.2.7/24, gateway: 192.0.2.1}'\n" +
-			"   ros config set rancher.docker.registry_mirror '[https://mirror.example]'",
+			"   ros config set rancher.docker.registry_mirror '[https://mirror.example]'\n" +
+			"   ros config set rancher.docker.ca_cert - <ca.pem",
 		Flags:  []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error { return t.change(c, api.VerbSet, 2) },
 	}
@@ -119,6 +120,13 @@ func (t *terminal) change(c *cli.Context, verb string, count int) error {
 	e := api.ConfigEdit{Verb: verb, Key: args[0]}
 	if count > 1 {
 		e.Value = args[1]
+	}
+	if e.Value == "-" {
+		text, err := io.ReadAll(io.LimitReader(t.in, osconfig.MaxSize+1))
+		if err != nil {
+			return err
+		}
+		e.Value = string(text)
 	}
 	return t.write(c, e)
 }

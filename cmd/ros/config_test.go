@@ -54,6 +54,18 @@ func TestMerge(t *testing.T) {
 	}
 }
 
+func TestValueFromStdin(t *testing.T) {
+	m := newFakeManager()
+	term, _ := screen(t, m)
+	term.in = strings.NewReader("-----BEGIN X-----\nabc\n")
+	if err := runCLI(t.Context(), term, []string{"config", "set", "rancher.docker.ca_cert", "-"}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{`set rancher.docker.ca_cert "-----BEGIN X-----\nabc\n" ""`}, m.asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // editor makes a program that puts the texts into the file, one each time.
 func editor(t *testing.T, texts ...string) {
 	t.Helper()

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -25,9 +28,18 @@ func configValidate(t *terminal) *cli.Command {
 			if len(files) == 0 {
 				files = []string{"-"}
 			}
+			if l, _, _ := strings.Cut(c.String("layer"), "/"); l != "" && !slices.Contains(layers(), l) {
+				return usageError("there is no layer %q: one of %s", l, strings.Join(layers(), ", "))
+			}
 			return t.validate(c, files)
 		},
 	}
+}
+
+// layers are those that files and datasources make, from the weakest to the
+// strongest.
+func layers() []string {
+	return []string{"iso", "vendor-data", "metadata", "user-data", "cloud-config.d", "cloud-config", "cmdline"}
 }
 
 // problem is one entry of `ros config validate --json`.

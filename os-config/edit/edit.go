@@ -70,12 +70,12 @@ func Value(text string) (*osconfig.Node, error) {
 		if len(lines) > 1 {
 			return nil, fmt.Errorf("the value is not YAML: %s", firstText(report))
 		}
-		return nil, fmt.Errorf("the value %q is not YAML (%s); put a text with special characters into quotes of YAML: '%q'", text, firstText(report), text)
+		return nil, fmt.Errorf(`the value is not YAML (%s); put a text with special characters into quotes of YAML: '"@home"'`, firstText(report))
 	}
 	v := layer.Doc.Child("v")
 	switch {
 	case v.IsNull() && !isNull(body):
-		return nil, fmt.Errorf("the value %q is a comment of YAML; put it into quotes of YAML: '%q'", text, text)
+		return nil, errors.New(`the value is a comment of YAML; put it into quotes of YAML: '"#1"'`)
 	case v.IsNull():
 		return &osconfig.Node{Kind: osconfig.Null}, nil
 	case v.Kind == osconfig.String && !v.Quoted && len(lines) > 1:
