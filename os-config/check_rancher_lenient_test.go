@@ -65,3 +65,48 @@ rancher:
 		t.Error("a local socket is left out, too")
 	}
 }
+
+// TestContradictionsAreLeftOutAtBoot: layers that are right one by one and
+// wrong together lose what is wrong, and the machine keeps a network.
+func TestContradictionsAreLeftOutAtBoot(t *testing.T) {
+	yes := true
+	for _, tt := range []struct {
+		name, a, b, say string
+		want            Rancher
+	}{
+		{
+			"an address on a part of a bond", "rancher: {network: {interfaces: {eth0: {bond: bond0}, bond0: {dhcp: true}}}}",
+			"rancher: {network: {interfaces: {eth0: {address: 10.0.0.2/24}}}}", "eth0.address: this link is part of bond0; put it there; left out",
+			Rancher{Network: Network{Interfaces: map[string]Interface{"eth0": {Bond: "bond0"}, "bond0": {DHCP: &yes}}}},
+		},
+		{
+			"the only interface", "rancher: {network: {interfaces: {wg0: {type: wireguard}}}}", "hostname: x", "private_key is missing",
+			Rancher{Network: Network{Interfaces: map[string]Interface{"e*": {DHCP: &yes}}}},
+		},
+		{
+			"the bond of all links", "rancher: {network: {interfaces: {eth0: {bond: bond0}, bond0: {dhcp: maybe}}}}", "hostname: x",
+			"bond0.dhcp: want true or false", Rancher{Network: Network{Interfaces: map[string]Interface{"e*": {DHCP: &yes}}}},
+		},
+		{
+			"a service without an image", "rancher: {services: {a.b: {restart: always}, a: {image: x}}, network: {interfaces: {eth0: {dhcp: true}}}}",
+			"rancher: {services: {c: {image: y, links: [nobody]}}}", "there is no service \"nobody\"; left out",
+			Rancher{
+				Services: map[string]Service{"a": {Image: "x"}},
+				Network:  Network{Interfaces: map[string]Interface{"eth0": {DHCP: &yes}}},
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, doc, report := DecodeLenient(mustParse(t, "a", tt.a), mustParse(t, "b", tt.b))
+			if diff := cmp.Diff(tt.want, cfg.Rancher); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+			if !strings.Contains(report.String(), tt.say) {
+				t.Errorf("it is not said: %s\n%s", tt.say, report)
+			}
+			if again := Validate(doc); again.HasErrors() {
+				t.Errorf("what is left: %s", again)
+			}
+		})
+	}
+}

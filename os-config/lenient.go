@@ -153,13 +153,18 @@ func withoutEmptyInterfaces(root *Node, dropped map[string]bool) *Node {
 		// A part of a bond or bridge has nothing to do itself.
 		joins := !v.Child("bond").IsNull() || bridgeToJoin(v.Child("bridge")) != ""
 		switch {
-		case hit && idle && !joins:
+		case joins:
+		case hit && idle:
 			empty[here] = true
-		case !hit || !joins:
+		default:
 			left++
 		}
 	}
-	if left == 0 {
+	touched := false
+	for p := range dropped {
+		touched = touched || strings.HasPrefix(p, section+".")
+	}
+	if left == 0 && touched {
 		empty[section] = true
 	}
 	return without(root, "", empty)
