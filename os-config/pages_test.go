@@ -14,6 +14,7 @@ import (
 
 // TestPages: the cloud-configs in the documentation have no errors, and what
 // stands below one without a language is what the validator says about it.
+// Links between pages lead somewhere.
 func TestPages(t *testing.T) {
 	key := "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJu0gjeJKRKxcbSthcds/2eiiGr+PYFdPcJG8JQRdIyX"
 	hash := "$6$pharosdoc$q/1Mt9NIH983RaWkPHSTRzXLc.3SKE0YQWgAf9G0Huuyx./BG3br4KKqsriJecaZG2OPrBS8AzqJRKcy5W/JW."
@@ -31,6 +32,11 @@ func TestPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		base := filepath.Base(page)
+		for _, m := range regexp.MustCompile(`\]\(([A-Za-z0-9./_-]+)[#)]`).FindAllStringSubmatch(string(data), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s: a link to %s, which is not there", page, m[1])
+			}
+		}
 		for _, m := range block.FindAllStringSubmatch(string(data), -1) {
 			layers, report := cloudconfig.Parse("page", "my.yml", []byte(written.Replace(m[1])))
 			report = append(report, units.Validate(osconfig.Merge(layers...))...)
