@@ -91,7 +91,22 @@ func (s *setup) editTable(path string, mode os.FileMode, name string, line func(
 	} else {
 		lines[i] = line(lines[i])
 	}
-	return s.writeChanged(path, []byte(strings.Join(lines, "\n")+"\n"), mode)
+	if err := s.writeChanged(path, []byte(strings.Join(lines, "\n")+"\n"), mode); err != nil {
+		return err
+	}
+	if path != "/etc/shadow" {
+		return nil
+	}
+	// Programs that only check a password have this group and no more.
+	f, err := s.lookup("/etc/group", "shadow")
+	if err != nil {
+		return nil
+	}
+	gid, err := strconv.Atoi(f[2])
+	if err != nil {
+		return fmt.Errorf("group shadow: %w", err)
+	}
+	return s.chown(s.path(path), 0, gid)
 }
 
 // home makes a home directory from /etc/skel when there is none. One that is

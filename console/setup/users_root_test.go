@@ -94,10 +94,10 @@ func TestRootUsers(t *testing.T) {
 		}
 		var out bytes.Buffer
 		session.Stdout, session.Stderr = &out, io.Discard
-		err = session.Run("id -un; id -u; pwd; cat /opt/bound/deferred; stat -c %U:%G /mnt/fast/deferred; stat -f -c %T /data; command -v sudo >/dev/null && sudo -n id -un; true")
+		err = session.Run("id -un; id -u; pwd; cat /opt/bound/deferred; stat -c %U:%G /mnt/fast/deferred; stat -f -c %T /data; stat -c %a%G /etc/shadow; command -v sudo >/dev/null && sudo -n id -un; true")
 		return strings.Join(strings.Fields(out.String()), " "), err
 	}
-	const rest = " late diver:crew tmpfs"
+	const rest = " late diver:crew tmpfs 640shadow"
 	sudo := ""
 	if lower, err := lowerRoot(); err == nil && exists(lower+"/usr/bin/sudo") {
 		sudo = " root"
