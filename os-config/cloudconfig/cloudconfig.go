@@ -84,6 +84,7 @@ type run struct {
 type part struct {
 	file  string // for positions
 	line  int    // lines of that file before it
+	col   int    // columns before each of its lines
 	kind  string // its content type; empty: its first line tells
 	data  []byte
 	depth int      // formats around it
@@ -94,12 +95,9 @@ type part struct {
 func (p part) whole() bool { return p.depth == 0 }
 
 func (r *run) problem(p part, sev osconfig.Severity, kind osconfig.ProblemKind, line int, text string) {
-	if line > 0 {
-		line += p.line
-	}
 	col := 0
 	if line > 0 {
-		col = 1
+		line, col = line+p.line, 1+p.col
 	}
 	r.report = append(r.report, osconfig.Problem{
 		Severity: sev, Kind: kind, Layer: r.name, File: p.file, Line: line, Col: col, Text: text,
@@ -131,7 +129,7 @@ func (r *run) read(p part) {
 			r.refuse(p, "gzip data that does not unpack: %v", err)
 			return
 		}
-		p.data, p.line = unpacked, 0
+		p.data, p.line, p.col = unpacked, 0, 0
 		if r.left -= len(unpacked); r.left < 0 || isGzip(unpacked) {
 			r.refuse(p, "gzip data inside gzip data, or too much of it")
 			return
@@ -200,7 +198,7 @@ func (r *run) config(p part, text []byte) {
 		r.refuse(p, "a Butane config; write a cloud-config instead")
 		return
 	}
-	shift(layer.Doc, p.line)
+	shift(layer.Doc, p)
 	r.add(p, report)
 	r.layers = append(r.layers, layer)
 }
@@ -210,7 +208,7 @@ func (r *run) config(p part, text []byte) {
 func (r *run) add(p part, report osconfig.Report) {
 	for _, q := range report {
 		if q.Line > 0 {
-			q.Line += p.line
+			q.Line, q.Col = q.Line+p.line, q.Col+p.col
 		}
 		if q.Kind == osconfig.Syntax && !p.whole() {
 			q.Kind = osconfig.Value
@@ -227,11 +225,16 @@ func mappingLike(first string) bool {
 		strings.Contains(first, ":")
 }
 
-// shift moves a fresh tree down by some lines. A node that an alias put into
-// several places is moved once.
-func shift(root *osconfig.Node, lines int) {
-	if lines == 0 {
+// shift moves a fresh tree to where its part stands. A node that an alias put
+// into several places is moved once.
+func shift(root *osconfig.Node, p part) {
+	if p.line == 0 && p.col == 0 {
 		return
+	}
+	move := func(pos *osconfig.Pos) {
+		if pos.Line > 0 {
+			pos.Line, pos.Col = pos.Line+p.line, pos.Col+p.col
+		}
 	}
 	seen := map[*osconfig.Node]bool{}
 	var walk func(n *osconfig.Node)
@@ -240,13 +243,12 @@ func shift(root *osconfig.Node, lines int) {
 			return
 		}
 		seen[n] = true
-		if n.Pos.Line > 0 {
-			n.Pos.Line += lines
+		move(&n.Pos)
+		if n.Block > 0 {
+			n.Block += p.col
 		}
 		for i := range n.Map {
-			if n.Map[i].KeyPos.Line > 0 {
-				n.Map[i].KeyPos.Line += lines
-			}
+			move(&n.Map[i].KeyPos)
 			walk(n.Map[i].Value)
 		}
 		for _, item := range n.List {

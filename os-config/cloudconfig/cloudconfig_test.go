@@ -87,7 +87,9 @@ func TestParse(t *testing.T) {
 		{"archive", "#cloud-config-archive\n- type: text/cloud-config\n  content: |\n    hostname: box\n- |\n  #!/bin/sh\n  true\n",
 			osconfig.Config{Hostname: "box", Scripts: scriptConfig("#!/bin/sh\ntrue\n", "").Scripts}, ""},
 		{"archive with a mistake", "#cloud-config-archive\n- type: text/cloud-config\n  content: |\n    hostname: box\n    colour: red\n",
-			named, "u:5:1: error: colour: unknown key"},
+			named, "u:5:5: error: colour: unknown key"},
+		{"archive with a mistake on one line", "#cloud-config-archive\n- 'colour: red'\n", osconfig.Config{}, "u/part-1:1:1: error: colour: unknown key"},
+		{"archive with a number", "#cloud-config-archive\n- 1\n", osconfig.Config{}, "u:2:3: error: an entry of an archive"},
 		{"archive of a mapping", "#cloud-config-archive\na: b\n", osconfig.Config{}, "must be a list"},
 		{"Ignition", `{"ignition": {"version": "3.0.0"}}`, osconfig.Config{}, "Ignition"},
 	}

@@ -1,6 +1,7 @@
 package cloudconfig
 
 import (
+	"fmt"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -18,7 +19,7 @@ func (r *run) compose(p part) {
 		r.refuse(p, "a compose file must be a mapping (key: value)")
 		return
 	}
-	shift(doc, p.line)
+	shift(doc, p)
 	services := doc
 	if inner := doc.Child("services"); inner != nil && inner.Child("image") == nil && inner.Child("build") == nil {
 		services = inner
@@ -55,7 +56,9 @@ func (r *run) archive(p part) {
 	for _, entry := range doc.List {
 		here := p
 		here.depth++
-		here.line = p.line + max(entry.Pos.Line-1, 0)
+		if entry.Pos.Line > 0 {
+			here.line, here.col = p.line+entry.Pos.Line-1, p.col+entry.Pos.Col-1
+		}
 		content, kind := entry, ""
 		if entry.Kind == osconfig.Map {
 			content = entry.Child("content")
@@ -72,22 +75,11 @@ func (r *run) archive(p part) {
 			continue
 		}
 		here.kind, here.data = kind, []byte(content.Text)
-		here.line = p.line + blockStart(p.data, content)
+		if content.Block > 0 {
+			here.line, here.col = p.line+content.Pos.Line, p.col+content.Block-1
+		} else { // its lines are not those of the file
+			here.file, here.line, here.col = fmt.Sprintf("%s/part-%d", p.file, r.parts), 0, 0
+		}
 		r.read(here)
 	}
-}
-
-// blockStart is how many lines of the file stand before the content: a block
-// ("content: |") begins on the next line, any other text on its own.
-func blockStart(data []byte, content *osconfig.Node) int {
-	lines := strings.Split(string(data), "\n")
-	at := content.Pos.Line - 1
-	if at < 0 || at >= len(lines) {
-		return max(at, 0)
-	}
-	head := strings.TrimSpace(lines[at])
-	if i := strings.IndexAny(head, "|>"); i >= 0 && strings.Trim(head[i+1:], "+-0123456789 ") == "" {
-		return at + 1
-	}
-	return at
 }

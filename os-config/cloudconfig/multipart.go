@@ -66,7 +66,7 @@ func (r *run) entity(p part, header func(string) string, body []byte) {
 		if name == "" {
 			name = fmt.Sprintf("part-%d", r.parts)
 		}
-		p.file, p.line = p.file+"/"+cleanName(name), 0
+		p.file, p.line, p.col = p.file+"/"+cleanName(name), 0, 0
 	}
 	p.kind, p.data = media, plain
 	r.read(p)

@@ -56,7 +56,7 @@ func (r *run) script(p part, key, path string, text []byte) {
 	if line, _, _ := bytes.Cut(text, []byte("\n")); bytes.HasSuffix(line, []byte("\r")) {
 		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	}
-	pos := osconfig.Pos{Layer: r.name, File: p.file, Line: p.line + 1, Col: 1}
+	pos := osconfig.Pos{Layer: r.name, File: p.file, Line: p.line + 1, Col: p.col + 1}
 	str := func(s string) *osconfig.Node { return osconfig.NewString(pos, s) }
 	entry := func(key string, value *osconfig.Node) osconfig.Entry {
 		return osconfig.Entry{Key: key, KeyPos: pos, Value: value}
