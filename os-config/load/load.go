@@ -60,6 +60,9 @@ type Loader struct {
 	// Answer is what an online source said since the machine booted, as Fetch
 	// returned it. Without it the answer of an earlier boot may serve.
 	Answer *Answer
+	// Asked says that the online sources have been asked: without an Answer
+	// they are away.
+	Asked bool
 	// Included are the texts behind URLs of #include, as FetchIncludes read them.
 	Included map[string][]byte
 	// IMDS is how metadata services are asked.

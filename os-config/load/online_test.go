@@ -82,6 +82,7 @@ func boot(t *testing.T, l *Loader, limit time.Duration) (first, second Result, f
 	defer cancel()
 	var probes []datasource.Probe
 	l.Answer, probes, failed = l.Fetch(ctx, first)
+	l.Asked = true
 	second = l.Load(t.Context())
 	second.Probed = append(second.Probed, probes...)
 	return first, second, failed
@@ -122,7 +123,12 @@ func TestOnline(t *testing.T) {
 func TestOnlineNeverAnswers(t *testing.T) {
 	d := newDroplet(t)
 	d.ill.Store(-1)
-	first, second, err := boot(t, d.machine(t.TempDir(), "1"), 50*time.Millisecond)
+	root := t.TempDir()
+	write(t, root, UserFile, "write_files: [{path: /a, content: 'to $public_ipv4.'}]\n")
+	first, second, err := boot(t, d.machine(root, "1"), 50*time.Millisecond)
+	if a, b := first.Config.WriteFiles[0].Content, second.Config.WriteFiles[0].Content; a != "to $public_ipv4." || b != "to ." || !strings.Contains(second.Report.String(), "$public_ipv4 is empty") {
+		t.Errorf("%q, %q\n%s", a, b, second.Report)
+	}
 	if err == nil || !strings.Contains(err.Error(), "digitalocean: ") || !strings.Contains(err.Error(), "500") {
 		t.Errorf("%v", err)
 	}
@@ -242,7 +248,7 @@ func TestURLBesideVolume(t *testing.T) {
 	l := &Loader{Root: t.TempDir(), Sys: dmi("1"), KeepLastGood: true, Cmdline: "cloud-config-url=" + s.URL + "/c.yml",
 		Devices: cidata("instance-id: i-1\n", "#cloud-config\nhostname: volume\ntimezone: UTC\n")}
 	for range 2 {
-		l.Answer = nil
+		l.Answer, l.Asked = nil, false
 		first, second, err := boot(t, l, time.Minute)
 		if err != nil || first.Config.Hostname != "volume" || second.Config.Hostname != "url" || second.Config.Timezone != "UTC" || second.InstanceID != "i-1" {
 			t.Errorf("%v %+v %+v", err, first.Sources, second.Sources)
@@ -360,12 +366,12 @@ func TestAzureDVD(t *testing.T) {
 	if err != nil || len(l.Answer.Result.UserData) == 0 || first.InstanceID != "v-1" || dvd.mounted != 0 {
 		t.Errorf("%v %+v", err, first.Sources)
 	}
-	l.Devices, l.Answer = &disks{}, nil
+	l.Devices, l.Answer, l.Asked = &disks{}, nil, false
 	if _, _, err := boot(t, l, time.Minute); err != nil || len(l.Answer.Result.UserData) == 0 {
 		t.Errorf("without the DVD: %v", err)
 	}
 	s.Close()
-	l.Devices, l.Answer = dvd, nil
+	l.Devices, l.Answer, l.Asked = dvd, nil, false
 	if _, _, err := boot(t, l, 30*time.Millisecond); err != nil || l.Answer.Result.Hostname == "" {
 		t.Errorf("the DVD alone: %v", err)
 	}

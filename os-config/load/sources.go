@@ -50,6 +50,9 @@ func (l *Loader) datasources(ctx context.Context, out *Result, all *layers) {
 		out.Pending = d.Online
 		p.cached(old, d)
 	}
+	if l.Asked {
+		out.Pending = nil
+	}
 	if l.Answer != nil && (len(p.found) == 0 || isNamed(l.Answer.Source)) {
 		p.found = append(p.found, *l.Answer)
 		p.probe(detect.Choice{Source: l.Answer.Source, Why: l.Answer.Why}, l.Answer.Result, datasource.Chosen, l.Answer.Took, nil)

@@ -32,7 +32,9 @@ func ValidateFiles(stdin io.Reader, paths ...string) (osconfig.Report, error) {
 func ValidateBytes(name string, data []byte) osconfig.Report {
 	layers, report := cloudconfig.Parse(name, name, data)
 	for _, l := range layers {
-		report = append(report, decoder().Validate(osconfig.Merge(l))...)
+		doc := osconfig.Merge(l)
+		cfg, wrong := decoder().Decode(doc)
+		report = append(append(report, wrong...), unitReport(doc, cfg.CoreOS.Units)...)
 	}
 	return report.Sorted()
 }

@@ -40,6 +40,7 @@ const (
 // online is what the second pass knows. Manager.mu guards it.
 type online struct {
 	answer    *load.Answer
+	asked     bool
 	included  map[string][]byte
 	probed    []datasource.Probe // that did not answer
 	before    *load.Result       // what runs, until apply-datasource has applied the difference
@@ -54,7 +55,7 @@ func (m *Manager) loader() *load.Loader {
 	return &load.Loader{
 		Root: m.root, Cmdline: m.cmdline, Sys: m.sys, Devices: devices, Log: m.log,
 		KeepLastGood: m.mounted.Device != "" && m.mounted.Device != state.RAM,
-		Answer:       m.online.answer, Included: maps.Clone(m.online.included),
+		Answer:       m.online.answer, Asked: m.online.asked, Included: maps.Clone(m.online.included),
 		IMDS: m.imds, DHCPServer: m.dhcpServer,
 	}
 }
@@ -130,7 +131,7 @@ func (m *Manager) fetch(ctx context.Context, r load.Result) error {
 	start := time.Now()
 	answer, probed, err := m.loader().Fetch(ctx, r)
 	m.mu.Lock()
-	m.online.answer, m.online.probed = answer, probed
+	m.online.answer, m.online.probed, m.online.asked = answer, probed, true
 	m.mu.Unlock()
 	if err != nil {
 		took := time.Since(start).Round(100 * time.Millisecond)
