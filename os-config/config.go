@@ -33,7 +33,7 @@ type Config struct {
 	Chpasswd Chpasswd `yaml:"chpasswd,omitempty"`
 	// Files that are written in the console.
 	WriteFiles []File `yaml:"write_files,omitempty"`
-	// Commands that run in the console at every boot, before everything else there.
+	// Commands that run in the console at every boot, once accounts and SSH are there and before mounts and files.
 	BootCmd []Command `yaml:"bootcmd,omitempty"`
 	// Commands that run in the console at every boot, in order, when the files are written.
 	RunCmd []Command `yaml:"runcmd,omitempty"`
