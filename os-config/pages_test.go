@@ -56,3 +56,29 @@ func TestPages(t *testing.T) {
 		}
 	}
 }
+
+// TestDirectives: each directive of units that the page lists is known.
+func TestDirectives(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "docs", "configuration.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `\\[(\\w+)\\]` \\| (.*) \\|$")
+	rows := row.FindAllStringSubmatch(string(data), -1)
+	if len(rows) != 4 {
+		t.Fatalf("%d sections of units in the table", len(rows))
+	}
+	for _, r := range rows {
+		name := "a.service"
+		if r[1] == "Timer" {
+			name = "a.timer"
+		}
+		for _, d := range regexp.MustCompile("`([A-Z]\\w+)`").FindAllStringSubmatch(r[2], -1) {
+			for _, p := range coreunit.Check(name, "["+r[1]+"]\n"+d[1]+"=\n") {
+				if p.Line == 2 && strings.Contains(p.Text, "not supported") {
+					t.Errorf("[%s] %s: %s", r[1], d[1], p.Text)
+				}
+			}
+		}
+	}
+}
