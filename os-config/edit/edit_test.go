@@ -340,6 +340,24 @@ func wanted(s step) ([]string, *osconfig.Node, error) {
 	return canonicalKey(s.key, v)
 }
 
+// Every key that the schema has can be set and taken away again, and the rest
+// of the file stays.
+func TestEveryKey(t *testing.T) {
+	n := 0
+	for _, key := range osconfig.Paths() {
+		if strings.ContainsAny(key, "*[") {
+			continue
+		}
+		n++
+		for _, s := range []step{{"set", key, "x"}, {"set", key, "[x, y]"}, {"set", key, "{a: b}"}, {"unset", key, ""}} {
+			checkEdit(t, []byte(house), s)
+		}
+	}
+	if n < 150 {
+		t.Errorf("only %d keys", n)
+	}
+}
+
 func FuzzEdit(f *testing.F) {
 	for _, text := range []string{house, "", "{a: b}", "a: &x [1]\nb: *x\n", "hostname: |+\n  a\n\n", "users:\n- a\n"} {
 		f.Add(text, "hostname", "x")

@@ -120,29 +120,26 @@ func (s *Settings) restore(files map[string]string, why string) error {
 		return err
 	}
 	var errs []error
+	user := filepath.Base(load.UserFile)
+	if now[user] != files[user] {
+		if err := s.catchUp([]byte(now[user])); err != nil {
+			s.o.Log.Warn("history of the configuration", "error", err)
+		}
+	}
 	for name, text := range files {
-		if now[name] == text {
-			continue
+		if old, ok := now[name]; !ok || old != text {
+			errs = append(errs, s.putBack(name, &text, ok && name != user))
 		}
-		path, err := s.confPath(name)
-		if err == nil {
-			err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomicfile.WriteFile(path, []byte(text), 0o600))
-		}
-		errs = append(errs, err)
 	}
 	for name := range now {
 		if _, ok := files[name]; !ok {
-			path, err := s.confPath(name)
-			if err == nil {
-				err = os.Remove(path)
-			}
-			errs = append(errs, err)
+			errs = append(errs, s.putBack(name, nil, name != user))
 		}
 	}
-	user := filepath.Base(load.UserFile)
 	if now[user] != files[user] {
-		_, err := s.record("-", "back: "+why, []byte(now[user]), []byte(files[user]))
-		errs = append(errs, err)
+		if _, err := s.record("-", "back: "+why, []byte(now[user]), []byte(files[user])); err != nil {
+			s.o.Log.Warn("history of the configuration", "error", err)
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err // a reboot tries again
@@ -151,6 +148,31 @@ func (s *Settings) restore(files map[string]string, why string) error {
 		return err
 	}
 	return nil
+}
+
+// tried is the end of the name that a file gets when a trial of it is over:
+// nobody's work is thrown away.
+const tried = ".tried"
+
+// putBack gives a file its text before the trial, nil for none. keep puts the
+// present one aside.
+func (s *Settings) putBack(name string, text *string, keep bool) error {
+	path, err := s.confPath(name)
+	switch {
+	case err != nil:
+		return err
+	case keep:
+		err = os.Rename(path, path+tried)
+	case text == nil:
+		err = os.Remove(path)
+	}
+	if err != nil || text == nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, []byte(*text), 0o600)
 }
 
 // confPath is where a file of a trial stands; names come from a file.

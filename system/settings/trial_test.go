@@ -118,6 +118,7 @@ func TestTrialExpires(t *testing.T) {
 		const text = "# mine\nhostname: lake\n"
 		m := newMachine(t, map[string]string{"cloud-config.yml": text, "cloud-config.d/a.yml": "locale: C\n"})
 		m.set("hostname", "sea")
+		m.put("cloud-config.d/a.yml", "locale: C\ntimezone: UTC\n")
 		m.put("cloud-config.d/b.yml", "timezone: UTC\n")
 		d, err := m.Apply(t.Context(), time.Minute, "ann")
 		if err != nil || d.Try == nil || d.Try.Seconds != 60 || m.running.Config.Hostname != "sea" || !m.pendingThere() {
@@ -146,6 +147,11 @@ func TestTrialExpires(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(m.root, load.DropInDir, "b.yml")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("b.yml: %v", err)
+		}
+		for name, want := range map[string]string{"a.yml": "locale: C\n", "a.yml.tried": "locale: C\ntimezone: UTC\n", "b.yml.tried": "timezone: UTC\n"} {
+			if text, err := os.ReadFile(filepath.Join(m.root, load.DropInDir, name)); err != nil || string(text) != want {
+				t.Errorf("%s: %q, %v", name, text, err)
+			}
 		}
 		if d, err := m.Diff(); err != nil || len(d.Changes) > 0 || d.Try != nil {
 			t.Errorf("%+v, %v", d, err)
