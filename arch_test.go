@@ -117,6 +117,7 @@ func boundaries() map[string]string {
 		"google.golang.org/":                "system/ctrd cmd/containerd",
 		"github.com/urfave/cli":             "cmd/ros",
 		"github.com/goccy/go-yaml":          "os-config cmd/ros images/builder",
+		"github.com/robfig/cron":            "os-config",
 		"github.com/moby/":                  "system/oci",
 		"github.com/coreos/":                "os-config/coreunit",
 	}

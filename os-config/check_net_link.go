@@ -41,6 +41,38 @@ func bridgeName(n *Node) []finding {
 	return wrong(newLinkName(n.Text))
 }
 
+// bridgeToJoin is the name that bridge says; "" when it says true or nothing.
+func bridgeToJoin(n *Node) string {
+	if n.IsNull() || !n.Scalar() {
+		return ""
+	}
+	switch strings.ToLower(n.Text) {
+	case "true", "false", "yes", "no", "on", "off":
+		return ""
+	}
+	return n.Text
+}
+
+// wildName says whether a key matches by something else than one name.
+func wildName(s string) bool { return strings.ContainsAny(s, `*?[=\`) }
+
+// looksPhysical says whether the kernel or udev gives such names to network
+// cards, and the engine to what it makes: systemd.net-naming-scheme(7).
+func looksPhysical(s string) bool {
+	digit := func(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
+	for _, prefix := range []string{"eth", "em", "wlan", "usb", "tun", "tap", "docker", "ib", "wwan", "veth", "p", "venet", "hsi"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && digit(rest) && (prefix != "p" || strings.Contains(rest, "p")) {
+			return true
+		}
+	}
+	for _, prefix := range []string{"en", "wl", "ww", "ib", "sl"} {
+		if rest, ok := strings.CutPrefix(s, prefix); ok && len(rest) > 1 && strings.ContainsRune("abcdopPsvx", rune(rest[0])) {
+			return true
+		}
+	}
+	return s == "lo" || s == "docker-sys" || strings.HasPrefix(s, "br-") || strings.HasPrefix(s, "veth")
+}
+
 // saysNo says whether a truth value does not hold, however it is written.
 func saysNo(n *Node) bool {
 	if n.IsNull() || !n.Scalar() {

@@ -165,38 +165,6 @@ func (t *topology) names() []string {
 	return t.all
 }
 
-// bridgeToJoin is the name that bridge says; "" when it says true or nothing.
-func bridgeToJoin(n *Node) string {
-	if n.IsNull() || !n.Scalar() {
-		return ""
-	}
-	switch strings.ToLower(n.Text) {
-	case "true", "false", "yes", "no", "on", "off":
-		return ""
-	}
-	return n.Text
-}
-
-// wildName says whether a key matches by something else than one name.
-func wildName(s string) bool { return strings.ContainsAny(s, `*?[=\`) }
-
-// looksPhysical says whether the kernel or udev gives such names to network
-// cards, and the engine to what it makes: systemd.net-naming-scheme(7).
-func looksPhysical(s string) bool {
-	digit := func(s string) bool { return s != "" && s[0] >= '0' && s[0] <= '9' }
-	for _, prefix := range []string{"eth", "em", "wlan", "usb", "tun", "tap", "docker", "ib", "wwan", "veth", "p", "venet", "hsi"} {
-		if rest, ok := strings.CutPrefix(s, prefix); ok && digit(rest) && (prefix != "p" || strings.Contains(rest, "p")) {
-			return true
-		}
-	}
-	for _, prefix := range []string{"en", "wl", "ww", "ib", "sl"} {
-		if rest, ok := strings.CutPrefix(s, prefix); ok && len(rest) > 1 && strings.ContainsRune("abcdopPsvx", rune(rest[0])) {
-			return true
-		}
-	}
-	return s == "lo" || s == "docker-sys" || strings.HasPrefix(s, "br-") || strings.HasPrefix(s, "veth")
-}
-
 // unmatched says which matches are not carried out yet.
 func (r *referee) unmatched(l *link) {
 	for _, match := range []string{l.key, textAt(l.node, "match")} {
@@ -207,6 +175,12 @@ func (r *referee) unmatched(l *link) {
 		r.report = append(r.report, problemAt(l.pos, Warning, Unsupported, l.path, fmt.Sprintf(
 			"not carried out yet: links are not matched by %s=, it has no effect; use mac= or a name", by)))
 	}
+}
+
+// noLink is what to say about a link that no entry is about. It is a warning:
+// a machine may have a network card of any name.
+func (r *referee) noLink(t *topology, name string) string {
+	return fmt.Sprintf("no entry of interfaces is or makes %s%s", quote(name), r.near(name, t.names()))
 }
 
 // linkNames looks at what an entry names.
@@ -225,14 +199,14 @@ func (r *referee) linkNames(t *topology, l *link, network *Node) {
 			textAt(l.node, "bond"), textAt(l.node, "bond"))
 	}
 	if name := textAt(l.node, "link"); name != "" && !t.knows(name) {
-		r.at(Error, l.path, l.node, "link", "there is no link %s in interfaces%s", quote(name), r.near(name, t.names()))
+		r.at(Warning, l.path, l.node, "link", "%s", r.noLink(t, name))
 	}
 	for i, m := range items(l.node.Child("members")) {
 		here := fmt.Sprintf("%s.members[%d]", l.path, i)
 		other := t.entry(m.Text)
 		switch {
 		case !t.knows(m.Text):
-			r.say(Error, m.Pos, here, fmt.Sprintf("there is no link %s in interfaces%s", quote(m.Text), r.near(m.Text, t.names())))
+			r.say(Warning, m.Pos, here, r.noLink(t, m.Text))
 		case other != nil && l.kind != "vrf" && other.owner != l.key:
 			r.say(Error, m.Pos, here, fmt.Sprintf("%s is part of %s already", m.Text, other.owner))
 		}
@@ -280,7 +254,7 @@ func (r *referee) linkLoops(t *topology) {
 func (r *referee) networkLinks(t *topology, network *Node) {
 	check := func(n *Node, path, key string) {
 		if name := textAt(n, key); name != "" && !t.knows(name) {
-			r.at(Warning, path, n, key, "there is no link %s in interfaces%s", quote(name), r.near(name, t.names()))
+			r.at(Warning, path, n, key, "%s", r.noLink(t, name))
 		}
 	}
 	if rules := network.Child("rules"); rules != nil {
