@@ -72,6 +72,7 @@ type decoder struct {
 	report Report
 	wrong  []place         // where the errors are, for DecodeLenient
 	said   map[string]bool // keys of which it was said that they do nothing yet
+	alone  bool            // check single values only
 }
 
 func (d *decoder) add(sev Severity, kind ProblemKind, pos Pos, at place, text string) {
@@ -98,7 +99,7 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 	}
 	ok := true
 	check := d.rules[at.pattern].check
-	if check == nil {
+	if check == nil || d.alone && !n.Scalar() {
 		return ok
 	}
 	said := map[string]bool{}

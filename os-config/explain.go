@@ -2,11 +2,14 @@ package osconfig
 
 import (
 	"errors"
+	"fmt"
 	"strings"
+
+	"github.com/goccy/go-yaml/token"
 )
 
 // explain turns a parser error into a position and a sentence.
-func explain(text string, err error) (line, col int, problem string) {
+func explain(text string, tokens token.Tokens, err error) (line, col int, problem string) {
 	var ye yamlError
 	if !errors.As(err, &ye) {
 		return 0, 0, err.Error()
@@ -18,7 +21,31 @@ func explain(text string, err error) (line, col int, problem string) {
 	if l, c, ok := tabIndent(text, line); ok {
 		return l, c, "a tab in the indentation; YAML allows only spaces there"
 	}
+	if open := unclosed(tokens, line, col); open != nil && strings.Contains(problem, "must be specified") {
+		return open.Position.Line, open.Position.Column, fmt.Sprintf("this %q is not closed before line %d", open.Value, line)
+	}
 	return line, col, problem + advice(problem)
+}
+
+// unclosed finds the innermost bracket that is open at a line after its own.
+// The library complains where the next key begins, far from the mistake.
+func unclosed(tokens token.Tokens, line, col int) *token.Token {
+	var open []*token.Token
+	for _, tk := range tokens {
+		if tk.Position.Line > line || tk.Position.Line == line && tk.Position.Column >= col {
+			break
+		}
+		switch tk.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			open = append(open, tk)
+		case token.SequenceEndType, token.MappingEndType:
+			open = open[:max(len(open)-1, 0)]
+		}
+	}
+	if len(open) == 0 || open[len(open)-1].Position.Line == line {
+		return nil
+	}
+	return open[len(open)-1]
 }
 
 // advice says what usually is behind an error of the YAML library, whose own

@@ -49,6 +49,9 @@ func Parse(name, file string, data []byte) (Layer, Report) {
 	doc, report := ParseTree(name, file, data)
 	switch {
 	case doc == nil:
+		if n := len(report); n > 0 && !tooLarge(report[n-1]) {
+			report = append(report, beside(name, file, data, report[n-1])...).Sorted()
+		}
 	case doc.Kind == Null:
 		layer.Doc = &Node{Kind: Map, Pos: doc.Pos}
 	case doc.Kind != Map:
@@ -96,7 +99,7 @@ func ParseTree(name, file string, data []byte) (doc *Node, report Report) {
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		line, col, problem := explain(text, err)
+		line, col, problem := explain(text, tokens, err)
 		fail(line, col, problem)
 		return nil, report
 	}
