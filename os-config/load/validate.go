@@ -33,8 +33,7 @@ func ValidateBytes(name string, data []byte) osconfig.Report {
 	layers, report := cloudconfig.Parse(name, name, data)
 	for _, l := range layers {
 		doc := osconfig.Merge(l)
-		cfg, wrong := decoder().Decode(doc)
-		report = append(append(report, wrong...), unitReport(doc, cfg.CoreOS.Units)...)
+		report = append(append(report, decoder().Validate(doc)...), unitReport(doc)...)
 	}
 	return report.Sorted()
 }
