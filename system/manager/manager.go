@@ -27,6 +27,7 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/control"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/ctrd"
@@ -118,6 +119,11 @@ func Run(ctx context.Context, version string) error {
 	// memory is worth more than cycles (quietGC).
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(bootHeap)
+	// For configuration that comes by HTTPS. Go reads the file at the first
+	// such connection, and stepConfig has written it by then.
+	if err := os.Setenv("SSL_CERT_FILE", engine.CertFile); err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	m, closeAll, err := build(version, quit)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
 )
 
@@ -90,5 +93,24 @@ func TestWaitMounts(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 		cancel()
+	}
+}
+
+// TestEngineWaitsForMounts: with mounts the engine starts after them.
+func TestEngineWaitsForMounts(t *testing.T) {
+	m := &Manager{}
+	g, err := supervise.NewGraph(quiet(), m.bootSteps())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mounts, want := range map[int]bool{0: false, 1: true} {
+		for _, u := range m.definitions(osconfig.Config{Mounts: make([]osconfig.Mount, mounts)}) {
+			if got := slices.Contains(u.Requires, services.NeedsMounts); u.Name == "docker" && got != want {
+				t.Errorf("with %d mounts it requires %q", mounts, u.Requires)
+			}
+		}
+	}
+	if g.Gate(services.NeedsMounts) == nil {
+		t.Error("there is no such step")
 	}
 }
