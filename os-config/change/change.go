@@ -41,6 +41,9 @@ func Between(before, after osconfig.Config) []Change {
 		if equal(a, b) {
 			continue
 		}
+		if osconfig.AboutKey(r.Key).Missing != "" { // it is accepted, with a warning
+			r = rule{Key: r.Key, How: Nothing, Show: r.Show, Does: "not carried out yet"}
+		}
 		c := Change{Key: r.Key, How: r.How, Unit: r.Unit, Text: sentence(r, a, b)}
 		if r.Key == "rancher.docker" {
 			c.Text += engineNote(before.Rancher.Docker, after.Rancher.Docker)

@@ -16,7 +16,7 @@ type rule struct {
 func rules() []rule {
 	const (
 		console = "the console carries it out; sessions stay"
-		first   = "it counts at the end of a boot"
+		once    = "it is done now, unless this instance has done it before"
 		idle    = "accepted, without effect"
 		links   = "the network is brought to it at once; what is the same stays up"
 	)
@@ -33,9 +33,9 @@ func rules() []rule {
 		{Key: "password", How: Live, Does: console},
 		{Key: "chpasswd", How: Live, Does: console},
 		{Key: "write_files", How: Live, Does: "the console writes what is new or changed", Stays: "write_files: files that are not in the list any more stay until the machine reboots, those on the state partition for good"},
-		{Key: "bootcmd", How: Reboot, Does: "it runs at the next boot"},
+		{Key: "bootcmd", How: Live, Does: "commands that are new run now, all of them at the next boot"},
 		{Key: "runcmd", How: Live, Does: "commands that are new run now, all of them at the next boot"},
-		{Key: "boothooks", How: Reboot, Does: "they run at the next boot"},
+		{Key: "boothooks", How: Live, Does: "scripts that are new run now, all of them at the next boot"},
 		{Key: "scripts", How: Live, Does: "scripts that are new run now, all of them at the next boot"},
 		{Key: "mounts", How: Live, Does: "the console mounts what is new", Stays: "mounts: what is not in the list any more stays mounted until the machine reboots"},
 		{Key: "mount_default_fields", How: Live, Does: "the console mounts what is new"},
@@ -46,9 +46,9 @@ func rules() []rule {
 		{Key: "ca_certs", How: Live, Does: "the console trusts them; the engine does when it restarts (ros service restart docker)"},
 		{Key: "growpart", How: Nothing, Does: idle},
 		{Key: "resize_rootfs", How: Nothing, Does: idle},
-		{Key: "final_message", How: Reboot, Does: first},
-		{Key: "power_state", How: Reboot, Does: first},
-		{Key: "phone_home", How: Reboot, Does: first},
+		{Key: "final_message", How: Live, Does: "the consoles print it"},
+		{Key: "power_state", How: Live, Does: once},
+		{Key: "phone_home", How: Live, Does: once},
 		{Key: "coreos", How: Live, Does: "the console starts and stops what differs"},
 
 		{Key: "rancher.network.dhcp_timeout", How: Live, Show: true, Does: "it counts for the next lease"},
