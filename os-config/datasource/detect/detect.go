@@ -118,8 +118,11 @@ func listed(m Machine) Decision {
 	var d Decision
 	for _, w := range m.Wanted {
 		name, place, _ := strings.Cut(w, ":")
-		if w == "none" {
+		switch name {
+		case "none":
 			return Decision{None: true}
+		case "", "tftp": // the validator says that it has no effect
+			continue
 		}
 		c := Choice{Source: canonical(name), Place: place, Why: "rancher.cloud_init.datasources"}
 		if c.Source == "cmdline" {
@@ -167,7 +170,7 @@ func canonical(name string) string {
 // the SMBIOS serial number. Without s= the source is a volume, where one is
 // looked for anyhow.
 func seed(text, where string) (Choice, bool) {
-	text = strings.TrimSpace(text)
+	text = strings.ReplaceAll(strings.TrimSpace(text), `\;`, ";") // as a boot loader's file may have it
 	if where != "the kernel parameter ds=" {
 		var ok bool
 		if text, ok = strings.CutPrefix(text, "ds="); !ok {

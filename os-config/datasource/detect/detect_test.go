@@ -112,6 +112,8 @@ func TestDecide(t *testing.T) {
 		{"ds nocloud-net", Machine{Sys: sys(), DS: "nocloud-net;s=https://seed/a/"}, "nocloud configdrive | nocloud:https://seed/a/"},
 		{"ds without a place", Machine{Sys: droplet, DS: "nocloud"}, "nocloud configdrive | digitalocean"},
 		{"ds with a path", Machine{Sys: sys(), DS: "nocloud;s=/var/seed/"}, "nocloud:/var/seed/ nocloud configdrive |"},
+		{"ds escaped", Machine{Sys: sys(), DS: `nocloud\;s=http://seed/`}, "nocloud configdrive | nocloud:http://seed/"},
+		{"tftp", Machine{Sys: sys(), Wanted: []string{"tftp:10.0.0.1/a"}}, "nocloud configdrive |"},
 		{"another ds", Machine{Sys: sys(), DS: "ec2"}, "nocloud configdrive |"},
 		{"URL", Machine{Sys: sys(), ConfigURL: "http://x/c.yml"}, "nocloud configdrive | cmdline:http://x/c.yml"},
 		{"URL on a droplet", Machine{Sys: droplet, ConfigURL: "http://x/c.yml"}, "nocloud configdrive | cmdline:http://x/c.yml"},
