@@ -70,9 +70,9 @@ func engineConflicts(n *Node) []finding {
 		if set("tls_args") {
 			say(Warning, "tls_args", "they have no effect without tls: true")
 		}
-		for _, host := range items(n.Child("host")) {
+		for i, host := range items(n.Child("host")) {
 			if openToAll(host.Text) {
-				out = append(out, finding{severity: Warning, kind: Value, key: "host", node: host, text: fmt.Sprintf(
+				out = append(out, finding{severity: Warning, kind: Value, key: fmt.Sprintf("host[%d]", i), node: host, text: fmt.Sprintf(
 					"whoever reaches %s is root on this machine; set tls: true, or listen on 127.0.0.1", quote(host.Text))})
 			}
 		}
