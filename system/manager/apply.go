@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/console"
 	"github.com/pharos-os/pharos/console/setup"
@@ -210,7 +207,7 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 		errs = append(errs, m.loadModules(after.Rancher.Modules))
 	}
 	if m.planChanges(after) {
-		errs = append(errs, m.reloadConsole(after))
+		errs = append(errs, m.reloadConsole(ctx, after))
 		if !reflect.DeepEqual(before.Mounts, after.Mounts) {
 			// The engine, if it starts anew for them, has to find them.
 			ctx, cancel := context.WithTimeoutCause(ctx, mountsDeadline, errors.New("the console has not done the mounts yet"))
@@ -220,19 +217,4 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	}
 	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))
 	return errors.Join(errs...)
-}
-
-// reloadConsole hands the console its new plan; sessions stay.
-func (m *Manager) reloadConsole(c osconfig.Config) error {
-	if err := m.writePlan(c); err != nil {
-		return err
-	}
-	i, err := m.sup.Get("console")
-	if err != nil || i.PID == 0 {
-		return err
-	}
-	if err := unix.Kill(i.PID, unix.SIGHUP); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("SIGHUP to the console: %w", err)
-	}
-	return nil
 }

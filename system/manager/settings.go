@@ -115,14 +115,10 @@ func (m *Manager) stepMounts(ctx context.Context) error {
 // waitMounts waits until the console has said that it has done the mounts of
 // the plan as it stands.
 func waitMounts(ctx context.Context, plan, status string) error {
-	info, err := os.Stat(plan)
-	if err != nil {
-		return fmt.Errorf("console plan: %w", err)
-	}
 	tick := time.NewTicker(100 * time.Millisecond) // a file that is replaced
 	defer tick.Stop()
 	for {
-		if st, err := setup.ReadStatus(status); err == nil && st.Mounts && !st.Plan.Before(info.ModTime()) {
+		if st, ok := aboutPlan(plan, status); ok && st.Mounts {
 			return nil
 		}
 		select {

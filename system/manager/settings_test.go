@@ -114,3 +114,39 @@ func TestEngineWaitsForMounts(t *testing.T) {
 		t.Error("there is no such step")
 	}
 }
+
+// TestHasPlan: only what the console says about the plan as it stands counts.
+func TestHasPlan(t *testing.T) {
+	dir := t.TempDir()
+	plan, status := filepath.Join(dir, "setup.json"), filepath.Join(dir, "status.json")
+	if hasPlan(plan, status) {
+		t.Error("there is no plan")
+	}
+	if err := (setup.Plan{}).Write(plan); err != nil {
+		t.Fatal(err)
+	}
+	if hasPlan(plan, status) {
+		t.Error("the console has not said a word")
+	}
+	info, err := os.Stat(plan)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for about, want := range map[time.Time]bool{info.ModTime(): true, info.ModTime().Add(time.Hour): false, info.ModTime().Add(-1): false} {
+		text, err := json.Marshal(setup.Status{Plan: about})
+		if err == nil {
+			err = os.WriteFile(status, text, 0o644)
+		}
+		if got := hasPlan(plan, status); err != nil || got != want {
+			t.Errorf("about a plan of %v: %v, %v", about, got, err)
+		}
+	}
+	// The same plan once more is the same one, another is not.
+	if err := (setup.Plan{}).Write(plan); err != nil {
+		t.Fatal(err)
+	}
+	again, err := os.Stat(plan)
+	if err != nil || !again.ModTime().Equal(info.ModTime()) {
+		t.Errorf("written again: %v, %v", again.ModTime(), err)
+	}
+}
