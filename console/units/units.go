@@ -129,6 +129,16 @@ func (r *Runner) setLocked(u *unit, s State, text string) {
 			u.lastIdle = u.since
 		}
 	}
+	r.wakeTimers(u)
+	level := slog.LevelInfo
+	if s == Failed {
+		level = slog.LevelError
+	}
+	r.o.Log.Log(context.Background(), level, "unit", "name", u.name, "state", string(s), "why", text)
+}
+
+// wakeTimers lets the timers of a service look at it again; the lock is held.
+func (r *Runner) wakeTimers(u *unit) {
 	for _, other := range r.units {
 		if other.spec.Timer != nil && other.spec.Timer.Unit == u.name {
 			select {
@@ -137,11 +147,6 @@ func (r *Runner) setLocked(u *unit, s State, text string) {
 			}
 		}
 	}
-	level := slog.LevelInfo
-	if s == Failed {
-		level = slog.LevelError
-	}
-	r.o.Log.Log(context.Background(), level, "unit", "name", u.name, "state", string(s), "why", text)
 }
 
 func (r *Runner) changed() {
@@ -185,6 +190,7 @@ func (r *Runner) start(ctx context.Context, u *unit) {
 		r.decide(u, false)
 		r.mu.Lock()
 		u.cancel = nil
+		r.wakeTimers(u)
 		close(u.ended)
 		failed := u.state == Failed
 		r.mu.Unlock()

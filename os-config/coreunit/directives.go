@@ -77,7 +77,7 @@ func (b *builder) serviceSection(u *Service) section {
 		"ExecStartPre":         b.commands(&u.StartPre),
 		"ExecStart":            b.commands(&u.Start),
 		"ExecStartPost":        b.commands(&u.StartPost),
-		"ExecReload":           b.commands(&u.Reload),
+		"ExecReload":           b.reload(&u.Reload),
 		"ExecStop":             b.commands(&u.Stop),
 		"ExecStopPost":         b.commands(&u.StopPost),
 		"Restart":              b.oneOf(&u.Restart, among("no", "always", "on-success", "on-failure", "on-abnormal", "on-abort")),

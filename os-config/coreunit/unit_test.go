@@ -97,6 +97,8 @@ func TestCheck(t *testing.T) {
 		{"a.service", "[Service]\nWants=b.service\nExecStart=/bin/a \\q\n",
 			"2:1: error: Wants= belongs into [Unit]\n3:11: warning: \\q is no escape; it stays as it is, write \\\\ for a backslash\n"},
 		{"a.service", "[Service]\nExecStart=/bin/a " + strings.Repeat("x", 3000) + "\n", "2:1: error: a line of more than 2047 bytes; end it with \\ and go on in the next\n"},
+		{"a.service", "[Service]\nExecReload=/bin/kill -HUP $MAINPID\n",
+			"2:12: warning: ExecReload= has no effect: nothing reloads a unit here; when the configuration changes it starts anew\n"},
 		{"a.service", "[Service]\nExecStart = /bin/a \\\n\n  Restrat=no\n", "4:3: error: Restrat= is not supported; did you mean Restart=?\n"},
 	} {
 		if diff := cmp.Diff(tt.want, lines(Check(tt.name, tt.text))); diff != "" {

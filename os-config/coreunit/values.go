@@ -106,6 +106,16 @@ func (b *builder) commands(to *[]Command) func(option) {
 	}
 }
 
+// reload checks ExecReload=, which nothing here ever runs.
+func (b *builder) reload(to *[]Command) func(option) {
+	read := b.commands(to)
+	return func(o option) {
+		if read(o); o.value != "" {
+			b.doubt(o, "ExecReload= has no effect: nothing reloads a unit here; when the configuration changes it starts anew")
+		}
+	}
+}
+
 func (b *builder) environment(to *[]string) func(option) {
 	return func(o option) {
 		if o.value == "" {
