@@ -76,7 +76,7 @@ func registryName(key string, a osconfig.RegistryAuth) string {
 		key = a.ServerAddress
 	}
 	switch strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(key, "https://"), "http://"), "/") {
-	case "docker.io", "index.docker.io", "index.docker.io/v1", "registry-1.docker.io":
+	case "docker.io", "index.docker.io", "index.docker.io/v1":
 		return "https://index.docker.io/v1/"
 	}
 	return key
