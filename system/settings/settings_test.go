@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/containerd/errdefs"
@@ -24,6 +25,7 @@ type machine struct {
 	*Settings
 	t       *testing.T
 	root    string
+	mu      sync.Mutex
 	running load.Result
 	applied []string // hostnames, in order
 	fails   error
@@ -48,7 +50,11 @@ func (m *machine) boot() string {
 	m.t.Helper()
 	log := slog.New(slog.DiscardHandler)
 	m.Settings = New(Options{Root: m.root, Log: log, Apply: m.apply,
-		Running: func() load.Result { return m.running },
+		Running: func() load.Result {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			return m.running
+		},
 		Units: func(before, after osconfig.Config) map[string]string {
 			if before.Timezone != after.Timezone {
 				return map[string]string{"syslog": "restarts", "docker": "restarts"}
@@ -66,11 +72,14 @@ func (m *machine) boot() string {
 }
 
 func (m *machine) apply(ctx context.Context, _, after load.Result) error {
+	m.mu.Lock()
 	m.running = after
 	m.applied = append(m.applied, after.Config.Hostname)
-	if m.hold != nil {
+	hold := m.hold
+	m.mu.Unlock()
+	if hold != nil {
 		select {
-		case <-m.hold:
+		case <-hold:
 		case <-ctx.Done():
 		}
 	}

@@ -224,7 +224,9 @@ func TestTrialOfSomethingThatHangs(t *testing.T) {
 		}()
 		time.Sleep(19 * time.Second)
 		synctest.Wait()
+		m.mu.Lock()
 		m.hold = nil // for the way back
+		m.mu.Unlock()
 		a := <-done
 		synctest.Wait()
 		if took := time.Since(start); took != 20*time.Second {
