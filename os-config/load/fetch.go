@@ -67,13 +67,13 @@ func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource
 	}
 	s, ok := makeSource(c, l.IMDS)
 	if !ok {
-		return datasource.Result{}, c.Place, errUnknown(c)
+		return datasource.Result{}, url.Shown(c.Place), errUnknown(c)
 	}
 	result, err := s.Fetch(ctx)
 	if c.Source == "azure" {
 		result, err = l.withDVD(context.WithoutCancel(ctx), result, err)
 	}
-	return result, c.Place, err
+	return result, url.Shown(c.Place), err
 }
 
 // FetchIncludes reads the URLs of #include that a Result names, until ctx

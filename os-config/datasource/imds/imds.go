@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -80,15 +81,27 @@ var errRedirect = errors.New("redirect refused")
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme:
-		return fmt.Errorf("%w: %s leads to another host, %s", errRedirect, via[0].URL, req.URL.Host)
+		return fmt.Errorf("%w: %s leads to another host, %s", errRedirect, via[0].URL.Redacted(), req.URL.Host)
 	case len(via) >= maxRedirects:
 		return fmt.Errorf("%w: more than %d", errRedirect, maxRedirects)
 	}
 	return nil
 }
 
-// URL is the address of a path of the service.
-func (c *Client) URL(path string) string {
+// URL is the address of a path of the service as people may see it: without
+// a password.
+func (c *Client) URL(path string) string { return Shown(c.address(path)) }
+
+// Shown is a URL without the password in it.
+func Shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return address
+	}
+	return u.Redacted()
+}
+
+func (c *Client) address(path string) string {
 	if path == "" || strings.HasPrefix(path, "?") {
 		return c.base + path
 	}
@@ -139,10 +152,10 @@ func (c *Client) Post(ctx context.Context, path, contentType string, body []byte
 }
 
 func (c *Client) retry(ctx context.Context, method, path string, body []byte, header []string) ([]byte, error) {
-	url := c.URL(path)
+	address := c.address(path)
 	var last error // what the service did, rather than that time is up
 	for try := 1; ; try++ {
-		data, again, err := c.once(ctx, method, url, body, header)
+		data, again, err := c.once(ctx, method, address, body, header)
 		if err == nil || !again {
 			return data, err
 		}
@@ -150,7 +163,7 @@ func (c *Client) retry(ctx context.Context, method, path string, body []byte, he
 			last = err
 		}
 		pause := c.backoff(try)
-		c.log.Debug("metadata service", "url", url, "try", try, "pause", pause, "error", err)
+		c.log.Debug("metadata service", "url", Shown(address), "try", try, "pause", pause, "error", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -162,10 +175,10 @@ func (c *Client) retry(ctx context.Context, method, path string, body []byte, he
 }
 
 // once makes one request; again says whether another try may help.
-func (c *Client) once(ctx context.Context, method, url string, body []byte, header []string) (data []byte, again bool, err error) {
+func (c *Client) once(ctx context.Context, method, address string, body []byte, header []string) (data []byte, again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return nil, false, fmt.Errorf("request: %w", err)
 	}
@@ -178,15 +191,16 @@ func (c *Client) once(ctx context.Context, method, url string, body []byte, head
 		return nil, !errors.Is(err, errRedirect), err // it names method and URL
 	}
 	defer resp.Body.Close()
+	shown := Shown(address)
 	if resp.StatusCode/100 != 2 {
-		return nil, retryable(resp.StatusCode), &StatusError{method, url, resp.StatusCode}
+		return nil, retryable(resp.StatusCode), &StatusError{method, shown, resp.StatusCode}
 	}
 	data, err = io.ReadAll(io.LimitReader(resp.Body, osconfig.MaxSize+1))
 	switch {
 	case err != nil:
-		return nil, true, fmt.Errorf("%s %s: half an answer, %d bytes: %w", method, url, len(data), err)
+		return nil, true, fmt.Errorf("%s %s: half an answer, %d bytes: %w", method, shown, len(data), err)
 	case len(data) > osconfig.MaxSize:
-		return nil, false, fmt.Errorf("%s %s: the answer has more than %d bytes", method, url, osconfig.MaxSize)
+		return nil, false, fmt.Errorf("%s %s: the answer has more than %d bytes", method, shown, osconfig.MaxSize)
 	}
 	return data, false, nil
 }

@@ -249,6 +249,25 @@ func TestRefusedThenUp(t *testing.T) {
 	}
 }
 
+func TestPasswordIsNotShown(t *testing.T) {
+	base := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != "hunter2" {
+			t.Error("no password")
+		}
+		if r.URL.Path == "/away" {
+			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+			return
+		}
+		w.WriteHeader(http.StatusForbidden)
+	})
+	c := New(strings.Replace(base, "http://", "http://user:hunter2@", 1), quick())
+	for _, path := range []string{"x", "away"} {
+		if _, err := c.Get(t.Context(), path); err == nil || strings.Contains(err.Error()+c.URL(path), "hunter2") {
+			t.Errorf("%v, %s", err, c.URL(path))
+		}
+	}
+}
+
 func TestNoProxy(t *testing.T) {
 	t.Setenv("http_proxy", "http://127.0.0.1:1")
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
