@@ -87,7 +87,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		"users: [{name: a, passwd: %s}]", "users: [{name: a, passwd: $6$x$%s}]", "users: [{name: a, hashed_passwd: %s x}]",
 		"users: [{name: a, plain_text_passwd: \"%s\\n\"}]", "users: [{name: a, passwd: [%s]}]", "users: [{name: a, passwd: {%s: x}}]",
 		"ssh_keys: {rsa_private: %s}", "ssh_keys: {rsa_public: %s}", "ssh_keys: %s", "ssh_keys: [%s]",
-		"ssh_keys: {rsa_private: '-----BEGIN %s'}",
+		"ssh_keys: {rsa_private: '-----BEGIN %s'}", "phone_home: {url: 'https://me:%s@example.com/'}", "phone_home: {url: 'ftp://me:%s@example.com/'}",
 	} {
 		layer, report := Parse("x", "x", fmt.Appendf(nil, format, secret))
 		doc := Merge(layer)

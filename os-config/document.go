@@ -86,7 +86,8 @@ func filter(n *Node, at place, full, private bool) *Node {
 		if !full && n.Pos.Layer == DefaultsLayer {
 			return nil
 		}
-		if at.pattern == "rancher.network.http_proxy" || at.pattern == "rancher.network.https_proxy" {
+		switch at.pattern {
+		case "rancher.network.http_proxy", "rancher.network.https_proxy", "phone_home.url":
 			if !private && redact(n.Text) != n.Text {
 				return nil
 			}
