@@ -105,8 +105,11 @@ func (t *terminal) input(file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if layer, report := osconfig.Parse("", name, text); layer.Doc == nil {
-		return nil, errors.New(report[0].String())
+	_, report := osconfig.Parse("", name, text)
+	for _, p := range report {
+		if p.Kind == osconfig.Syntax && p.Severity == osconfig.Error {
+			return nil, errors.New(p.String())
+		}
 	}
 	return text, nil
 }

@@ -42,9 +42,10 @@ func own(root *osconfig.Node) *osconfig.Node {
 	return &out
 }
 
+// firstError is what makes a document unreadable.
 func firstError(r osconfig.Report) string {
 	for _, p := range r {
-		if p.Severity == osconfig.Error {
+		if p.Severity == osconfig.Error && p.Kind == osconfig.Syntax {
 			return p.String()
 		}
 	}
@@ -86,7 +87,7 @@ func Value(text string) (*osconfig.Node, error) {
 
 func firstText(r osconfig.Report) string {
 	for _, p := range r {
-		if p.Severity == osconfig.Error {
+		if p.Severity == osconfig.Error && p.Kind == osconfig.Syntax {
 			return p.Text
 		}
 	}
