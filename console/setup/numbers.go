@@ -35,7 +35,7 @@ func (s *setup) number(p Plan, u osconfig.User, home string) (int, error) {
 		asked := slices.ContainsFunc(p.Users, func(o osconfig.User) bool { return o.UID == n })
 		return !asked && !s.taken("/etc/passwd", n) && !s.taken("/etc/group", n) && !holds(s.memory.Users, n) && !holds(s.memory.Groups, n)
 	}
-	if info, err := os.Stat(s.path(home)); err == nil && s.Root == "/" {
+	if info, err := os.Stat(s.path(home)); err == nil {
 		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) >= firstSystem && free(int(st.Uid)) {
 			return int(st.Uid), nil
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -137,5 +138,29 @@ func TestRootUsers(t *testing.T) {
 				t.Errorf("prints %q, %v, want %q", got, err, c.want)
 			}
 		})
+	}
+}
+
+// TestRootNumberOfHome: without its memory, a machine goes by who owns a home.
+func TestRootNumberOfHome(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: gives a directory away")
+	}
+	r := newRoom(t)
+	r.write(t, "/home/keeper/file", "")
+	if err := os.Chown(r.path("/home/keeper"), 2777, 2777); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, memoryPath, "{ half of")
+	s := &setup{Options: r.options(), log: slog.New(slog.DiscardHandler)}
+	err := s.everybody(t.Context(), Plan{Accounts: Accounts{Users: []osconfig.User{{Name: "keeper"}}}})
+	if err == nil || !strings.HasPrefix(err.Error(), "memory of accounts: ") {
+		t.Errorf("error %v", err)
+	}
+	if f, err := s.lookup("/etc/passwd", "keeper"); err != nil || f[2] != "2777" || f[3] != "2777" {
+		t.Errorf("%v, %v", f, err)
+	}
+	if !strings.Contains(r.read(t, memoryPath), `"keeper": 2777`) {
+		t.Error("not remembered")
 	}
 }

@@ -189,7 +189,7 @@ func TestBadUsers(t *testing.T) {
 	}
 }
 
-func TestRootsKeys(t *testing.T) {
+func TestKeysOfRoot(t *testing.T) {
 	r := newRoom(t)
 	s := r.setup()
 	p := Plan{Keys: []string{"k1"}, SSH: SSH{Root: true}, Accounts: Accounts{Users: []osconfig.User{{Name: "root", SSHAuthorizedKeys: []string{"k2"}}}}}

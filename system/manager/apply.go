@@ -34,7 +34,10 @@ func (m *Manager) stepConfig(ctx context.Context) error {
 	m.mu.Lock()
 	m.online.linkLocal = askLinkLocal(r)
 	m.mu.Unlock()
-	return errors.Join(m.writePlan(r.Config), m.writeSettings(r.Config), forgetFinished(), m.enterInstance(r.InstanceID))
+	if err := m.writeSettings(r.Config); err != nil { // it is noted already
+		m.log.Warn("settings", "error", err)
+	}
+	return errors.Join(m.writePlan(r.Config), forgetFinished(), m.enterInstance(r.InstanceID))
 }
 
 // adopt makes a loaded configuration the machine's and notes its problems.

@@ -28,7 +28,8 @@ func consoleTree() string { return filepath.Join(ctrd.DefaultPaths().Images, "co
 const imageBundle = "/etc/ssl/certs/ca-certificates.crt"
 
 // writeSettings writes the files that units find at their start and that are
-// made from the configuration alone.
+// made from the configuration alone. What is wrong with them is a reason to
+// be degraded until it is right.
 func (m *Manager) writeSettings(c osconfig.Config) error {
 	errs := []error{writeBundle(c.CACerts, filepath.Join(consoleTree(), imageBundle), engine.CertFile)}
 	files, err := engine.TLSFiles(c.Rancher.Docker)
@@ -43,7 +44,13 @@ func (m *Manager) writeSettings(c osconfig.Config) error {
 	if _, err := m.zone(c); err != nil {
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	err = errors.Join(errs...)
+	if err == nil {
+		m.note("settings")
+	} else {
+		m.note("settings", strings.Split(err.Error(), "\n")...)
+	}
+	return err
 }
 
 // writeBundle writes what the engine and containerd trust. Where nothing is
