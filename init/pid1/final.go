@@ -2,6 +2,7 @@ package pid1
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -91,10 +92,30 @@ func (f *Final) swapOff() {
 		if i == 0 || len(fields) == 0 { // a heading
 			continue
 		}
-		if err := linux.Swapoff(fields[0]); err != nil {
+		if err := swapOff(fields[0]); err != nil {
 			f.Log.Error("still swaps", "err", err)
 		}
 	}
+}
+
+// swapOff ends swapping to what the kernel calls name. A file that a container
+// swaps to is named from the root of a mount of that container's: it is below
+// one of ours.
+func swapOff(name string) error {
+	err := linux.Swapoff(name)
+	if err == nil || !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	mounts, listed := linux.Mounts()
+	if listed != nil {
+		return errors.Join(err, listed)
+	}
+	for _, m := range mounts {
+		if linux.Swapoff(filepath.Join(m.Target, name)) == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // unmountAll unmounts newest first, as often as that gets anywhere, then makes

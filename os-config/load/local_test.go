@@ -61,7 +61,7 @@ func TestUselessVolumes(t *testing.T) {
 	d := &disks{volumes: map[string]fstest.MapFS{"/dev/sr0": {"readme": {Data: []byte("x")}}}}
 	l := &Loader{Root: t.TempDir(), Devices: d}
 	got := l.Load(t.Context())
-	if !strings.Contains(got.Report.String(), "nocloud: warning: not used: /dev/sr0 has neither meta-data nor user-data") {
+	if !strings.Contains(got.Report.String(), "nocloud: error: not used: /dev/sr0 has neither meta-data nor user-data") {
 		t.Errorf("%s", got.Report)
 	}
 	d.volumes["/dev/vda"] = fstest.MapFS{"user-data": {Data: []byte("hostname: a\n")}}

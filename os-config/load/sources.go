@@ -177,7 +177,11 @@ func (p *prober) settle(c detect.Choice, s datasource.Source, r datasource.Resul
 	switch {
 	case errors.Is(err, datasource.ErrNotFound):
 		if named {
-			p.out.Report = append(p.out.Report, sourceProblem(osconfig.Warning, c.Source, "not used: "+err.Error()))
+			severity := osconfig.Error // a volume with our label
+			if c.Source == "file" {    // whoever lists one may know that it comes and goes
+				severity = osconfig.Warning
+			}
+			p.out.Report = append(p.out.Report, sourceProblem(severity, c.Source, "not used: "+err.Error()))
 		}
 		p.probe(c, r, datasource.NotFound, took, err)
 		return

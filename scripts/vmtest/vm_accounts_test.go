@@ -67,6 +67,12 @@ func TestVMCloudConfig(t *testing.T) {
 	t.Run("validate", func(t *testing.T) { testSameVerdict(t, g) })
 	t.Run("second boot", func(t *testing.T) {
 		g.powerOff(t)
+		if text := g.Console.Text(); strings.Contains(text, "still swaps") {
+			t.Error("the swap file was in use to the end")
+		}
+		if err := CheckExt4(l.tools, state); err != nil {
+			t.Error(err)
+		}
 		again := l.start(t, spec, false)
 		again.loginAt(t, "10.9.0.2")
 		again.ready(t, bootDeadline)
@@ -128,7 +134,7 @@ write_files:
 bootcmd:
   - mkdir -p /opt/vmtest && date +%s.%N > /opt/vmtest/bootcmd
 runcmd:
-  - [sh, -c, "date +%s.%N > /opt/vmtest/runcmd; test ! -e /opt/vmtest/deferred && touch /opt/vmtest/before-deferred"]
+  - [sh, -c, "date +%s.%N > /opt/vmtest/runcmd; test -e /opt/vmtest/deferred || touch /opt/vmtest/before-deferred"]
 final_message: "harbour is open after $UPTIME s"
 coreos:
   units:

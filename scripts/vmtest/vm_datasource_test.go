@@ -130,7 +130,7 @@ func TestVMDigitalOcean(t *testing.T) {
 		g.ready(t, bootDeadline)
 		t.Logf("asked: %q", service.requests())
 		checkDroplet(t, g, first)
-		hostKey = g.run(t, "cat /etc/ssh/ssh_host_ed25519_key.pub")
+		hostKey = g.hostKey(t)
 		if out := g.run(t, "ros config sources"); !strings.Contains(out, "digitalocean") {
 			t.Errorf("ros config sources:\n%s", out)
 		} else {
@@ -140,14 +140,14 @@ func TestVMDigitalOcean(t *testing.T) {
 	})
 	t.Run("the service is away", func(t *testing.T) {
 		service.set(func(m *metadata) { m.silent = true })
+		defer service.set(func(m *metadata) { m.silent = false })
 		g := l.start(t, first.spec(l, disk), false, `(?i)datasource|digitalocean`)
 		g.loginAt(t, "203.0.113.10")
 		g.settled(t)
 		checkDroplet(t, g, first)
-		if again := g.run(t, "cat /etc/ssh/ssh_host_ed25519_key.pub"); again != hostKey {
+		if again := g.hostKey(t); again != hostKey {
 			t.Errorf("the host key changed from %s to %s", hostKey, again)
 		}
-		service.set(func(m *metadata) { m.silent = false })
 		g.powerOff(t)
 	})
 	second := droplet{id: 4712, public: "20", userData: userData}
@@ -160,7 +160,7 @@ func TestVMDigitalOcean(t *testing.T) {
 		if out := g.run(t, "ip -o addr"); strings.Contains(out, "203.0.113.10/") {
 			t.Errorf("the old droplet's address is still there:\n%s", out)
 		}
-		if again := g.run(t, "cat /etc/ssh/ssh_host_ed25519_key.pub"); again == hostKey {
+		if again := g.hostKey(t); again == hostKey {
 			t.Error("two droplets have one host key")
 		}
 		g.powerOff(t)
@@ -175,6 +175,12 @@ func TestVMDigitalOcean(t *testing.T) {
 		}
 		g.powerOff(t)
 	})
+}
+
+// hostKey is the public key by which sshd proves who it is.
+func (g *guest) hostKey(t *testing.T) string {
+	t.Helper()
+	return g.run(t, `sudo cat $(sudo sshd -T | awk '$1 == "hostkey" && /ed25519/ {print $2 ".pub"}')`)
 }
 
 // checkDroplet compares a machine with what the service says about it.
