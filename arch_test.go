@@ -16,7 +16,7 @@ func allowed() map[string]string {
 	return map[string]string{
 		"cmd/containerd": "",
 		"cmd/init":       "init/kmsg init/modules init/rootfs init/stages",
-		"cmd/ros": "os-config os-config/load console/setup services/engine/supervisor system/control/api " +
+		"cmd/ros": "os-config os-config/load os-config/schema console/setup services/engine/supervisor system/control/api " +
 			"system/control/client system/manager",
 
 		"init/boot":     "init/kmsg init/modules init/rootfs system/control/api system/linux system/linux/blkid",
@@ -27,14 +27,45 @@ func allowed() map[string]string {
 		"init/rootfs":   "system/linux",
 		"init/stages":   "init/boot init/kmsg init/modules init/pid1 init/recovery init/rootfs system/linux",
 
-		"os-config":                    "",
-		"os-config/cloudconfig":        "os-config",
-		"os-config/cmdline":            "os-config",
-		"os-config/datasource":         "os-config",
-		"os-config/datasource/file":    "os-config os-config/datasource",
-		"os-config/datasource/nocloud": "os-config os-config/datasource",
-		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/datasource " +
-			"os-config/datasource/file os-config/datasource/nocloud system/atomicfile",
+		"os-config":                           "",
+		"os-config/change":                    "os-config",
+		"os-config/cloudconfig":               "os-config",
+		"os-config/cmdline":                   "os-config",
+		"os-config/coreunit":                  "os-config",
+		"os-config/datasource":                "os-config",
+		"os-config/datasource/datasourcetest": "os-config os-config/datasource os-config/datasource/imds",
+		"os-config/datasource/metadata":       "os-config os-config/datasource",
+		"os-config/datasource/openstack":      "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/gce":            "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/azure":          "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/vultr":          "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/linode":         "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/scaleway":       "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/equinix":        "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/oracle":         "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/url":            "os-config/datasource os-config/datasource/imds",
+		"os-config/datasource/vmware":         "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata os-config/datasource/nocloud os-config/datasource/url",
+		"os-config/datasource/fwcfg":          "os-config/datasource os-config/datasource/nocloud",
+		"os-config/datasource/clouds":         "os-config/datasource os-config/datasource/imds os-config/datasource/aliyun os-config/datasource/azure os-config/datasource/cloudstack os-config/datasource/digitalocean os-config/datasource/ec2 os-config/datasource/equinix os-config/datasource/exoscale os-config/datasource/fwcfg os-config/datasource/gce os-config/datasource/hetzner os-config/datasource/linode os-config/datasource/openstack os-config/datasource/oracle os-config/datasource/scaleway os-config/datasource/url os-config/datasource/vmware os-config/datasource/vultr",
+		"os-config/datasource/ec2":            "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/exoscale":       "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata os-config/datasource/ec2",
+		"os-config/datasource/cloudstack":     "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata os-config/datasource/ec2",
+		"os-config/datasource/aliyun":         "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata os-config/datasource/ec2",
+		"os-config/datasource/hetzner":        "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata os-config/datasource/nocloud",
+		"os-config/datasource/file":           "os-config os-config/datasource",
+		"os-config/datasource/imds":           "os-config os-config/datasource",
+		"os-config/datasource/detect":         "",
+		"os-config/datasource/digitalocean":   "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
+		"os-config/datasource/configdrive":    "os-config os-config/datasource os-config/datasource/metadata os-config/datasource/openstack",
+		"os-config/datasource/nocloud":        "os-config os-config/datasource os-config/datasource/imds",
+		"os-config/edit":                      "os-config",
+		"os-config/load": "os-config os-config/cloudconfig os-config/cmdline os-config/coreunit os-config/datasource " +
+			"os-config/datasource/azure os-config/datasource/clouds os-config/datasource/configdrive os-config/datasource/detect " +
+			"os-config/datasource/digitalocean os-config/datasource/file os-config/datasource/imds " +
+			"os-config/datasource/nocloud os-config/datasource/url system/atomicfile",
+
+		"os-config/schema":     "",
+		"os-config/schema/gen": "os-config",
 
 		"netconf":             "os-config",
 		"netconf/dhcp":        "netconf",
@@ -54,6 +85,7 @@ func allowed() map[string]string {
 		"system/control/api":    "",
 		"system/control/client": "system/control/api",
 		"system/logging":        "system/control/api",
+		"system/settings":       "os-config os-config/change os-config/cmdline os-config/edit os-config/load system/atomicfile system/control/api",
 		"system/state":          "os-config system/linux system/linux/blkid",
 		"system/supervise":      "system/unit",
 		"system/manager":        "*", // the composition root sees everything
@@ -62,7 +94,8 @@ func allowed() map[string]string {
 		"services/engine":            "os-config system/unit",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
-		"console/setup":              "os-config system/atomicfile system/keep",
+		"console/setup":              "console/units os-config system/atomicfile system/keep",
+		"console/units":              "os-config os-config/coreunit system/atomicfile system/keep",
 
 		"images/builder":               "",
 		"scripts/bench":                "scripts/vmtest",
@@ -84,7 +117,9 @@ func boundaries() map[string]string {
 		"google.golang.org/":                "system/ctrd cmd/containerd",
 		"github.com/urfave/cli":             "cmd/ros",
 		"github.com/goccy/go-yaml":          "os-config cmd/ros images/builder",
+		"github.com/robfig/cron":            "os-config",
 		"github.com/moby/":                  "system/oci",
+		"github.com/coreos/":                "os-config/coreunit",
 	}
 }
 

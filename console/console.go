@@ -67,12 +67,13 @@ func Unit(o Options) unit.Unit {
 			OOMScoreAdj: oomScore,
 			NoFile:      1 << 20,
 		},
-		Cgroup:      "system",
-		Group:       unit.CoreGroup,
-		Requires:    []string{"state"},
-		Ready:       ready(o.SSH),
-		Restart:     unit.RestartAlways,
-		StopTimeout: 5 * time.Second,
+		Cgroup:   "system",
+		Group:    unit.CoreGroup,
+		Requires: []string{"state"},
+		Ready:    ready(o.SSH),
+		Restart:  unit.RestartAlways,
+		// Units of coreos.units stop first, a `docker stop` takes ten seconds.
+		StopTimeout: 20 * time.Second,
 	}
 	if o.LibModules {
 		// For modprobe and modinfo; the verified root's own.

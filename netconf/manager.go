@@ -182,7 +182,11 @@ func (m *Manager) plan() Plan {
 	}
 	for _, l := range links {
 		if p := m.ports[l.Index]; p != nil {
-			targets = append(targets, target(l, p.spec, p.lease, p.adopted != nil))
+			t := target(l, p.spec, p.lease, p.adopted != nil)
+			if m.spec.LinkLocal {
+				t = withLinkLocal(t, l, p)
+			}
+			targets = append(targets, t)
 		}
 	}
 	return Diff(targets, links, m.routes)

@@ -12,13 +12,14 @@ const DefaultHostname = "pharos"
 // Names is what the resolver's files are made of.
 type Names struct {
 	Hostname    string
+	FQDN        string // with its domain; may be empty
 	Nameservers []netip.Addr
 	Search      []string
 }
 
 // equal compares two Names.
 func (n Names) equal(o Names) bool {
-	return n.Hostname == o.Hostname && slices.Equal(n.Nameservers, o.Nameservers) && slices.Equal(n.Search, o.Search)
+	return n.Hostname == o.Hostname && n.FQDN == o.FQDN && slices.Equal(n.Nameservers, o.Nameservers) && slices.Equal(n.Search, o.Search)
 }
 
 // NameWriter makes names known to the machine. Writing the same names twice
@@ -32,7 +33,7 @@ type NameWriter interface {
 // has one; otherwise nameservers and search are all leases', and the hostname
 // the first lease's.
 func merge(spec Spec, leases []*Lease) Names {
-	n := Names{Hostname: spec.Hostname, Nameservers: spec.Nameservers, Search: spec.Search}
+	n := Names{Hostname: spec.Hostname, FQDN: spec.FQDN, Nameservers: spec.Nameservers, Search: spec.Search}
 	for _, l := range leases {
 		if n.Hostname == "" {
 			n.Hostname = cleanHostname(l.Hostname)

@@ -78,7 +78,7 @@ func adopt(l Link, spec LinkSpec) *Lease {
 		return nil
 	}
 	for _, a := range l.Addresses {
-		if a.Own && a.Prefix.Addr().Is4() && !slices.Contains(spec.Addresses, a.Prefix) {
+		if a.Own && a.Prefix.Addr().Is4() && !a.Prefix.Addr().IsLinkLocalUnicast() && !slices.Contains(spec.Addresses, a.Prefix) {
 			return &Lease{Address: a.Prefix}
 		}
 	}

@@ -18,9 +18,13 @@ const DefaultDHCPTimeout = 30 * time.Second
 type Spec struct {
 	Links       []LinkSpec // by precedence: the first that matches a link is its own
 	Hostname    string     // empty: a lease's, else DefaultHostname
+	FQDN        string     // with its domain; may be empty
 	Nameservers []netip.Addr
 	Search      []string
 	DHCPTimeout time.Duration
+	// LinkLocal gives links without a lease a link-local address meanwhile.
+	// It does not make the machine online.
+	LinkLocal bool
 }
 
 // LinkSpec is the desired state of the links that Match matches.

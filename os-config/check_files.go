@@ -69,8 +69,18 @@ func (f File) text() File {
 	return f
 }
 
-// fileEntry checks one entry of write_files.
-func fileEntry(n *Node) []finding {
+// maxContents bounds the decoded content of all files together. An alias
+// makes a large file many times over for a few bytes each.
+const maxContents = 4 * maxContent
+
+// fileEntry checks one entry of write_files after the other.
+func fileEntry() func(*Node) []finding {
+	total := 0
+	return func(n *Node) []finding { return checkFile(n, &total) }
+}
+
+// checkFile checks one entry; total is the size of those before it.
+func checkFile(n *Node, total *int) []finding {
 	var out []finding
 	add := func(key, text string) {
 		if text != "" {
@@ -101,7 +111,7 @@ func fileEntry(n *Node) []finding {
 			add("owner", userName(group))
 		}
 	}
-	if c := text("container"); c != "" && !matches(`[A-Za-z0-9][A-Za-z0-9_.-]*`, c) {
+	if c := text("container"); c != "" && !spelled(c, "A-Za-z0-9", "A-Za-z0-9_.-") {
 		add("container", fmt.Sprintf("%s is no service name", quote(c)))
 	} else if c != "" && c != "console" {
 		out = append(out, finding{
@@ -115,9 +125,15 @@ func fileEntry(n *Node) []finding {
 		add("encoding", fmt.Sprintf("%s is no encoding: b64, gz or gz+b64", quote(encoding)))
 		return out
 	}
-	if _, err := (File{Content: text("content"), Encoding: encoding}).DecodeContent(); err != nil {
+	if *total > maxContents {
+		add("content", fmt.Sprintf("the files before it have more than %d bytes already", maxContents))
+		return out
+	}
+	content, err := File{Content: text("content"), Encoding: encoding}.DecodeContent()
+	if err != nil {
 		add("content", fmt.Sprintf("not what encoding: %s says: %v", encoding, err))
 	}
+	*total += len(content)
 	return out
 }
 
@@ -128,7 +144,7 @@ func permissions(n *Node) []finding {
 		return []finding{{severity: sev, kind: Value, key: "permissions", text: text}}
 	}
 	digits := strings.TrimPrefix(n.Text, "0o")
-	octal := matches(`[0-7]{3,5}`, digits) && (len(digits) < 5 || digits[0] == '0')
+	octal := len(digits) >= 3 && len(digits) <= 5 && spelled(digits, "0-7", "0-7") && (len(digits) < 5 || digits[0] == '0')
 	switch {
 	case n.Kind == String && octal:
 		return nil
@@ -173,7 +189,7 @@ func sameFileTwice(n *Node) []finding {
 	seen := map[string]bool{}
 	for _, item := range n.List {
 		p := item.Child("path")
-		if p == nil || p.Text == "" {
+		if p == nil || p.Text == "" || saysYes(item.Child("append")) {
 			continue
 		}
 		id := p.Text
@@ -195,7 +211,7 @@ func commandEntry(n *Node) []finding {
 	switch {
 	case n.Scalar() && strings.TrimSpace(n.Text) == "":
 		return doubtful("an empty command")
-	case n.Kind == List && n.List[0].Text == "":
+	case n.Kind == List && len(n.List) > 0 && n.List[0].Text == "":
 		return wrong("the command's name is empty")
 	}
 	return nil

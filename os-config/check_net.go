@@ -93,11 +93,11 @@ func interfaceKey(key string, value *Node) string {
 	return interfaceMatch(key)
 }
 
-// interfaceMatch checks a link name, a glob or "mac=…".
+// interfaceMatch checks a link name, a glob, "mac=…", "driver=…" or "path=…".
 func interfaceMatch(s string) string {
 	if mac, ok := strings.CutPrefix(s, "mac="); ok {
 		_, err := net.ParseMAC(mac)
-		if strings.ContainsAny(mac, "*?[") && matches(`[0-9A-Fa-f:*?\[\]-]+`, mac) {
+		if strings.ContainsAny(mac, "*?[") && spelled(mac, "0-9A-Fa-f:*?[]-", "0-9A-Fa-f:*?[]-") {
 			_, err = path.Match(mac, "")
 		}
 		if err == nil {
@@ -105,34 +105,30 @@ func interfaceMatch(s string) string {
 		}
 		return fmt.Sprintf("%s is no MAC address; write mac=52:54:00:12:34:56", quote(mac))
 	}
-	if matches(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`, s) {
+	for _, prefix := range []string{"driver=", "path="} {
+		if value, ok := strings.CutPrefix(s, prefix); ok {
+			return pattern(value, prefix+"virtio_net")
+		}
+	}
+	if len(s) == len("00:00:00:00:00:00") && matches(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`, s) {
 		return fmt.Sprintf("write \"mac=%s\" to match by MAC address", strings.ReplaceAll(s, "-", ":"))
 	}
+	if key, _, ok := strings.Cut(s, "="); ok {
+		return fmt.Sprintf("%s is nothing to match by: mac=…, driver=…, path=…, a name or a glob", quote(key+"="))
+	}
 	if strings.ContainsAny(s, `*?[\`) {
-		if _, err := path.Match(s, ""); err != nil {
-			return fmt.Sprintf("%s is no valid pattern", quote(s))
-		}
 		if strings.ContainsAny(s, "/ \t\n") {
 			return fmt.Sprintf("%s matches no link", quote(s))
 		}
-		return ""
+		return pattern(s, "eth*")
 	}
 	return linkName(s)
 }
 
-// interfaceEntry looks at an interface as a whole.
-func interfaceEntry(n *Node) []finding {
-	set := func(key string) bool { c := n.Child(key); return c != nil && !c.IsNull() }
-	static := set("address") || set("addresses")
-	dhcp := n.Child("dhcp")
-	var out []finding
-	for _, key := range []string{"gateway", "gateway_ipv6"} {
-		if set(key) && !static && (dhcp.IsNull() || strings.EqualFold(dhcp.Text, "false")) {
-			out = append(out, finding{
-				severity: Warning, kind: Conflict, key: key,
-				text: "a gateway without an address; the link cannot reach it",
-			})
-		}
+// pattern checks a glob that is matched against one thing.
+func pattern(s, example string) string {
+	if _, err := path.Match(s, ""); err != nil || s == "" || strings.ContainsAny(s, " \t\n") {
+		return fmt.Sprintf("%s is no valid pattern; write it like %s", quote(s), example)
 	}
-	return out
+	return ""
 }

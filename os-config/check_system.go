@@ -33,22 +33,6 @@ func stateType(n *Node) []finding {
 	return wrong(fmt.Sprintf("%s is no file system for state: auto or ext4", quote(n.Text)))
 }
 
-// datasourceName checks one entry of datasources, "type[:argument]".
-func datasourceName(n *Node) []finding {
-	kind, argument, _ := strings.Cut(n.Text, ":")
-	switch kind {
-	case "nocloud", "none":
-		return nil
-	case "file":
-		return wrong(absolutePath(argument))
-	case "configdrive", "ec2", "gce", "digitalocean", "packet", "equinix", "openstack", "hetzner", "vultr",
-		"scaleway", "oracle", "cloudstack", "exoscale", "aliyun", "azure", "vmware", "proxmox", "url", "tftp",
-		"cmdline", "*":
-		return doubtful(fmt.Sprintf("datasource %s is not supported yet; it has no effect", kind))
-	}
-	return wrong(fmt.Sprintf("%s is no datasource", quote(n.Text)))
-}
-
 func storageDriver(n *Node) []finding {
 	switch n.Text {
 	case "", "overlay2", "overlayfs", "btrfs", "zfs", "vfs", "native", "fuse-overlayfs", "stargz":

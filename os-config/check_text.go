@@ -1,7 +1,6 @@
 package osconfig
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/netip"
 	"net/url"
@@ -10,12 +9,39 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/crypto/ssh"
 )
 
 // Checks of single values. Each returns what is wrong as the end of a
 // sentence that begins with the path, or "".
+
+// spelled says whether s begins with a byte of the set first and goes on with
+// those of rest; sets are written like "A-Za-z_". For what thousands of values
+// are asked: a regular expression costs a hundred times as much.
+func spelled(s, first, rest string) bool {
+	if s == "" || !inSet(s[0], first) {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if !inSet(s[i], rest) {
+			return false
+		}
+	}
+	return true
+}
+
+func inSet(c byte, set string) bool {
+	for i := 0; i < len(set); i++ {
+		if i+2 < len(set) && set[i+1] == '-' {
+			if set[i] <= c && c <= set[i+2] {
+				return true
+			}
+			i += 2
+		} else if set[i] == c {
+			return true
+		}
+	}
+	return false
+}
 
 func matches(pattern, s string) bool {
 	return regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(s)
@@ -32,52 +58,28 @@ func hostname(s string) string {
 	return domain(s)
 }
 
-// domain checks a name by RFC 1123.
-func domain(s string) string {
-	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
-		if !matches(`[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`, label) {
-			return fmt.Sprintf("%s is no host name: letters, digits and inner hyphens, parts of 1 to 63 of them between dots", quote(s))
-		}
-	}
-	return ""
-}
-
-func authorizedKey(n *Node) []finding {
-	s := strings.TrimSpace(n.Text)
-	switch {
+// fullName checks a fully qualified name.
+func fullName(n *Node) []finding {
+	const most = 253 // RFC 1035 without the final dot
+	switch s := n.Text; {
 	case s == "":
-		return wrong("an empty key")
-	case strings.Contains(s, "-----BEGIN") && strings.Contains(s, "PRIVATE KEY"):
-		return wrong("this is a private key; put the public one here (the file that ends in .pub), and make a new pair")
-	case strings.HasPrefix(s, "-----BEGIN"), strings.HasPrefix(s, "---- BEGIN"):
-		return wrong("this is not the format of OpenSSH; ssh-keygen -i -f FILE converts it")
-	case strings.ContainsAny(s, "\n\r"):
-		return wrong("more than one line; each entry is one key")
-	}
-	key, _, _, _, err := ssh.ParseAuthorizedKey([]byte(s))
-	if err != nil {
-		return wrong(fmt.Sprintf("%s is no OpenSSH public key%s", quote(s), keyFault(s)))
-	}
-	if key.Type() == "ssh-dss" {
-		return doubtful("a DSA key; OpenSSH does not accept these any more")
+		return nil
+	case len(s) > most:
+		return wrong(fmt.Sprintf("%d characters; a full name has at most %d", len(s), most))
+	case domain(s) != "":
+		return wrong(domain(s))
+	case !strings.Contains(s, "."):
+		return doubtful(fmt.Sprintf("%s has no domain; use hostname for a name alone", quote(s)))
 	}
 	return nil
 }
 
-// keyFault guesses why a key does not parse.
-func keyFault(s string) string {
-	fields := strings.Fields(s)
-	i := slices.IndexFunc(fields, func(f string) bool {
-		return matches(`(ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9-]+(@openssh\.com)?`, f)
-	})
-	switch {
-	case i < 0:
-		return ": it names no key type (ssh-ed25519 …)"
-	case i+1 >= len(fields):
-		return ": nothing follows the key type"
-	}
-	if _, err := base64.StdEncoding.DecodeString(fields[i+1]); err != nil {
-		return ": its base64 is damaged or cut short"
+// domain checks a name by RFC 1123.
+func domain(s string) string {
+	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {
+		if len(label) > 63 || !spelled(label, "A-Za-z0-9", "A-Za-z0-9-") || strings.HasSuffix(label, "-") {
+			return fmt.Sprintf("%s is no host name: letters, digits and inner hyphens, parts of 1 to 63 of them between dots", quote(s))
+		}
 	}
 	return ""
 }
@@ -94,14 +96,16 @@ func moduleLine(s string) string {
 	switch {
 	case len(fields) == 0:
 		return "an empty module name"
-	case !matches(`[A-Za-z0-9][A-Za-z0-9_-]*`, fields[0]):
+	case !spelled(fields[0], "A-Za-z0-9", "A-Za-z0-9_-"):
 		return fmt.Sprintf("%s is no module name; write NAME or NAME PARAMETER=VALUE", quote(fields[0]))
 	}
 	return ""
 }
 
 func sysctlKey(key string, _ *Node) string {
-	if !matches(`[A-Za-z0-9_][A-Za-z0-9_*:@-]*([./][A-Za-z0-9_*:@-]+)+`, key) {
+	parts := strings.FieldsFunc(key, func(r rune) bool { return r == '.' || r == '/' })
+	ok := len(parts) > 1 && spelled(key, "A-Za-z0-9_", "A-Za-z0-9_*:@./-") && strings.Count(key, ".")+strings.Count(key, "/") == len(parts)-1
+	if !ok {
 		return fmt.Sprintf("%s is no sysctl; write it like net.ipv4.ip_forward", quote(key))
 	}
 	return ""
@@ -110,12 +114,12 @@ func sysctlKey(key string, _ *Node) string {
 func environmentKey(key string, _ *Node) string {
 	name := key
 	if service, rest, ok := strings.Cut(key, "/"); ok {
-		if !matches(`[A-Za-z0-9][A-Za-z0-9_.-]*`, service) {
+		if !spelled(service, "A-Za-z0-9", "A-Za-z0-9_.-") {
 			return fmt.Sprintf("%s is no service name", quote(service))
 		}
 		name = rest
 	}
-	if !matches(`[A-Za-z_][A-Za-z0-9_]*`, name) {
+	if !spelled(name, "A-Za-z_", "A-Za-z0-9_") {
 		return fmt.Sprintf("%s is no name of a variable", quote(name))
 	}
 	return ""
@@ -133,7 +137,7 @@ func assignment(s string) string {
 }
 
 func serviceName(key string, _ *Node) string {
-	if matches(`[A-Za-z0-9][A-Za-z0-9_.-]*|https?://\S+|/\S+`, key) {
+	if spelled(key, "A-Za-z0-9", "A-Za-z0-9_.-") || matches(`https?://\S+|/\S+`, key) {
 		return ""
 	}
 	return fmt.Sprintf("%s is no service: a name, a URL or an absolute path", quote(key))
@@ -143,7 +147,7 @@ func terminal(s string) string {
 	switch {
 	case strings.HasPrefix(s, "/dev/"):
 		return fmt.Sprintf("write %s without /dev/", strings.TrimPrefix(s, "/dev/"))
-	case !matches(`[A-Za-z]+[0-9]*`, s):
+	case !spelled(strings.TrimRight(s, "0123456789"), "A-Za-z", "A-Za-z"):
 		return fmt.Sprintf("%s is no terminal; write it like tty1 or ttyS0", quote(s))
 	}
 	return ""
@@ -190,7 +194,8 @@ func absolutePath(s string) string {
 }
 
 func userName(s string) string {
-	if !matches(`[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,10}`, s) {
+	name := strings.TrimSuffix(s, "$")
+	if (len(name) > 32 || !spelled(name, "A-Za-z_", "A-Za-z0-9_.-")) && (len(s) > 10 || !spelled(s, "0-9", "0-9")) {
 		return fmt.Sprintf("%s is no name of a user or group", quote(s))
 	}
 	return ""

@@ -6,122 +6,180 @@ package osconfig
 
 // Config is the whole configuration of a machine. It is decoded once from the
 // merged layers and never changed afterwards; each consumer is handed the
-// section that it needs, by value.
+// section that it needs, by value. The comments of fields are what the JSON
+// schema and the reference page say about them.
 type Config struct {
-	// Hostname is the machine's name; empty means "ask DHCP, else pharos".
+	// Name of the machine. Empty: what the datasource says, else what DHCP says, else "pharos".
 	Hostname string `yaml:"hostname,omitempty"`
-	// SSHAuthorizedKeys are OpenSSH public keys, one per entry, for the
-	// user rancher.
+	// Fully qualified name of the machine; its first part is the host name when hostname is not set.
+	FQDN string `yaml:"fqdn,omitempty"`
+	// Accepted for cloud-init's sake: /etc/hosts is always kept by Pharos ("localhost", "template" and true mean that).
+	ManageEtcHosts string `yaml:"manage_etc_hosts,omitempty"`
+	// OpenSSH public keys, one per entry, for the user rancher.
 	SSHAuthorizedKeys []string `yaml:"ssh_authorized_keys,omitempty"`
-	// WriteFiles are written in the console before RunCmd.
+	// Whether SSH accepts passwords. Nil is no.
+	SSHPasswordAuth *bool `yaml:"ssh_pwauth,omitempty"`
+	// Whether root may not log in by SSH. Nil is yes.
+	DisableRoot *bool `yaml:"disable_root,omitempty"`
+	// SSH host keys: rsa_private, rsa_public, ecdsa_private, ecdsa_public, ed25519_private, ed25519_public.
+	SSHKeys map[string]string `yaml:"ssh_keys,omitempty"`
+	// Accounts beside rancher. "default" stands for rancher.
+	Users []User `yaml:"users,omitempty"`
+	// Groups to make.
+	Groups []Group `yaml:"groups,omitempty"`
+	// Plain-text password or crypt(3) hash of the user rancher.
+	Password string `yaml:"password,omitempty"`
+	// Passwords of accounts.
+	Chpasswd Chpasswd `yaml:"chpasswd,omitempty"`
+	// Files that are written in the console.
 	WriteFiles []File `yaml:"write_files,omitempty"`
-	// RunCmd runs in the console at every console start, in order.
+	// Commands that run in the console at every boot, once accounts and SSH are there and before mounts and files.
+	BootCmd []Command `yaml:"bootcmd,omitempty"`
+	// Commands that run in the console at every boot, in order, when the files are written.
 	RunCmd []Command `yaml:"runcmd,omitempty"`
-	// Rancher holds everything that is not cloud-init's.
+	// File systems and swap to mount in the console and for containers.
+	Mounts []Mount `yaml:"mounts,omitempty"`
+	// What the last four fields of a short row of mounts are.
+	MountDefaultFields []string `yaml:"mount_default_fields,omitempty"`
+	// A swap file to make and use.
+	Swap Swap `yaml:"swap,omitempty"`
+	// Time servers.
+	NTP NTP `yaml:"ntp,omitempty"`
+	// Time zone, a name like Europe/Berlin. Empty is UTC.
+	Timezone string `yaml:"timezone,omitempty"`
+	// Locale of sessions, like en_US.UTF-8. Empty is C.UTF-8.
+	Locale string `yaml:"locale,omitempty"`
+	// Certification authorities to trust, in the console and by the engine.
+	CACerts CACerts `yaml:"ca_certs,omitempty"`
+	// Accepted: the last partition and its file system always grow.
+	Growpart Any `yaml:"growpart,omitempty"`
+	// Accepted: the last partition and its file system always grow.
+	ResizeRootfs Any `yaml:"resize_rootfs,omitempty"`
+	// Text to print on the consoles when the boot is done. $UPTIME, $VERSION, $TIMESTAMP and $DATASOURCE are replaced.
+	FinalMessage string `yaml:"final_message,omitempty"`
+	// Power off or reboot when the first boot is done.
+	PowerState PowerState `yaml:"power_state,omitempty"`
+	// Report to a URL when the first boot is done.
+	PhoneHome PhoneHome `yaml:"phone_home,omitempty"`
+	// Units of CoreOS.
+	CoreOS CoreOS `yaml:"coreos,omitempty"`
+	// Everything that is not cloud-init's.
 	Rancher Rancher `yaml:"rancher,omitempty"`
+
+	// Scripts are user-data that is a script, of all layers from the weakest
+	// to the strongest. Each is written to its path and run, in order, after
+	// the commands of runcmd. They are no part of a file's keys: package
+	// cloudconfig makes them, and merging keeps those of every layer, which
+	// it would not do with commands in runcmd.
+	Scripts []File `yaml:"scripts,internal"`
+	// BootHooks are scripts of the format #cloud-boothook. They are written
+	// and run in order before the commands of bootcmd.
+	BootHooks []File `yaml:"boothooks,internal"`
 }
 
-// File is one entry of write_files.
-type File struct {
-	Path        string `yaml:"path"`
-	Content     string `yaml:"content,omitempty"`
-	Encoding    string `yaml:"encoding,omitempty"`    // "", b64, base64, gz, gzip, gz+b64, gz+base64, gzip+b64, gzip+base64
-	Owner       string `yaml:"owner,omitempty"`       // user[:group], names or numbers; empty is root:root
-	Permissions string `yaml:"permissions,omitempty"` // octal digits, "0644"; empty is 0644
-	Container   string `yaml:"container,omitempty"`   // core service to write in; empty is console
-}
+// Any is a value that is accepted whatever it is, and not looked at.
+type Any struct{}
 
-// Command is one entry of runcmd: either a line for /bin/sh or an argument
-// vector. Exactly one of the two is set.
+// Texts is written as one text or as a list of texts.
+type Texts []string
+
+// Pairs are NAME=VALUE, or NAME alone; written as a list of such texts or as
+// a mapping.
+type Pairs []string
+
+// Dict is written as a mapping or as a list of NAME=VALUE.
+type Dict map[string]string
+
+// Command is one command: either a line for /bin/sh or an argument vector.
+// Exactly one of the two is set.
 type Command struct {
 	Shell string
 	Args  []string
 }
 
-// Rancher is the rancher: section.
-type Rancher struct {
-	Network         Network           `yaml:"network,omitempty"`
-	Docker          Engine            `yaml:"docker,omitempty"`
-	SSH             SSH               `yaml:"ssh,omitempty"`
-	State           State             `yaml:"state,omitempty"`
-	CloudInit       CloudInit         `yaml:"cloud_init,omitempty"`
-	ServicesInclude map[string]bool   `yaml:"services_include,omitempty"`
-	Sysctl          map[string]string `yaml:"sysctl,omitempty"`  // key (dots or slashes) → value
-	Modules         []string          `yaml:"modules,omitempty"` // "name arg=val …"
-	Environment     map[string]string `yaml:"environment,omitempty"`
-	Autologin       []string          `yaml:"autologin,omitempty"`        // terminals without /dev/: tty1, ttyS0
-	ShutdownTimeout int               `yaml:"shutdown_timeout,omitempty"` // seconds; 0 is the default, 60
-	Debug           bool              `yaml:"debug,omitempty"`
-	Recovery        bool              `yaml:"recovery,omitempty"` // handled by init before the manager; accepted here
+// File is one entry of write_files.
+type File struct {
+	// Absolute path. Parent directories are made.
+	Path string `yaml:"path"`
+	// Content, encoded as encoding says.
+	Content string `yaml:"content,omitempty"`
+	// How content is encoded: b64 (base64), gz (gzip), gz+b64; empty is plain text.
+	Encoding string `yaml:"encoding,omitempty"`
+	// user[:group], names or numbers; empty is root:root.
+	Owner string `yaml:"owner,omitempty"`
+	// Octal digits in quotes, "0644"; empty is 0644.
+	Permissions string `yaml:"permissions,omitempty"`
+	// Core service in which to write; empty is console.
+	Container string `yaml:"container,omitempty"`
+	// Add to the file instead of replacing it.
+	Append bool `yaml:"append,omitempty"`
+	// Write when users exist and the commands of runcmd have run.
+	Defer bool `yaml:"defer,omitempty"`
 }
 
-// SSH is rancher.ssh. A nil Daemon means true.
-type SSH struct {
-	Daemon        *bool  `yaml:"daemon,omitempty"`
-	Port          int    `yaml:"port,omitempty"` // 0 is 22
-	ListenAddress string `yaml:"listen_address,omitempty"`
+// Mount is one entry of mounts, a row of up to six fields. Missing ones are
+// those of mount_default_fields.
+type Mount struct {
+	// What to mount: LABEL=…, UUID=…, PARTLABEL=…, PARTUUID=…, /dev/…, SERVER:/PATH.
+	Device string
+	// Where; "none" or "swap" for swap. Empty: what is mounted from there by default is not.
+	Point string
+	// File system; empty is auto.
+	FSType string
+	// Options, separated by commas; empty is defaults,nofail.
+	Options string
 }
 
-// State is rancher.state: where the state file system is.
-type State struct {
-	Dev      string `yaml:"dev,omitempty"`    // LABEL=…, UUID=…, PARTLABEL=…, /dev/…, "none"; empty is LABEL=PHAROS_STATE
-	FSType   string `yaml:"fstype,omitempty"` // empty is auto
-	Required bool   `yaml:"required,omitempty"`
+// Swap is a swap file. Nothing is made when Size is empty.
+type Swap struct {
+	// Path of the file; empty is /var/swapfile.
+	Filename string `yaml:"filename,omitempty"`
+	// Bytes, with K, M, G or T behind; "auto" is the size of the memory, at most 2 GiB and a quarter of the free space.
+	Size string `yaml:"size,omitempty"`
+	// The most that "auto" may take.
+	MaxSize string `yaml:"maxsize,omitempty"`
 }
 
-// CloudInit is rancher.cloud_init.
-type CloudInit struct {
-	Datasources []string `yaml:"datasources,omitempty"`
+// NTP is the ntp section.
+type NTP struct {
+	// Whether the clock is set by time servers. Nil is yes.
+	Enabled *bool `yaml:"enabled,omitempty"`
+	// Names or addresses of single servers.
+	Servers []string `yaml:"servers,omitempty"`
+	// Names that stand for many servers.
+	Pools []string `yaml:"pools,omitempty"`
+	// Accepted: the client is always chrony.
+	Client string `yaml:"ntp_client,omitempty"`
 }
 
-// Engine is rancher.docker: the user container engine's options. A nil
-// pointer means "the engine's default".
-type Engine struct {
-	Enabled          *bool             `yaml:"enabled,omitempty"` // nil is true
-	PID              string            `yaml:"pid,omitempty"`     // "host" gives the engine the host's PID namespace
-	Bridge           string            `yaml:"bridge,omitempty"`
-	BIP              string            `yaml:"bip,omitempty"`
-	ConfigFile       string            `yaml:"config_file,omitempty"`
-	Debug            bool              `yaml:"debug,omitempty"`
-	DataRoot         string            `yaml:"data_root,omitempty"`
-	Graph            string            `yaml:"graph,omitempty"` // RancherOS's name of data_root
-	Group            string            `yaml:"group,omitempty"`
-	Host             []string          `yaml:"host,omitempty"`
-	InsecureRegistry []string          `yaml:"insecure_registry,omitempty"`
-	LiveRestore      *bool             `yaml:"live_restore,omitempty"` // nil is true
-	LogDriver        string            `yaml:"log_driver,omitempty"`
-	LogOpts          map[string]string `yaml:"log_opts,omitempty"`
-	RegistryMirror   string            `yaml:"registry_mirror,omitempty"`
-	StorageDriver    string            `yaml:"storage_driver,omitempty"`
-	UserlandProxy    *bool             `yaml:"userland_proxy,omitempty"`
-	ExtraArgs        []string          `yaml:"extra_args,omitempty"`
-	Environment      []string          `yaml:"environment,omitempty"` // KEY=VALUE for dockerd
+// CACerts is the ca_certs section.
+type CACerts struct {
+	// Do not trust those that come with the system.
+	RemoveDefaults bool `yaml:"remove_defaults,omitempty"`
+	// Certificates in PEM form.
+	Trusted []string `yaml:"trusted,omitempty"`
 }
 
-// Network is rancher.network.
-type Network struct {
-	DHCPTimeout int                  `yaml:"dhcp_timeout,omitempty"` // seconds until a link without a lease counts as failed; 0 is 30
-	DNS         DNS                  `yaml:"dns,omitempty"`
-	Interfaces  map[string]Interface `yaml:"interfaces,omitempty"`
-	HTTPProxy   string               `yaml:"http_proxy,omitempty"`
-	HTTPSProxy  string               `yaml:"https_proxy,omitempty"`
-	NoProxy     string               `yaml:"no_proxy,omitempty"`
+// PowerState is the power_state section.
+type PowerState struct {
+	// poweroff, reboot or halt.
+	Mode string `yaml:"mode,omitempty"`
+	// "now", or minutes as +5; empty is now.
+	Delay string `yaml:"delay,omitempty"`
+	// Printed on the consoles before.
+	Message string `yaml:"message,omitempty"`
+	// Accepted: the deadlines of units hold.
+	Timeout int `yaml:"timeout,omitempty"`
+	// true, false, or a command that decides by its exit code.
+	Condition Command `yaml:"condition,omitempty"`
 }
 
-// DNS is rancher.network.dns; what is set here wins over what a lease says.
-type DNS struct {
-	Nameservers []string `yaml:"nameservers,omitempty"`
-	Search      []string `yaml:"search,omitempty"`
-}
-
-// Interface is one entry of rancher.network.interfaces. Its key is an exact
-// link name, a glob ("eth*"), "mac=AA:BB:…", or a free name when Match is set.
-type Interface struct {
-	Match       string   `yaml:"match,omitempty"` // like a key
-	DHCP        *bool    `yaml:"dhcp,omitempty"`  // nil is false
-	Address     string   `yaml:"address,omitempty"`
-	Addresses   []string `yaml:"addresses,omitempty"` // CIDR, v4 or v6
-	Gateway     string   `yaml:"gateway,omitempty"`
-	GatewayIPv6 string   `yaml:"gateway_ipv6,omitempty"`
-	MTU         int      `yaml:"mtu,omitempty"` // bytes; 0 leaves it
+// PhoneHome is the phone_home section.
+type PhoneHome struct {
+	// Where to post; $INSTANCE_ID is replaced.
+	URL string `yaml:"url,omitempty"`
+	// Fields to post: pub_key_rsa, pub_key_ecdsa, pub_key_ed25519, instance_id, hostname, fqdn; "all" is all.
+	Post Texts `yaml:"post,omitempty"`
+	// How often to try; 0 is 10.
+	Tries int `yaml:"tries,omitempty"`
 }

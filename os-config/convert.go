@@ -1,9 +1,7 @@
 package osconfig
 
 import (
-	"encoding/base64"
 	"fmt"
-	"strings"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
@@ -15,6 +13,7 @@ type converter struct {
 	layer, file string
 	anchors     map[string]*Node
 	nodes       int
+	text        int // bytes that aliases stand for
 	depth       int
 	broken      bool
 	report      Report
@@ -84,10 +83,11 @@ func (c *converter) node(in ast.Node) *Node {
 	case *ast.NanNode:
 		return &Node{Kind: Float, Text: in.Token.Value, Pos: pos}
 	case *ast.StringNode:
+		c.foldedEntry(in)
 		quoted := in.Token.Type == token.DoubleQuoteType || in.Token.Type == token.SingleQuoteType
 		return &Node{Kind: String, Text: in.Value, Quoted: quoted, Pos: pos}
 	case *ast.LiteralNode:
-		return &Node{Kind: String, Text: in.Value.Value, Quoted: true, Pos: pos}
+		return &Node{Kind: String, Text: in.Value.Value, Quoted: true, Pos: pos, Block: blockIndent(in)}
 	case *ast.MappingNode:
 		return c.mapping(pos, in.Values)
 	case *ast.MappingValueNode:
@@ -110,45 +110,36 @@ func (c *converter) node(in ast.Node) *Node {
 	return c.fail(pos, "%s is not usable in a configuration", in.Type())
 }
 
-func (c *converter) alias(pos Pos, in *ast.AliasNode) *Node {
-	name := in.Value.GetToken().Value
-	out, ok := c.anchors[name]
-	if !ok {
-		return c.fail(pos, "alias *%s has no anchor &%s before it", name, name)
-	}
-	// What the alias stands for counts each time: that is what bounds
-	// documents that multiply themselves.
-	c.nodes += out.size(maxNodes)
-	if c.nodes > maxNodes {
-		return c.fail(pos, "aliases expand to more than %d values", maxNodes)
-	}
-	return out
-}
-
-// size counts nodes, but not beyond most.
-func (n *Node) size(most int) int {
-	total := 1
+// length counts the bytes of the texts of a node, but not far beyond most.
+func (n *Node) length(most int) int {
+	total := len(n.Text)
 	for _, e := range n.Map {
 		if total > most {
 			return total
 		}
-		total += e.Value.size(most - total)
+		total += len(e.Key) + e.Value.length(most-total)
 	}
 	for _, v := range n.List {
 		if total > most {
 			return total
 		}
-		total += v.size(most - total)
+		total += v.length(most - total)
 	}
 	return total
 }
 
 func (c *converter) mapping(pos Pos, values []*ast.MappingValueNode) *Node {
 	out := &Node{Kind: Map, Pos: pos}
-	seen := map[string]int{}
+	seen := make(map[string]int, len(values))
 	var inherited []Entry
+	var merged *ast.MappingValueNode
 	for _, v := range values {
 		if _, ok := v.Key.(*ast.MergeKeyNode); ok {
+			if merged != nil {
+				c.report = append(c.report, problemAt(c.pos(v.Key), Error, Duplicate, "", fmt.Sprintf(
+					"key \"<<\" a second time in one mapping; the first is on line %d (write <<: [*one, *two])", c.pos(merged.Key).Line)))
+			}
+			merged = v
 			inherited = append(inherited, c.inherited(v)...)
 			continue
 		}
@@ -191,51 +182,4 @@ func (c *converter) key(in ast.Node) (string, bool) {
 		return "", false
 	}
 	return n.Text, true
-}
-
-// inherited is what "<<: *base" brings: a mapping or a list of mappings.
-func (c *converter) inherited(v *ast.MappingValueNode) []Entry {
-	n := c.node(v.Value)
-	switch {
-	case n.Kind == Map:
-		return n.Map
-	case n.Kind == List:
-		var out []Entry
-		for _, item := range n.List {
-			if item.Kind != Map {
-				c.fail(item.Pos, "<< wants mappings, found %s", item.describe())
-				return nil
-			}
-			out = append(out, item.Map...)
-		}
-		return out
-	}
-	c.fail(n.Pos, "<< wants a mapping, found %s", n.describe())
-	return nil
-}
-
-func (c *converter) tagged(pos Pos, in *ast.TagNode) *Node {
-	n := c.node(in.Value)
-	if c.broken {
-		return n
-	}
-	tag := in.Start.Value
-	out := *n
-	switch tag {
-	case "!!str", "!":
-		if n.Kind == Map || n.Kind == List {
-			return c.fail(pos, "%s on %s", tag, n.describe())
-		}
-		out.Kind, out.Quoted = String, true
-	case "!!binary":
-		raw, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(n.Text), ""))
-		if err != nil {
-			return c.fail(pos, "!!binary is not base64")
-		}
-		out.Kind, out.Quoted, out.Text = String, true, string(raw)
-	case "!!map", "!!seq", "!!int", "!!float", "!!bool", "!!null":
-	default:
-		return c.fail(pos, "tag %s is not usable in a configuration", tag)
-	}
-	return &out
 }

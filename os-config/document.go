@@ -79,14 +79,15 @@ func (d Document) Export(full, private bool) string {
 
 // filter returns nil for what is left out.
 func filter(n *Node, at place, full, private bool) *Node {
-	if n.IsNull() || !private && isSecret(at.pattern) {
+	if n.IsNull() || !private && isSecret(at.pattern) || at.pattern == "scripts" || at.pattern == "boothooks" {
 		return nil
 	}
 	if n.Scalar() {
 		if !full && n.Pos.Layer == DefaultsLayer {
 			return nil
 		}
-		if at.pattern == "rancher.network.http_proxy" || at.pattern == "rancher.network.https_proxy" {
+		switch at.pattern {
+		case "rancher.network.http_proxy", "rancher.network.https_proxy", "phone_home.url":
 			if !private && redact(n.Text) != n.Text {
 				return nil
 			}
@@ -212,7 +213,7 @@ func scalarText(n *Node) string {
 	case List:
 		return "[]"
 	case String:
-		if !n.Quoted && matches(`[A-Za-z]+`, n.Text) && ResolvePlain(n.Pos, n.Text).Kind == String {
+		if !n.Quoted && spelled(n.Text, "A-Za-z", "A-Za-z") && ResolvePlain(n.Pos, n.Text).Kind == String {
 			return n.Text // yes and no stay what they were
 		}
 		return stringText(n.Text)
@@ -222,11 +223,11 @@ func scalarText(n *Node) string {
 
 // stringText writes a text plain where that is safe, else in double quotes.
 func stringText(s string) string {
-	if matches(`[A-Za-z/_][A-Za-z0-9 /_.,@%+=:~*-]*`, s) && !strings.Contains(s, ": ") &&
+	if spelled(s, "A-Za-z/_", "A-Za-z0-9 /_.,@%+=:~*-") && !strings.Contains(s, ": ") &&
 		!strings.HasSuffix(s, ":") && strings.TrimSpace(s) == s && !reserved(s) {
 		return s
 	}
-	if matches(`[0-9]+(\.[0-9]+){2,3}(/[0-9]+)?`, s) {
+	if spelled(s, "0-9", "0-9./") && matches(`[0-9]+(\.[0-9]+){2,3}(/[0-9]+)?`, s) {
 		return s
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' }) {

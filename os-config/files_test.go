@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,13 @@ func check(t *testing.T, path string) (osconfig.Config, osconfig.Document, oscon
 	layers, report := cloudconfig.Parse("test", filepath.Base(path), data)
 	doc := osconfig.Merge(layers...)
 	cfg, more := osconfig.Decode(doc)
-	return cfg, doc, append(report, more...).Sorted()
+	report = append(report, more...).Sorted()
+	return cfg, doc, slices.DeleteFunc(report, undone)
 }
+
+// undone leaves out what is said of keys that do nothing yet: it changes with
+// other packages. TestNotCarriedOut looks at that.
+func undone(p osconfig.Problem) bool { return strings.HasPrefix(p.Text, "not carried out yet: ") }
 
 func golden(t *testing.T, path, got string) {
 	t.Helper()
@@ -59,7 +65,7 @@ func testFiles(t *testing.T, dir string, atLeast int, f func(t *testing.T, path 
 // TestBadFiles compares everything that is said about each file of
 // testdata/bad with the .want file beside it.
 func TestBadFiles(t *testing.T) {
-	testFiles(t, "bad", 40, func(t *testing.T, path string) {
+	testFiles(t, "bad", 200, func(t *testing.T, path string) {
 		_, _, report := check(t, path)
 		if len(report) == 0 {
 			t.Fatal("nothing reported")
@@ -79,7 +85,7 @@ func TestBadFiles(t *testing.T) {
 // TestGoodFiles asserts that nothing is said about the files of testdata/good,
 // that they decode to what is beside them, and that an export reads back.
 func TestGoodFiles(t *testing.T) {
-	testFiles(t, "good", 25, func(t *testing.T, path string) {
+	testFiles(t, "good", 90, func(t *testing.T, path string) {
 		cfg, doc, report := check(t, path)
 		if len(report) > 0 {
 			t.Fatalf("reported:\n%s", report)
@@ -88,17 +94,20 @@ func TestGoodFiles(t *testing.T) {
 
 		again, more := osconfig.Parse("again", "export", []byte(doc.Export(true, true)))
 		cfg2, report2 := osconfig.Decode(osconfig.Merge(again))
+		report2 = slices.DeleteFunc(report2, undone)
 		if len(more)+len(report2) > 0 {
 			t.Fatalf("the export is reported:\n%s%s", more, report2)
 		}
+		cfg.Scripts, cfg.BootHooks = nil, nil // no part of a file
 		if diff := cmp.Diff(cfg, cfg2); diff != "" {
 			t.Errorf("the export reads back differently (-file +export):\n%s", diff)
 		}
 		lenient, _, problems := osconfig.DecodeLenient(osconfig.Layer{Name: "test", Doc: doc.Root})
-		if len(problems) > 0 {
+		if problems = slices.DeleteFunc(problems, undone); len(problems) > 0 {
 			t.Errorf("at boot:\n%s", problems)
 		}
 		if len(cfg.Rancher.Network.Interfaces) > 0 {
+			lenient.Scripts, lenient.BootHooks = nil, nil
 			if diff := cmp.Diff(cfg, lenient); diff != "" {
 				t.Errorf("at boot it is different (-validate +boot):\n%s", diff)
 			}

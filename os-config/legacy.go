@@ -1,90 +1,105 @@
 package osconfig
 
-// legacyNote says what becomes of a key that RancherOS, BurmillaOS, cloud-init
-// or CoreOS know and Config does not; "" when nothing is known about it. The
-// argument is a pattern path. A key that Config grows leaves this list.
+import "strings"
+
+// legacyNote says what becomes of a key that RancherOS, BurmillaOS, cloud-init,
+// CoreOS or k3os know and Config does not; "" when nothing is known about it.
+// The argument is a pattern path. A key that Config grows leaves this list.
 func legacyNote(pattern string) string {
-	const (
-		later   = "not supported yet; it has no effect"
-		dropped = "not supported; it has no effect"
-	)
+	if strings.HasPrefix(pattern, "rancher.") {
+		return rancherNote(pattern)
+	}
+	pattern = strings.ReplaceAll(pattern, "-", "_")
+	if section, _, nested := strings.Cut(pattern, "."); nested {
+		return nestedNote(section, pattern)
+	}
 	use := func(what string) string { return "not supported; use " + what }
 	switch pattern {
-	case "bootcmd", "mounts", "users", "groups", "chpasswd", "ntp", "timezone", "coreos", "network",
-		"fqdn", "ssh_keys", "ssh_import_id", "ca_certs", "ca-certs", "locale", "keyboard", "swap",
-		"power_state", "growpart", "resize_rootfs", "disk_setup", "fs_setup", "device_aliases",
-		"phone_home", "password", "ssh_pwauth", "random_seed", "final_message":
-		return later
-	case "packages", "package_update", "package_upgrade", "package_reboot_if_required", "apt", "yum_repos",
-		"snap", "zypper":
-		return "not supported: the system is an image; put software in containers"
-	case "puppet", "chef", "salt_minion", "ansible", "landscape", "mcollective", "rsyslog", "byobu":
-		return dropped
-	case "manage_etc_hosts", "preserve_hostname", "prefer_fqdn_over_hostname", "disable_root", "output",
-		"system_info", "datasource_list", "datasource", "cloud_init_modules", "cloud_config_modules",
-		"cloud_final_modules", "merge_how", "merge_type", "no_ssh_fingerprints", "ssh_deletekeys",
-		"ssh_genkeytypes", "resize_rootfs_tmp", "vendor_data", "ssh", "ssh_fp_console_blacklist", "warnings":
-		return dropped
+	case "packages", "apt", "apt_sources", "apt_mirror", "apt_proxy", "apt_pipelining", "apk_repos", "yum_repos",
+		"yum_repo_dir", "grub_dpkg", "drivers", "zypper", "snap", "snappy":
+		return "not supported: the system is an image without packages; run the software in a container (rancher.services), or with runcmd and docker run"
+	case "package_update", "package_upgrade", "package_reboot_if_required", "apt_update", "apt_upgrade",
+		"apt_reboot_if_required", "unattended_upgrades", "updates":
+		return "not supported: the system is an image without packages; ros os upgrade brings a newer one"
+	case "network", "wireguard":
+		return use("rancher.network")
+	case "resolv_conf", "manage_resolv_conf":
+		return use("rancher.network.dns")
+	case "ssh_import_id":
+		return use("ssh_authorized_keys with the keys themselves")
+	case "user", "default_user", "system_info":
+		return use("users")
+	case "ssh":
+		return use("rancher.ssh")
+	case "datasource_list", "datasource":
+		return use("rancher.cloud_init.datasources")
+	case "disk_setup", "fs_setup", "device_aliases":
+		return "not supported; it has no effect: bootcmd can do it, and rancher.state.autoformat does it for state"
+	case "disable_root_opts", "authkey_hash", "ssh_quiet_keygen", "ssh_publish_hostkeys", "ssh_deletekeys", "ssh_genkeytypes",
+		"no_ssh_fingerprints", "ssh_fp_console_blacklist", "ssh_key_console_blacklist", "allow_public_ssh_keys":
+		return "not supported; it has no effect: rancher.ssh and ssh_keys are what can be said about the SSH server"
+	case "preserve_hostname", "prefer_fqdn_over_hostname", "create_hostname_file":
+		return "not supported; it has no effect: hostname here wins over what a cloud says"
 	case "k3os":
-		return dropped
+		return "not supported; it has no effect: run k3s as a container, with its settings under rancher.services"
+	case "puppet", "chef", "salt_minion", "ansible", "landscape", "mcollective", "rsyslog", "byobu", "lxd", "fan",
+		"rh_subscription", "spacewalk", "ubuntu_advantage", "ubuntu_pro", "autoinstall", "keyboard", "random_seed",
+		"output", "cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "merge_how", "merge_type",
+		"resize_rootfs_tmp", "byobu_by_default", "launch_index", "locale_configfile", "rpi", "version", "vendor_data", "vendor_data2", "warnings", "migrate", "disable_ec2_metadata", "reporting":
+		return "not supported; it has no effect"
+	}
+	return ""
+}
 
-	case "rancher.console", "rancher.services", "rancher.registry_auths", "rancher.repositories",
-		"rancher.upgrade", "rancher.password", "rancher.resize_device", "rancher.restart_services",
-		"rancher.hypervisor_service", "rancher.disable", "rancher.log", "rancher.preload_wait",
-		"rancher.http_load_retries", "rancher.defaults":
-		return later
-	case "rancher.bootstrap", "rancher.cloud_init_services", "rancher.bootstrap_docker":
-		return "not supported: there is no bootstrap engine; it has no effect"
-	case "rancher.system_docker", "rancher.system_docker_logs":
-		return "not supported: system services run in containerd; it has no effect"
-	case "rancher.rm_usr", "rancher.no_sharedroot", "rancher.force_console_rebuild", "rancher.autoformat":
-		return dropped
-	case "rancher.ssh.keys":
-		return later
+// nestedNote is legacyNote below a top-level key of cloud-init or CoreOS.
+func nestedNote(section, pattern string) string {
+	switch pattern {
+	case "users[].ssh_import_id", "users[].coreos_ssh_import_github", "users[].coreos_ssh_import_github_users",
+		"users[].coreos_ssh_import_url":
+		return "not supported; use ssh_authorized_keys with the keys themselves"
+	case "users[].selinux_user", "users[].doas", "users[].snapuser", "users[].no_log_init", "users[].create_groups":
+		return "not supported; it has no effect"
+	case "write_files[].source":
+		return "not supported; it has no effect: fetch the file in runcmd with curl"
+	case "ntp.config", "ntp.peers", "ntp.allow":
+		return "not supported; it has no effect: chrony is told servers and pools"
+	}
+	if section == "coreos" {
+		switch pattern {
+		case "coreos.etcd", "coreos.etcd2", "coreos.fleet", "coreos.flannel", "coreos.locksmith", "coreos.oem":
+			return "not supported; it has no effect: run it as a container, from coreos.units or rancher.services"
+		}
+	}
+	return ""
+}
 
-	case "rancher.state.directory", "rancher.state.wait", "rancher.state.rngd", "rancher.state.formatzero":
-		return dropped + ": it is not needed any more"
-	case "rancher.state.autoformat", "rancher.state.mdadm_scan", "rancher.state.lvm_scan",
-		"rancher.state.cryptsetup", "rancher.state.script", "rancher.state.oem_fstype",
-		"rancher.state.oem_dev", "rancher.state.boot_fstype", "rancher.state.boot_dev":
-		return later
-
-	case "rancher.network.pre_cmds", "rancher.network.post_cmds", "rancher.network.wifi_networks":
-		return later
-	case "rancher.network.modem_networks":
-		return dropped
-	case "rancher.network.interfaces.*.dhcp_args":
-		return "not supported: DHCP is built in; it has no effect"
-	case "rancher.network.interfaces.*.ipv4ll", "rancher.network.interfaces.*.bridge",
-		"rancher.network.interfaces.*.bond", "rancher.network.interfaces.*.bond_opts",
-		"rancher.network.interfaces.*.vlans", "rancher.network.interfaces.*.pre_up",
-		"rancher.network.interfaces.*.post_up", "rancher.network.interfaces.*.wifi_network",
-		"rancher.network.interfaces.*.routes", "rancher.network.interfaces.*.metric":
-		return later
-
-	case "rancher.docker.engine", "rancher.docker.tls", "rancher.docker.tls_args",
-		"rancher.docker.server_cert", "rancher.docker.server_key", "rancher.docker.ca_cert",
-		"rancher.docker.ca_key", "rancher.docker.userns_enabled":
-		return later
-	case "rancher.docker.args":
-		return use("rancher.docker.extra_args")
-	case "rancher.docker.storage_context", "rancher.docker.exec", "rancher.docker.containerd",
-		"rancher.docker.exec_root", "rancher.docker.pid_file", "rancher.docker.restart",
-		"rancher.docker.selinux_enabled":
-		return dropped + ": the engine runs in a container of its own"
+// notCarriedOut says what is missing of a key that decodes and is checked but
+// does nothing yet, as the end of a sentence; "" for all that work. Who
+// carries one out deletes its line.
+func notCarriedOut(pattern string) string {
+	if strings.HasPrefix(pattern, "rancher.") {
+		return rancherNotCarriedOut(pattern)
 	}
 	return ""
 }
 
 // isSecret says whether the value at a pattern path is left out of an export
-// that others may see. Keys that are not supported yet count too: they stand
-// in people's files.
+// that others may see, and never printed in a message or a log.
 func isSecret(pattern string) bool {
 	switch pattern {
-	case "rancher.password", "password", "chpasswd", "users", "ssh_keys",
-		"rancher.registry_auths", "rancher.ssh.keys", "rancher.docker.server_key", "rancher.docker.ca_key",
-		"rancher.network.wifi_networks":
+	case "password", "ssh_keys", "chpasswd.list", "chpasswd.users[].password",
+		"users[].passwd", "users[].hashed_passwd", "users[].plain_text_passwd":
 		return true
 	}
-	return false
+	return rancherSecret(pattern)
+}
+
+// secretAt is isSecret for what lies below a secret, too.
+func secretAt(pattern string) bool {
+	for i, c := range pattern {
+		if (c == '.' || c == '[') && isSecret(pattern[:i]) {
+			return true
+		}
+	}
+	return isSecret(pattern)
 }

@@ -7,28 +7,46 @@ import (
 )
 
 // Validate reports everything that is wrong with a document.
-func Validate(doc Document) Report {
-	_, report := Decode(doc)
+func (dec Decoder) Validate(doc Document) Report {
+	_, report := dec.Decode(doc)
 	return report
 }
+
+// Validate is Decoder.Validate without a check of units' content.
+func Validate(doc Document) Report { return Decoder{}.Validate(doc) }
 
 // DecodeLenient makes the best configuration that the layers allow: the boot
 // must go on. Out of each layer it drops the smallest piece that stands on its
 // own around each error (an option, an interface's option, one file, one key,
 // all of runcmd), so that what earlier layers say there holds, and reports
 // that. Unknown keys are warnings here. The built-in defaults are added.
-func DecodeLenient(layers ...Layer) (Config, Document, Report) {
+func (dec Decoder) DecodeLenient(layers ...Layer) (Config, Document, Report) {
 	var report Report
 	clean := make([]Layer, 0, len(layers))
 	for _, l := range layers {
-		c, r := dropWrong(l)
-		clean = append(clean, c)
-		report = append(report, r...)
+		// What is left of a section without what was wrong in it may be wrong
+		// itself: a login whose password was dropped. A few rounds end that.
+		const rounds = 4
+		for range rounds {
+			c, r := dec.dropWrong(l)
+			report = append(report, r...)
+			if c.Doc == l.Doc {
+				break
+			}
+			l = c
+		}
+		clean = append(clean, l)
 	}
-	doc := Merge(WithDefaults(clean...)...)
-	cfg, merged := Decode(doc)
+	doc, more := settled(clean)
+	report = append(report, more...)
+	cfg, merged := dec.Decode(doc)
 	report = append(report, lenient(merged)...)
 	return cfg, doc, report.Sorted()
+}
+
+// DecodeLenient is Decoder.DecodeLenient without a check of units' content.
+func DecodeLenient(layers ...Layer) (Config, Document, Report) {
+	return Decoder{}.DecodeLenient(layers...)
 }
 
 func lenient(r Report) Report {
@@ -41,16 +59,20 @@ func lenient(r Report) Report {
 }
 
 // dropWrong returns the layer without what is wrong in it, and the problems.
-func dropWrong(l Layer) (Layer, Report) {
+func (dec Decoder) dropWrong(l Layer) (Layer, Report) {
 	if l.Doc == nil {
 		return l, nil
 	}
-	d := decoder{rules: rules()}
+	d := dec.decoder()
 	var cfg Config
 	d.value(l.Doc, reflect.ValueOf(&cfg).Elem(), place{})
 	drop := map[string]bool{}
 	for _, at := range d.wrong {
 		drop[unit(at)] = true
+	}
+	if path, more := unguarded(l.Doc, d.wrong); path != "" {
+		drop[path] = true
+		d.report = append(d.report, more...)
 	}
 	if len(drop) == 0 {
 		return l, lenient(d.report)
@@ -66,15 +88,25 @@ func dropWrong(l Layer) (Layer, Report) {
 }
 
 // unit is the path of what is dropped for an error at a place: normally the
-// place itself.
+// place itself. What would do harm by halves goes as a whole: commands, files,
+// a switch-off whose condition is wrong, an account that would be more open
+// than was asked for.
 func unit(at place) string {
-	for _, whole := range []string{"runcmd", "rancher.docker.extra_args"} {
-		if at.pattern == whole || strings.HasPrefix(at.pattern, whole+"[") {
+	for _, whole := range []string{"runcmd", "bootcmd", "swap", "power_state", "phone_home", "rancher.docker.extra_args"} {
+		if at.pattern == whole || strings.HasPrefix(at.pattern, whole+"[") || strings.HasPrefix(at.pattern, whole+".") {
 			return whole
 		}
 	}
-	if strings.HasPrefix(at.pattern, "write_files[]") {
-		return at.path[:strings.Index(at.path, "]")+1]
+	if whole := rancherUnit(at); whole != "" {
+		return whole
+	}
+	if at.pattern == "users[].ssh_authorized_keys[]" {
+		return at.path
+	}
+	for _, list := range []string{"write_files", "users", "groups", "mounts", "chpasswd.users", "coreos.units"} {
+		if strings.HasPrefix(at.pattern, list+"[]") {
+			return at.path[:strings.Index(at.path, "]")+1]
+		}
 	}
 	return at.path
 }
@@ -116,15 +148,23 @@ func withoutEmptyInterfaces(root *Node, dropped map[string]bool) *Node {
 			hit = hit || strings.HasPrefix(p, here+".")
 		}
 		addresses := v.Child("addresses")
-		idle := v.Child("dhcp").IsNull() && v.Child("address").IsNull() &&
+		idle := v.Child("dhcp").IsNull() && v.Child("dhcp6").IsNull() && v.Child("address").IsNull() &&
 			(addresses.IsNull() || len(addresses.List) == 0)
-		if hit && idle {
+		// A part of a bond or bridge has nothing to do itself.
+		joins := !v.Child("bond").IsNull() || bridgeToJoin(v.Child("bridge")) != ""
+		switch {
+		case joins:
+		case hit && idle:
 			empty[here] = true
-		} else {
+		default:
 			left++
 		}
 	}
-	if left == 0 {
+	touched := false
+	for p := range dropped {
+		touched = touched || strings.HasPrefix(p, section+".")
+	}
+	if left == 0 && touched {
 		empty[section] = true
 	}
 	return without(root, "", empty)

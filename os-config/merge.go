@@ -12,10 +12,18 @@ import (
 //  1. Null says nothing: it neither sets nor takes away.
 //  2. Mappings merge key by key. rancher.network.interfaces is a mapping, so
 //     interfaces merge by key and then option by option.
-//  3. Lists whose items have an identity merge by it: write_files by path,
-//     ssh_authorized_keys by the key itself (not its comment). An item of a
-//     later layer takes the place of an earlier one whole, and all items of a
-//     later layer come after those of earlier ones.
+//  3. Lists whose items have an identity merge by it:
+//
+//     write_files, scripts, boothooks        path
+//     ssh_authorized_keys                    the key itself, not its comment
+//     users, groups, chpasswd.users          name
+//     coreos.units                           name
+//     mounts                                 mount point; of swap the device
+//
+//     An item of a later layer takes the place of an earlier one whole, and
+//     all items of a later layer come after those of earlier ones. Within one
+//     layer nothing is taken away. An item without identity is like no other;
+//     so is a file with append, which adds to what earlier layers write.
 //  4. Every other list and every scalar is replaced.
 //  5. Where the kinds differ, the later value replaces the earlier one, and
 //     goes on doing so: what was replaced cannot come back, however the
@@ -24,7 +32,11 @@ import (
 // From it follows: merging with nothing changes nothing, and
 // Merge(a, b, c) is the same whether a and b or b and c are merged first.
 // Every node keeps its position, and with it the layer that it came from; a
-// mapping or list made of several has that of the last one.
+// mapping or list made of several has that of the last one. A scalar has that
+// of the last layer that says it.
+//
+// The law holds for documents in canonical form, which Parse and NewLayer
+// make: a list written as a text would count as another kind.
 
 // Document is the merged configuration.
 type Document struct {
@@ -121,13 +133,37 @@ func listIdentity(path []string) func(*Node) string {
 		return keyIdentity
 	case "write_files":
 		return func(n *Node) string {
-			if p := n.Child("path"); p != nil {
-				return p.Text
+			if saysYes(n.Child("append")) {
+				return ""
 			}
-			return ""
+			return textAt(n, "path")
 		}
+	case "scripts", "boothooks":
+		return func(n *Node) string { return textAt(n, "path") }
+	case "users", "groups", "chpasswd.users", "coreos.units":
+		return func(n *Node) string { return textAt(n, "name") }
+	case "mounts":
+		return mountIdentity
 	}
 	return nil
+}
+
+// mountIdentity is where a row mounts. Swap has no place of its own, nor has a
+// row that names a device alone.
+func mountIdentity(n *Node) string {
+	if n.Scalar() {
+		return n.Text
+	}
+	if n.Kind != List || len(n.List) == 0 {
+		return ""
+	}
+	if len(n.List) > 1 && n.List[1] != nil && strings.HasPrefix(n.List[1].Text, "/") {
+		return n.List[1].Text
+	}
+	if n.List[0] == nil {
+		return ""
+	}
+	return n.List[0].Text
 }
 
 func keyIdentity(n *Node) string {

@@ -3,6 +3,7 @@ package osconfig
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,7 +57,7 @@ func randomLayer(r *rand.Rand, name string) Layer {
 			return out
 		}
 		out := NewMap(pos)
-		for _, key := range []string{"path", "a", "b"} {
+		for _, key := range []string{"path", "name", "append", "users", "units", "a"} {
 			if r.IntN(2) == 0 {
 				out.Map = append(out.Map, Entry{Key: key, KeyPos: pos, Value: node(depth + 1)})
 			}
@@ -64,7 +65,9 @@ func randomLayer(r *rand.Rand, name string) Layer {
 		return out
 	}
 	root := NewMap(pos)
-	for _, key := range []string{"hostname", "write_files", "ssh_authorized_keys", "rancher", "runcmd"} {
+	for _, key := range []string{
+		"hostname", "write_files", "ssh_authorized_keys", "rancher", "runcmd", "users", "groups", "mounts", "chpasswd", "coreos",
+	} {
 		if r.IntN(3) > 0 {
 			root.Map = append(root.Map, Entry{Key: key, KeyPos: pos, Value: node(0)})
 		}
@@ -75,10 +78,12 @@ func randomLayer(r *rand.Rand, name string) Layer {
 // TestMergeLaw checks identity, associativity and provenance on random
 // documents.
 func TestMergeLaw(t *testing.T) {
-	for seed := range uint64(1500) {
+	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		a, b, c, d := randomLayer(r, "a"), randomLayer(r, "b"), randomLayer(r, "c"), randomLayer(r, "d")
-		all := values(Merge(a, b, c, d).Root)
+		merged := Merge(a, b, c, d)
+		all := values(merged.Root)
+		checkProvenance(t, merged, a, b, c, d)
 		for name, grouped := range map[string]Document{
 			"((ab)c)d": Merge(Merge(Merge(a, b).Layer(), c).Layer(), d),
 			"a(b(cd))": Merge(a, Merge(b, Merge(c, d).Layer()).Layer()),
@@ -92,13 +97,57 @@ func TestMergeLaw(t *testing.T) {
 		empty := Layer{Name: "empty", Doc: NewMap(Pos{})}
 		for name, same := range map[string]Document{
 			"a alone": Merge(a), "empty first": Merge(empty, a), "empty last": Merge(a, empty),
-			"no document": Merge(Layer{}, a, Layer{}),
+			"no document": Merge(Layer{}, a, Layer{}), "nulls first": Merge(nulls(a, b), a), "nulls last": Merge(a, nulls(a, b)),
 		} {
 			if diff := cmp.Diff(values(a.Doc), values(same.Root)); diff != "" {
 				t.Fatalf("seed %d: %s differs:\n%s", seed, name, diff)
 			}
 		}
 	}
+}
+
+// nulls says nothing about every key that the layers have.
+func nulls(layers ...Layer) Layer {
+	root := NewMap(Pos{Layer: "nulls"})
+	for _, l := range layers {
+		for _, e := range l.Doc.Map {
+			if root.Child(e.Key) == nil {
+				root.Map = append(root.Map, Entry{Key: e.Key, Value: &Node{Kind: Null, Pos: root.Pos}})
+			}
+		}
+	}
+	return Layer{Name: "nulls", Doc: root}
+}
+
+// checkProvenance asserts that every scalar that is reached by keys alone has
+// the position of the last layer that says it.
+func checkProvenance(t *testing.T, doc Document, layers ...Layer) {
+	t.Helper()
+	var walk func(n *Node, keys []string)
+	walk = func(n *Node, keys []string) {
+		if n.Kind == Map {
+			for _, e := range n.Map {
+				walk(e.Value, append(slices.Clip(keys), e.Key))
+			}
+		}
+		if !n.Scalar() {
+			return
+		}
+		last := ""
+		for _, l := range layers {
+			said := l.Doc
+			for _, k := range keys {
+				said = said.Child(k)
+			}
+			if !said.IsNull() {
+				last = l.Name
+			}
+		}
+		if n.Pos.Layer != last {
+			t.Fatalf("%s has the position of %q; the last that says it is %q", keys, n.Pos.Layer, last)
+		}
+	}
+	walk(doc.Root, nil)
 }
 
 func mustParse(t *testing.T, name, text string) Layer {
@@ -134,6 +183,26 @@ func TestMerge(t *testing.T) {
 			"ssh_authorized_keys: ['" + key1 + " old', '" + key2 + "']",
 			"ssh_authorized_keys: ['" + key1 + " new']",
 		}, "ssh_authorized_keys:\n  - " + key2 + "\n  - " + key1 + " new\n"},
+		{"users by name", []string{
+			"users: [{name: a, uid: 1, shell: /bin/sh}, b]", "users: [c, {name: a, uid: 2}]",
+		}, "users:\n  - name: b\n  - name: c\n  - name: a\n    uid: 2\n"},
+		{"users written as a text", []string{"users: 'a, b'", "users: [a]"}, "users:\n  - name: b\n  - name: a\n"},
+		{"groups by name, however written", []string{"groups: {ops: [a], dev: [b]}", "groups: [ops]"},
+			"groups:\n  - name: dev\n    members:\n      - b\n  - name: ops\n"},
+		{"passwords by name", []string{
+			"chpasswd: {expire: false, users: [{name: a, type: RANDOM}, {name: b}]}", "chpasswd: {users: [{name: a, password: x}]}",
+		}, "chpasswd:\n  expire: false\n  users:\n    - name: b\n    - name: a\n      password: x\n"},
+		{"units by name", []string{
+			"coreos: {units: [{name: a.service, drop-ins: [{name: x.conf}]}, {name: b.service}]}", "coreos: {units: [{name: a.service, mask: true}]}",
+		}, "coreos:\n  units:\n    - name: b.service\n    - name: a.service\n      mask: true\n"},
+		{"mounts by point", []string{
+			"mounts: [[LABEL=a, /a], [LABEL=b, /b], [LABEL=s, none, swap]]", "mounts: [[LABEL=c, /a], [LABEL=s, swap, swap, pri=1]]",
+		}, "mounts:\n  - - LABEL=b\n    - /b\n  - - LABEL=c\n    - /a\n  - - LABEL=s\n    - swap\n    - swap\n    - pri=1\n"},
+		{"an appended file takes nothing away", []string{
+			"write_files: [{path: /a, content: 1}]", "write_files: [{path: /a, content: 2, append: true}]",
+		}, "write_files:\n  - path: /a\n    content: 1\n  - path: /a\n    content: 2\n    append: true\n"},
+		{"spellings are one", []string{"ca-certs: {remove-defaults: true}", "ca_certs: {remove_defaults: false}"},
+			"ca_certs:\n  remove_defaults: false\n"},
 		{"other lists replace", []string{"runcmd: [a, b]", "runcmd: [c]"}, "runcmd:\n  - c\n"},
 		{"kinds differ", []string{"rancher: {debug: true}", "rancher: x", "rancher: {log: true}"}, "rancher:\n  log: true\n"},
 	}

@@ -38,6 +38,9 @@ type Node struct {
 	// Loose marks values from where types cannot be written (the kernel
 	// command line): a single value will do for a list.
 	Loose bool
+	// Block is set for a literal block ("|"): its lines stand in the file
+	// after the header, indented by Block-1 columns.
+	Block int
 	Map   []Entry
 	List  []*Node
 	Pos   Pos
@@ -80,6 +83,18 @@ func (n *Node) Child(key string) *Node {
 		}
 	}
 	return nil
+}
+
+// At is where the line and column of a text, counted from 1, stand in the
+// file. Only of a literal block is that more than where the text begins.
+func (n *Node) At(line, col int) Pos {
+	pos := n.Pos
+	if n.Block == 0 || line < 1 || pos.Line < 1 {
+		return pos
+	}
+	pos.Line += line
+	pos.Col = n.Block + max(col, 1) - 1
+	return pos
 }
 
 // Scalar says whether n is a single value other than null.

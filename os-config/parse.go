@@ -2,8 +2,8 @@ package osconfig
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -19,7 +19,10 @@ const (
 	MaxSize  = 1 << 20 // bytes
 	maxDepth = 48      // mappings and lists inside each other
 	maxNodes = 100_000 // after aliases are expanded
-	maxKeys  = 10_000  // the YAML library's time grows with their square
+	maxText  = 4 << 20 // bytes of texts that aliases stand for; each is checked anew
+	maxKeys  = 20_000
+	// The YAML library's time and memory grow with the square of this.
+	maxKeysInOne = 2_500
 )
 
 // Layer is one source's document. Doc is nil when the source could not be
@@ -39,11 +42,35 @@ type yamlError interface {
 
 // Parse reads a YAML or JSON mapping. It never panics, whatever data is. The
 // layer's Doc is nil when there is a problem of kind Syntax; duplicate keys
-// are errors too, but leave a document in which the last one counts.
-func Parse(name, file string, data []byte) (layer Layer, report Report) {
-	layer = Layer{Name: name, File: file}
+// and further documents are errors too, but leave a document, in which the
+// last key and the first document count.
+func Parse(name, file string, data []byte) (Layer, Report) {
+	layer := Layer{Name: name, File: file}
+	doc, report := ParseTree(name, file, data)
+	switch {
+	case doc == nil:
+		if n := len(report); n > 0 && !tooLarge(report[n-1]) {
+			report = append(report, beside(name, file, data, report[n-1])...).Sorted()
+		}
+	case doc.Kind == Null:
+		layer.Doc = &Node{Kind: Map, Pos: doc.Pos}
+	case doc.Kind != Map:
+		report = append(report, problemAt(doc.Pos, Error, Syntax, "",
+			"want a mapping (key: value), found "+doc.describe()))
+	default:
+		doc, more := withoutInternal(doc)
+		report = append(report, more...)
+		layer.Doc, more = canonical(doc)
+		report = append(report, more...)
+	}
+	return layer, report
+}
+
+// ParseTree reads one YAML or JSON document of any shape, as it stands there.
+// It is nil when there is a problem of kind Syntax; an empty one is Null.
+func ParseTree(name, file string, data []byte) (doc *Node, report Report) {
 	fail := func(line, col int, text string) {
-		layer.Doc = nil
+		doc = nil
 		pos := Pos{Layer: name, File: file, Line: line, Col: col}
 		report = append(report, problemAt(pos, Error, Syntax, "", text))
 	}
@@ -58,46 +85,62 @@ func Parse(name, file string, data []byte) (layer Layer, report Report) {
 
 	if len(data) > MaxSize {
 		fail(0, 0, fmt.Sprintf("%d bytes is too large; the limit is %d", len(data), MaxSize))
-		return layer, report
+		return nil, report
 	}
 	text, line, col, problem := normalise(data)
 	if problem != "" {
 		fail(line, col, problem)
-		return layer, report
+		return nil, report
 	}
 	tokens := lexer.Tokenize(text)
 	if tk, problem := tooMuch(tokens); tk != nil {
 		fail(tk.Position.Line, tk.Position.Column, problem)
-		return layer, report
+		return nil, report
 	}
 	tree, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
-		line, col, problem := explain(text, err)
+		line, col, problem := explain(text, tokens, err)
 		fail(line, col, problem)
-		return layer, report
+		return nil, report
 	}
 	body, second := documents(tree)
-	if second != nil {
-		line, col := tokenPos(second)
-		fail(line, col, "a second YAML document; one file holds one document")
-		return layer, report
-	}
 	c := converter{layer: name, file: file, anchors: map[string]*Node{}}
-	doc := &Node{Kind: Map, Pos: Pos{Layer: name, File: file, Line: 1, Col: 1}}
+	if second != nil {
+		c.report = append(c.report, problemAt(c.pos(second), Error, Duplicate, "",
+			"a second YAML document, which is left out; one file holds one document (put the keys into one, or make two files)"))
+	}
+	doc = &Node{Kind: Null, Pos: Pos{Layer: name, File: file, Line: 1, Col: 1}}
 	if body != nil {
 		doc = c.node(body)
 	}
 	report = c.report
-	switch {
-	case c.broken:
-	case doc.Kind == Null:
-		layer.Doc = &Node{Kind: Map, Pos: doc.Pos}
-	case doc.Kind != Map:
-		fail(doc.Pos.Line, doc.Pos.Col, "want a mapping (key: value), found "+doc.describe())
-	default:
-		layer.Doc = doc
+	if c.broken {
+		doc = nil
 	}
-	return layer, report
+	return doc, report
+}
+
+// NewLayer makes a layer of a document that is no YAML text.
+func NewLayer(name, file string, doc *Node) Layer {
+	doc, _ = canonical(doc)
+	return Layer{Name: name, File: file, Doc: doc}
+}
+
+// withoutInternal refuses the keys that only we may set: in a text they are
+// as unknown as any other.
+func withoutInternal(doc *Node) (*Node, Report) {
+	var report Report
+	out := *doc
+	out.Map = nil
+	for _, e := range doc.Map {
+		if e.Key == "scripts" || e.Key == "boothooks" {
+			report = append(report, problemAt(e.KeyPos, Error, Unknown, e.Key,
+				"unknown key"+shape{}.suggestion(reflect.TypeFor[Config](), e.Key)))
+			continue
+		}
+		out.Map = append(out.Map, e)
+	}
+	return &out, report
 }
 
 // normalise checks the encoding, takes away a byte order mark and turns CRLF
@@ -115,7 +158,7 @@ func normalise(data []byte) (text string, line, col int, problem string) {
 		r, size := utf8.DecodeRune(rest)
 		switch {
 		case r == utf8.RuneError && size == 1:
-			return "", line, col, fmt.Sprintf("byte 0x%02x is not UTF-8", rest[0])
+			return "", line, col, fmt.Sprintf("byte 0x%02x is not UTF-8; save the file as UTF-8", rest[0])
 		case r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f:
 			return "", line, col, fmt.Sprintf("control character 0x%02x", r)
 		case r == '\n':
@@ -126,38 +169,6 @@ func normalise(data []byte) (text string, line, col int, problem string) {
 	}
 	text = strings.ReplaceAll(string(data), "\r\n", "\n")
 	return strings.ReplaceAll(text, "\r", "\n"), 0, 0, ""
-}
-
-// tooMuch finds the token at which the document is nested too deep or has too
-// many keys. It looks at tokens because the parser is recursive, and because
-// its time is not linear: such a document must be refused before it.
-func tooMuch(tokens token.Tokens) (*token.Token, string) {
-	keys, flow := 0, 0
-	var block []int // columns of the open block mappings and lists
-	for _, tk := range tokens {
-		switch tk.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow = max(flow-1, 0)
-		case token.SequenceEntryType, token.MappingValueType, token.MappingKeyType,
-			token.AnchorType, token.TagType:
-			for len(block) > 0 && block[len(block)-1] >= tk.Position.Column {
-				block = block[:len(block)-1]
-			}
-			block = append(block, tk.Position.Column)
-			if tk.Type == token.MappingValueType {
-				keys++
-			}
-		}
-		if flow+len(block) > maxDepth {
-			return tk, fmt.Sprintf("nested more than %d deep", maxDepth)
-		}
-		if keys > maxKeys {
-			return tk, fmt.Sprintf("more than %d keys", maxKeys)
-		}
-	}
-	return nil, ""
 }
 
 // documents returns the body of the first document and of a second one that
@@ -179,32 +190,4 @@ func documents(file *ast.File) (first, second ast.Node) {
 		}
 	}
 	return first, second
-}
-
-// explain turns a parser error into a position and a sentence.
-func explain(text string, err error) (line, col int, problem string) {
-	var ye yamlError
-	if !errors.As(err, &ye) {
-		return 0, 0, err.Error()
-	}
-	problem = strings.TrimSpace(ye.GetMessage())
-	if tk := ye.GetToken(); tk != nil && tk.Position != nil {
-		line, col = tk.Position.Line, tk.Position.Column
-	}
-	if l, c, ok := tabIndent(text, line); ok {
-		return l, c, "a tab in the indentation; YAML allows only spaces there"
-	}
-	return line, col, problem
-}
-
-// tabIndent finds a line at or up to one before the given one that is
-// indented with a tab.
-func tabIndent(text string, near int) (line, col int, ok bool) {
-	for i, l := range strings.Split(text, "\n") {
-		indent := l[:len(l)-len(strings.TrimLeft(l, " \t"))]
-		if at := strings.IndexByte(indent, '\t'); at >= 0 && len(indent) < len(l) && i+1 >= near-1 && i <= near {
-			return i + 1, at + 1, true
-		}
-	}
-	return 0, 0, false
 }

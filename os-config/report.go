@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity says how bad a problem is.
@@ -122,8 +123,27 @@ func (r Report) Sorted() Report {
 }
 
 func problemAt(pos Pos, sev Severity, kind ProblemKind, path, text string) Problem {
+	path, text = clip(path), clip(text)
 	return Problem{
 		Severity: sev, Kind: kind, Layer: pos.Layer, File: pos.File,
 		Line: pos.Line, Col: pos.Col, Path: path, Text: text,
 	}
+}
+
+// clip bounds what of a file stands in a message, and keeps it on one line: a
+// key may be as long as the file.
+func clip(s string) string {
+	const most = 1000
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		s = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return '�'
+			}
+			return r
+		}, s)
+	}
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }

@@ -2,8 +2,8 @@ package osconfig
 
 import (
 	"reflect"
-	"slices"
 	"strings"
+	"sync"
 )
 
 // The shape of a configuration is that of the type Config and its sections:
@@ -11,43 +11,71 @@ import (
 // is not carried out (yet) in legacy.go. A new key is a new field, and a rule
 // when its value can be wrong.
 
-// field is one key of a section.
+// field is one key of a section. An internal one stands in documents that we
+// make, never in a text.
 type field struct {
-	name  string
-	index int
-	typ   reflect.Type
+	name     string
+	index    int
+	typ      reflect.Type
+	internal bool
 }
 
-// fieldsOf lists the keys of a section.
-func fieldsOf(t reflect.Type) []field {
-	var out []field
+// section is what a type says about the keys of a section.
+type section struct {
+	fields []field // that people may write
+	byName map[string]field
+}
+
+func (s *section) named(name string) (field, bool) {
+	f, ok := s.byName[name]
+	return f, ok
+}
+
+// shape remembers the sections that it was asked for: reading tags again for
+// every key took most of the time of a large file.
+type shape map[reflect.Type]*section
+
+func (s shape) of(t reflect.Type) *section {
+	if known := s[t]; known != nil {
+		return known
+	}
+	out := &section{byName: map[string]field{}}
 	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
-		if name != "" && name != "-" {
-			out = append(out, field{name: name, index: i, typ: t.Field(i).Type})
+		name, options, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		f := field{name: name, index: i, typ: t.Field(i).Type, internal: options == "internal"}
+		out.byName[name] = f
+		if !f.internal {
+			out.fields = append(out.fields, f)
 		}
 	}
+	s[t] = out
 	return out
 }
 
-func fieldNamed(t reflect.Type, name string) (field, bool) {
-	fields := fieldsOf(t)
-	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
-	if i < 0 {
-		return field{}, false
-	}
-	return fields[i], true
-}
+// fieldsOf lists the keys of a section that people may write.
+func fieldsOf(t reflect.Type) []field { return shape{}.of(t).fields }
 
-// isSection says whether a type is decoded key by key. Command is a struct
-// too, but is written as a text or a list.
+func fieldNamed(t reflect.Type, name string) (field, bool) { return shape{}.of(t).named(name) }
+
+// isSection says whether a type is decoded key by key. Some structs are
+// written in another way.
 func isSection(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && t != reflect.TypeFor[Command]()
+	switch t {
+	case reflect.TypeFor[Command](), reflect.TypeFor[Mount](), reflect.TypeFor[Any]():
+		return false
+	}
+	return t.Kind() == reflect.Struct
 }
 
 // allPaths lists every key of the schema as a pattern path: "*" stands for
-// the keys of free mappings, "[]" for list items.
-func allPaths() []string {
+// the keys of free mappings, "[]" for list items. It is made once: a file may
+// have thousands of unknown keys, each of which is looked up in it.
+var allPaths = sync.OnceValue(listPaths)
+
+func listPaths() []string {
 	var out []string
 	var walk func(t reflect.Type, at string)
 	walk = func(t reflect.Type, at string) {

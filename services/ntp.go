@@ -1,8 +1,10 @@
 package services
 
 import (
+	"strings"
 	"time"
 
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/unit"
 )
 
@@ -11,9 +13,33 @@ import (
 // insists on; the mount is therefore one level up: the unit's whole /run.
 const ChronySocket = "/run/pharos/ntp/chrony/chronyd.sock"
 
+// defaultPool is asked when nobody names a time server. Debian lets its
+// derivatives use it.
+const defaultPool = "2.debian.pool.ntp.org"
+
+// timeSources are chronyd's directives for the servers of a configuration. As
+// arguments they are a part of the unit: with other servers it is another one
+// and starts again.
+func timeSources(c osconfig.NTP) []string {
+	var list []string
+	add := func(kind string, names []string) {
+		for _, name := range names {
+			if name != "" && !strings.ContainsAny(name, " \t\r\n#!;%") { // a directive is a line
+				list = append(list, kind+" "+name+" iburst")
+			}
+		}
+	}
+	add("server", c.Servers)
+	add("pool", c.Pools)
+	if len(list) == 0 {
+		add("pool", []string{defaultPool})
+	}
+	return list
+}
+
 // NTP is chronyd. It needs no network to start: it waits for one itself, so
 // its being up never depends on a time server.
-func NTP(Machine) unit.Unit {
+func NTP(m Machine, c osconfig.NTP) unit.Unit {
 	return unit.Unit{
 		Name:  "ntp",
 		Image: "ntp",
@@ -21,8 +47,9 @@ func NTP(Machine) unit.Unit {
 		// the image's user, -F 1 installs its own, narrower syscall filter. "/"
 		// is no pid file: it would always say 1, which is alive by definition,
 		// and a killed chronyd's would refuse the next one.
-		Args: []string{"/usr/sbin/chronyd", "-d", "-F", "1", "-u", "_chrony",
-			"include /etc/chrony/chrony.conf", "pidfile /"},
+		Args: append([]string{"/usr/sbin/chronyd", "-d", "-F", "1", "-u", "_chrony",
+			"include /etc/chrony/chrony.conf", "pidfile /"}, timeSources(c)...),
+		Env: m.zone(),
 		Mounts: []unit.Mount{
 			{Source: "/run/pharos/ntp", Target: "/run", Options: []string{"rw"}, Mkdir: 0o755},
 			// Time sources that the manager writes (*.sources).

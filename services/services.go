@@ -18,6 +18,16 @@ import (
 type Machine struct {
 	RAM  int64 // bytes
 	CPUs int
+	// TZ is the time zone as POSIX writes it, "CET-1CEST,M3.5.0,M10.5.0/3":
+	// the services' images have no table of zones. Empty is UTC.
+	TZ string
+}
+
+func (m Machine) zone() []string {
+	if m.TZ == "" {
+		return nil
+	}
+	return []string{"TZ=" + m.TZ}
 }
 
 // Names of conditions of the boot graph that units here wait for.
@@ -27,6 +37,7 @@ const (
 	NeedsState   = "state"
 	NeedsModules = "modules"
 	NeedsSettled = "udev-settled"
+	NeedsMounts  = "mounts"
 )
 
 // The ladder of out-of-memory scores: the lower, the later the kernel picks
@@ -50,8 +61,8 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 	if included(cfg, "syslog") {
 		units = append(units, Syslog(m))
 	}
-	if included(cfg, "ntp") {
-		units = append(units, NTP(m))
+	if on := cfg.NTP.Enabled; (on == nil || *on) && included(cfg, "ntp") {
+		units = append(units, NTP(m, cfg.NTP))
 	}
 	if on := cfg.Rancher.Docker.Enabled; (on == nil || *on) && included(cfg, "docker") {
 		stop := shutdownTimeout
@@ -63,6 +74,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 			Network:     cfg.Rancher.Network,
 			Environment: cfg.Rancher.Environment,
 			StopTimeout: stop,
+			AfterMounts: len(cfg.Mounts) > 0,
 		}))
 	}
 	return units

@@ -12,12 +12,13 @@ const SyslogSocket = "/run/pharos/syslog/log"
 
 // Syslog is rsyslogd: everybody's /dev/log and the kernel's log go to
 // /var/log/syslog of the machine.
-func Syslog(Machine) unit.Unit {
+func Syslog(m Machine) unit.Unit {
 	return unit.Unit{
 		Name:  "syslog",
 		Image: "syslog",
 		// No pid file: a stale one from a killed predecessor refuses the start.
 		Args: []string{"/usr/sbin/rsyslogd", "-n", "-iNONE"},
+		Env:  m.zone(),
 		Mounts: []unit.Mount{
 			// Only its own directory of /run: rsyslogd parses hostile input.
 			{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"rw"}, Mkdir: 0o755},

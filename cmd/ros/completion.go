@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 func completionCommand(t *terminal) *cli.Command {
@@ -35,6 +37,7 @@ type node struct {
 	Path    string // "ros service logs"
 	Words   []word
 	Units   bool     // the names of services as well
+	Keys    bool     // the keys of the configuration as well
 	Files   bool     // file names as well
 	FileOpt []string // options that want a file name
 }
@@ -53,6 +56,18 @@ func fixedWords(path string) []word {
 	return nil
 }
 
+// wantsKey names the commands that take a key of the configuration.
+func wantsKey(path string) bool {
+	verb, ok := strings.CutPrefix(path, "ros config ")
+	return ok && slices.Contains([]string{"get", "set", "unset", "append", "remove"}, verb)
+}
+
+// keys are those that can be written out: what is below a free mapping, or in
+// a list, begins with a name that nobody knows.
+func keys() []string {
+	return slices.DeleteFunc(osconfig.Paths(), func(p string) bool { return strings.ContainsAny(p, "*[") })
+}
+
 func wantsUnits(path string) bool {
 	group, verb, _ := strings.Cut(strings.TrimPrefix(path, "ros "), " ")
 	return path == "ros logs" || group == "service" && verb != "" && verb != "list"
@@ -60,10 +75,10 @@ func wantsUnits(path string) bool {
 
 // nodes walks the command tree.
 func nodes(path string, commands []*cli.Command, flags []cli.Flag) []node {
-	n := node{Path: path, Words: fixedWords(path), Units: wantsUnits(path), Files: path == "ros config validate"}
+	n := node{Path: path, Words: fixedWords(path), Units: wantsUnits(path), Keys: wantsKey(path), Files: path == "ros config validate"}
 	var below []node
 	for _, c := range commands {
-		if c.Name == "help" {
+		if c.Name == "help" || c.Hidden {
 			continue
 		}
 		n.Words = append(n.Words, word{c.Name, c.Usage})
@@ -116,7 +131,8 @@ _ros() {
 	for _, n := range all[1:] {
 		paths = append(paths, fmt.Sprintf("%q", n.Path))
 	}
-	fmt.Fprintf(&b, "      %s) path=\"$path $word\" ;;\n    esac\n  done\n  case \"$path\" in\n", strings.Join(paths, "|"))
+	fmt.Fprintf(&b, "      %s) path=\"$path $word\" ;;\n    esac\n  done\n", strings.Join(paths, "|"))
+	fmt.Fprintf(&b, "  local keys='%s'\n  case \"$path\" in\n", strings.Join(keys(), " "))
 	for _, n := range all {
 		fmt.Fprintf(&b, "    %q)\n", n.Path)
 		if len(n.FileOpt) > 0 {
@@ -125,6 +141,9 @@ _ros() {
 		fmt.Fprintf(&b, "      words='%s'\n", strings.Join(n.texts(), " "))
 		if n.Units {
 			fmt.Fprintf(&b, "      [[ $cur == -* ]] || words=\"$words $(%s)\"\n", listUnits)
+		}
+		if n.Keys {
+			b.WriteString("      [[ $cur == -* ]] || words=\"$words $keys\"\n")
 		}
 		if n.Files {
 			b.WriteString("      [[ $cur == -* ]] || { COMPREPLY=($(compgen -f -- \"$cur\")); return; }\n")
@@ -144,7 +163,8 @@ func zshCompletion(all []node) string {
 	for _, n := range all[1:] {
 		paths = append(paths, fmt.Sprintf("%q", n.Path))
 	}
-	fmt.Fprintf(&b, "      %s) at=\"$at $word\" ;;\n    esac\n  done\n  case \"$at\" in\n", strings.Join(paths, "|"))
+	fmt.Fprintf(&b, "      %s) at=\"$at $word\" ;;\n    esac\n  done\n", strings.Join(paths, "|"))
+	fmt.Fprintf(&b, "  local -a keys=(%s)\n  case \"$at\" in\n", strings.Join(keys(), " "))
 	for _, n := range all {
 		fmt.Fprintf(&b, "    %q)\n", n.Path)
 		if len(n.FileOpt) > 0 {
@@ -157,6 +177,9 @@ func zshCompletion(all []node) string {
 		b.WriteString(")\n")
 		if n.Units {
 			fmt.Fprintf(&b, "      found+=(${(f)\"$(%s)\"})\n", listUnits)
+		}
+		if n.Keys {
+			b.WriteString("      found+=($keys)\n")
 		}
 		if n.Files {
 			b.WriteString("      _files\n")
@@ -193,6 +216,9 @@ func fishCompletion(all []node) string {
 		}
 		if n.Units {
 			fmt.Fprintf(&b, "%s -a '(%s)'\n", at, listUnits)
+		}
+		if n.Keys {
+			b.WriteString(at + " -a '" + strings.Join(keys(), " ") + "'\n")
 		}
 		if n.Files {
 			b.WriteString(at + " -F\n")

@@ -54,6 +54,7 @@ type fakeManager struct {
 	asked    []string // verbs, in order
 	shutdown []api.Shutdown
 	holds    bool // a followed log goes on
+	config   fakeConfig
 }
 
 func newFakeManager() *fakeManager {

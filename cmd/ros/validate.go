@@ -1,6 +1,9 @@
 package main
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/urfave/cli/v2"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -16,6 +19,8 @@ func configValidate(t *terminal) *cli.Command {
 			"and ends with 1 if there is an error. Without a file: reads standard input.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "check `FILE` (- is standard input); may be repeated"},
+			&cli.StringFlag{Name: "layer", Aliases: []string{"l"}, Usage: "warn about what has no effect in layer `NAME`: iso, user-data, cloud-config, …"},
+			boolFlag("strict", "end with 1 if there is a warning, too"),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -23,9 +28,18 @@ func configValidate(t *terminal) *cli.Command {
 			if len(files) == 0 {
 				files = []string{"-"}
 			}
-			return t.validate(files, c.Bool("json"))
+			if l, _, _ := strings.Cut(c.String("layer"), "/"); l != "" && !slices.Contains(layers(), l) {
+				return usageError("there is no layer %q: one of %s", l, strings.Join(layers(), ", "))
+			}
+			return t.validate(c, files)
 		},
 	}
+}
+
+// layers are those that files and datasources make, from the weakest to the
+// strongest.
+func layers() []string {
+	return []string{"iso", "vendor-data", "metadata", "user-data", "cloud-config.d", "cloud-config", "cmdline"}
 }
 
 // problem is one entry of `ros config validate --json`.
@@ -40,9 +54,15 @@ type problem struct {
 
 // validate prints what is wrong with the files. A file that cannot be read
 // does not hide what is wrong with the others.
-func (t *terminal) validate(files []string, asJSON bool) error {
-	report, unread := load.ValidateFiles(t.in, files...)
-	if asJSON {
+func (t *terminal) validate(c *cli.Context, files []string) error {
+	var report osconfig.Report
+	var unread error
+	if layer := c.String("layer"); layer != "" {
+		report, unread = load.ValidateAs(layer, t.in, files...)
+	} else {
+		report, unread = load.ValidateFiles(t.in, files...)
+	}
+	if c.Bool("json") {
 		problems := []problem{}
 		for _, p := range report {
 			problems = append(problems, problem{p.File, p.Line, p.Col, p.Severity.String(), p.Path, p.Text})
@@ -58,7 +78,7 @@ func (t *terminal) validate(files []string, asJSON bool) error {
 	if unread != nil {
 		return unread
 	}
-	if report.Count(osconfig.Error) > 0 {
+	if report.HasErrors() || c.Bool("strict") && len(report) > 0 {
 		return &exitError{Code: 1}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,11 +23,22 @@ func groups() []group {
 	return []group{{userName, userID}, {"pharos", 1101}, {"docker", 1102}, {"sudo", 27}}
 }
 
+// everybody makes the accounts of the plan: rancher first, whom the rest must
+// not keep out.
+func (s *setup) everybody(ctx context.Context, p Plan) error {
+	err := errors.Join(s.remember(), s.learnPasswords(), s.accounts())
+	err = errors.Join(err, s.users(p), s.passwords(ctx, p), s.sudo(ctx, p))
+	return errors.Join(err, s.keepMemory())
+}
+
 // accounts makes the user, whatever the image brought: the lines that are
 // ours are replaced, all others stay. The password field is "*": no password
 // matches it, and a key is no password.
 func (s *setup) accounts() error {
-	err := s.editTable("/etc/passwd", 0o644, userName, func(string) string {
+	err := s.editTable("/etc/passwd", 0o644, userName, func(old string) string {
+		if f := strings.Split(old, ":"); len(f) == 7 { // what users: said
+			return strings.Join([]string{userName, "x", strconv.Itoa(userID), f[3], f[4], "/home/" + userName, f[6]}, ":")
+		}
 		return fmt.Sprintf("%s:x:%d:%d::/home/%s:/bin/bash", userName, userID, userID, userName)
 	})
 	err = errors.Join(err, s.editTable("/etc/shadow", 0o640, userName, func(old string) string {
@@ -37,17 +49,30 @@ func (s *setup) accounts() error {
 	}))
 	for _, g := range groups() {
 		err = errors.Join(err, s.editTable("/etc/group", 0o644, g.name, func(old string) string {
-			var members []string
-			if f := strings.Split(old, ":"); len(f) == 4 && f[3] != "" {
-				members = strings.Split(f[3], ",")
-			}
-			if g.name != userName && !slices.Contains(members, userName) {
-				members = append(members, userName)
-			}
-			return fmt.Sprintf("%s:x:%d:%s", g.name, g.gid, strings.Join(members, ","))
+			return groupLine(g.name, g.gid, members(old), "", g.name != userName)
 		}))
 	}
-	return errors.Join(err, s.home())
+	return errors.Join(err, s.home("/home/"+userName, userID, userID))
+}
+
+// members are the accounts in a line of /etc/group.
+func members(line string) []string {
+	if f := strings.Split(line, ":"); len(f) == 4 && f[3] != "" {
+		return strings.Split(f[3], ",")
+	}
+	return nil
+}
+
+// groupLine is a line of /etc/group; rancher is among the members when it
+// has to be.
+func groupLine(name string, gid int, list []string, member string, withRancher bool) string {
+	if withRancher && !slices.Contains(list, userName) {
+		list = append(list, userName)
+	}
+	if member != "" && !slices.Contains(list, member) {
+		list = append(list, member)
+	}
+	return fmt.Sprintf("%s:x:%d:%s", name, gid, strings.Join(list, ","))
 }
 
 // editTable replaces the line of name in a colon-separated table or adds one.
@@ -66,13 +91,28 @@ func (s *setup) editTable(path string, mode os.FileMode, name string, line func(
 	} else {
 		lines[i] = line(lines[i])
 	}
-	return s.writeChanged(path, []byte(strings.Join(lines, "\n")+"\n"), mode)
+	if err := s.writeChanged(path, []byte(strings.Join(lines, "\n")+"\n"), mode); err != nil {
+		return err
+	}
+	if path != "/etc/shadow" {
+		return nil
+	}
+	// Programs that only check a password have this group and no more.
+	f, err := s.lookup("/etc/group", "shadow")
+	if err != nil {
+		return nil
+	}
+	gid, err := strconv.Atoi(f[2])
+	if err != nil {
+		return fmt.Errorf("group shadow: %w", err)
+	}
+	return s.chown(s.path(path), 0, gid)
 }
 
-// home makes the home directory from /etc/skel when there is none. One that
-// is there is the user's and stays as it is.
-func (s *setup) home() error {
-	home := s.path("/home/" + userName)
+// home makes a home directory from /etc/skel when there is none. One that is
+// there is the user's and stays as it is.
+func (s *setup) home(dir string, uid, gid int) error {
+	home := s.path(dir)
 	if _, err := os.Stat(home); err == nil {
 		return nil
 	}
@@ -93,7 +133,7 @@ func (s *setup) home() error {
 		if err != nil {
 			return err
 		}
-		return s.chown(path, userID, userID)
+		return s.chown(path, uid, gid)
 	})
 	if err == nil {
 		err = os.Rename(next, home)

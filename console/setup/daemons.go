@@ -49,20 +49,41 @@ func (s *setup) reloadSSH() {
 	}
 }
 
+// getty is one that is kept on a terminal.
+type getty struct {
+	autologin bool
+	stop      context.CancelFunc
+	stopped   chan struct{}
+}
+
 // ttys starts a getty on each terminal that has none. One that is there is
-// left alone, with the session on it.
+// left alone, with the session on it, unless autologin is now another: then
+// its prompt, or whoever it let in, is no longer what the configuration says.
 func (s *setup) ttys(ctx context.Context, p Plan) {
+	if s.gettys == nil {
+		s.gettys = map[string]getty{}
+	}
 	for _, tty := range s.terminals(p) {
-		if slices.Contains(s.gettys, tty) {
-			continue
+		autologin := slices.Contains(p.Autologin, tty)
+		if old, ok := s.gettys[tty]; ok {
+			if old.autologin == autologin {
+				continue
+			}
+			old.stop()
+			<-old.stopped
 		}
-		s.gettys = append(s.gettys, tty)
-		s.keep(ctx, keep.Daemon{
-			Name:        "getty-" + tty,
-			Command:     keep.Command{Args: gettyArgs(s.Agetty, tty, slices.Contains(p.Autologin, tty))},
-			StopTimeout: time.Second,
-			// A logout is no failure: the next prompt comes at once.
-			Backoff: keep.Backoff{Healthy: 5 * time.Second},
+		ctx, stop := context.WithCancel(ctx)
+		g := getty{autologin: autologin, stop: stop, stopped: make(chan struct{})}
+		s.gettys[tty] = g
+		s.running.Go(func() {
+			defer close(g.stopped)
+			s.reaper.Keep(ctx, keep.Daemon{
+				Name:        "getty-" + tty,
+				Command:     keep.Command{Args: gettyArgs(s.Agetty, tty, autologin)},
+				StopTimeout: time.Second,
+				// A logout is no failure: the next prompt comes at once.
+				Backoff: keep.Backoff{Healthy: 5 * time.Second},
+			}, s.log)
 		})
 	}
 }

@@ -2,11 +2,8 @@ package setup
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +13,6 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/atomicfile"
 )
-
-// maxFile bounds what a compressed file of write_files may become, in bytes.
-const maxFile = 64 << 20
 
 // writeFile carries out one entry of write_files.
 func (s *setup) writeFile(f osconfig.File) error {
@@ -36,7 +30,7 @@ func (s *setup) place(f osconfig.File) error {
 	if !filepath.IsAbs(f.Path) {
 		return errors.New("path is not absolute")
 	}
-	content, err := decode(f.Content, f.Encoding)
+	content, err := f.DecodeContent()
 	if err != nil {
 		return err
 	}
@@ -52,6 +46,15 @@ func (s *setup) place(f osconfig.File) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
+	if f.Append {
+		return s.appendTo(f, content, mode, uid, gid)
+	}
+	delete(s.memory.Appended, f.Path) // it is as if nothing had been added
+	return s.replace(path, content, mode, uid, gid)
+}
+
+// replace writes a file whole.
+func (s *setup) replace(path string, content []byte, mode os.FileMode, uid, gid int) error {
 	// Closed until it has its owner.
 	if err := atomicfile.WriteFile(path, content, mode&0o600); err != nil {
 		return err
@@ -64,44 +67,6 @@ func (s *setup) place(f osconfig.File) error {
 		return fmt.Errorf("permissions: %w", err)
 	}
 	return nil
-}
-
-// decode undoes the encodings of cloud-init's write_files.
-func decode(content, encoding string) ([]byte, error) {
-	data := []byte(content)
-	compressed, text := false, false
-	switch encoding {
-	case "", "text/plain":
-	case "b64", "base64":
-		text = true
-	case "gz", "gzip":
-		compressed = true
-	case "gz+b64", "gz+base64", "gzip+b64", "gzip+base64":
-		compressed, text = true, true
-	default:
-		return nil, fmt.Errorf("unknown encoding %q", encoding)
-	}
-	if text {
-		var err error
-		if data, err = base64.StdEncoding.DecodeString(strings.Join(strings.Fields(content), "")); err != nil {
-			return nil, fmt.Errorf("base64: %w", err)
-		}
-	}
-	if !compressed {
-		return data, nil
-	}
-	r, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("gzip: %w", err)
-	}
-	data, err = io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("gzip: %w", err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("gzip: more than %d bytes", maxFile)
-	}
-	return data, nil
 }
 
 // fileMode reads octal digits; empty is 0644.
@@ -137,7 +102,9 @@ func (s *setup) writeChanged(path string, text []byte, mode os.FileMode) error {
 // settings are the generated files besides accounts and SSH's.
 func (s *setup) settings(p Plan) error {
 	err := errors.Join(
-		s.writeChanged("/etc/profile.d/50-pharos.sh", profile(p.Environment), 0o644),
+		s.timezone(p.Timezone),
+		s.useLocale(p.Locale),
+		s.writeChanged("/etc/profile.d/50-pharos.sh", profile(p.Environment, s.locale), 0o644),
 		s.writeChanged("/etc/issue", []byte(issue), 0o644),
 		s.writeChanged("/usr/bin/wait-for-docker", []byte(waitForDocker), 0o755),
 	)
@@ -156,10 +123,13 @@ const issue = "\nPharos \\r  \\n  \\l\nAddress: \\4\n\n"
 const waitForDocker = "#!/bin/sh\nuntil docker version >/dev/null 2>&1; do sleep 1; done\n"
 
 // profile is the environment of login shells.
-func profile(environment map[string]string) []byte {
+func profile(environment map[string]string, locale string) []byte {
 	var b strings.Builder
 	b.WriteString("# Made by ros-console from rancher.environment and the proxies.\n")
 	b.WriteString("case \":$PATH:\" in *:/usr/sbin:*) ;; *) PATH=\"$PATH:/usr/local/sbin:/usr/sbin\" ;; esac\nexport PATH\n")
+	if locale != localeDefault {
+		fmt.Fprintf(&b, "LANG='%s'\nexport LANG\n", strings.ReplaceAll(locale, "'", ""))
+	}
 	for _, name := range names(environment) {
 		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(environment[name], "'", `'\''`))
 	}

@@ -6,6 +6,7 @@
 package setup
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,53 +33,68 @@ const (
 // Plan is what the console is to become: the part of the configuration that
 // it carries out.
 type Plan struct {
-	Hostname    string             `json:"hostname"`
+	Hostname string `json:"hostname"`
+	FQDN     string `json:"fqdn,omitempty"`
+	// InstanceID tells one instance of the machine from the next: work that
+	// is done once is done once for each. Empty is not known.
+	InstanceID string `json:"instance_id,omitempty"`
+	Datasource string `json:"datasource,omitempty"` // for final_message
+
 	Keys        []string           `json:"keys"` // SSH public keys of the user rancher
 	Files       []osconfig.File    `json:"files"`
 	Commands    []osconfig.Command `json:"commands"`
 	Autologin   []string           `json:"autologin"` // terminals, without /dev/
 	SSH         SSH                `json:"ssh"`
 	Environment map[string]string  `json:"environment"`
+
+	Accounts
+	BootHooks     []osconfig.File                  `json:"boothooks,omitempty"`
+	BootCommands  []osconfig.Command               `json:"boot_commands,omitempty"`
+	Scripts       []osconfig.File                  `json:"scripts,omitempty"` // run after Commands
+	Units         []osconfig.CoreOSUnit            `json:"units,omitempty"`   // coreos.units
+	Mounts        []osconfig.Mount                 `json:"mounts,omitempty"`
+	MountDefaults []string                         `json:"mount_defaults,omitempty"`
+	Swap          osconfig.Swap                    `json:"swap"`
+	Timezone      string                           `json:"timezone,omitempty"`
+	Locale        string                           `json:"locale,omitempty"`
+	CACerts       osconfig.CACerts                 `json:"ca_certs"`
+	Registries    map[string]osconfig.RegistryAuth `json:"registries,omitempty"`
+	FinalMessage  string                           `json:"final_message,omitempty"`
+	PowerState    osconfig.PowerState              `json:"power_state"`
+	PhoneHome     osconfig.PhoneHome               `json:"phone_home"`
 }
 
-// SSH is how sshd listens.
+// Accounts is who may log in.
+type Accounts struct {
+	Users    []osconfig.User   `json:"users,omitempty"`
+	Groups   []osconfig.Group  `json:"groups,omitempty"`
+	Chpasswd osconfig.Chpasswd `json:"chpasswd"`
+	// Password is the user rancher's; Expire says that it must be changed at
+	// the first login.
+	Password string `json:"password,omitempty"`
+	Expire   bool   `json:"expire,omitempty"`
+}
+
+// SSH is how sshd listens and whom it lets in.
 type SSH struct {
-	Enabled bool   `json:"enabled"`
-	Port    int    `json:"port"`
-	Listen  string `json:"listen"` // empty is every address
+	Enabled   bool   `json:"enabled"`
+	Port      int    `json:"port"`
+	Listen    string `json:"listen"`              // empty is every address
+	Passwords bool   `json:"passwords,omitempty"` // a password lets in
+	Root      bool   `json:"root,omitempty"`      // root may log in, by key
+	// HostKeys are PEM texts by file name, used instead of the machine's own.
+	HostKeys map[string]string `json:"host_keys,omitempty"`
 }
 
-// FromConfig takes what concerns the console out of a configuration.
-func FromConfig(cfg osconfig.Config, hostname string) Plan {
-	r := cfg.Rancher
-	p := Plan{
-		Hostname:    hostname,
-		Keys:        cfg.SSHAuthorizedKeys,
-		Files:       cfg.WriteFiles,
-		Commands:    cfg.RunCmd,
-		Autologin:   r.Autologin,
-		SSH:         SSH{Enabled: r.SSH.Daemon == nil || *r.SSH.Daemon, Port: r.SSH.Port, Listen: r.SSH.ListenAddress},
-		Environment: map[string]string{},
-	}
-	if p.SSH.Port == 0 {
-		p.SSH.Port = 22
-	}
-	for name, value := range map[string]string{"http_proxy": r.Network.HTTPProxy, "https_proxy": r.Network.HTTPSProxy, "no_proxy": r.Network.NoProxy} {
-		if value != "" {
-			p.Environment[name] = value
-		}
-	}
-	for name, value := range r.Environment {
-		p.Environment[name] = value
-	}
-	return p
-}
-
-// Write stores the plan; it may hold secrets (contents of files).
+// Write stores the plan; it may hold secrets (contents of files). The same one
+// once more leaves the file as it is: what is carried out stays so.
 func (p Plan) Write(path string) error {
 	text, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("console plan: %w", err)
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
 	}
 	return writeState(path, text, 0o600)
 }
@@ -99,11 +115,15 @@ func readPlan(path string) (Plan, error) {
 // been tried; Problems says what of it did not work, a sentence each.
 type Status struct {
 	SSH      bool      `json:"ssh"`      // sshd has been started
+	Mounts   bool      `json:"mounts"`   // mounts and swap
 	Files    bool      `json:"files"`    // write_files
 	Commands bool      `json:"commands"` // runcmd
 	Done     bool      `json:"done"`
-	Problems []string  `json:"problems"` // never null
+	Down     bool      `json:"down,omitempty"` // the units have stopped, by SIGUSR1
+	Problems []string  `json:"problems"`       // never null
+	Notes    []string  `json:"notes"`          // what people should know and is no failure; never null
 	At       time.Time `json:"at"`
+	Plan     time.Time `json:"plan"` // when the plan was written that this is about
 }
 
 // ReadStatus reads what the console last said.

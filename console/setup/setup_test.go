@@ -22,28 +22,36 @@ import (
 type room struct {
 	root  string
 	owned map[string]string // path → uid:gid
+	tools toolbox
 }
 
 func newRoom(t *testing.T) *room {
 	t.Helper()
 	r := &room{root: t.TempDir(), owned: map[string]string{}}
-	for path, text := range map[string]string{
-		"/etc/passwd":                     "root:x:0:0:root:/root:/bin/bash\nsshd:x:991:65534::/run/sshd:/usr/sbin/nologin\n",
-		"/etc/group":                      "root:x:0:\nsudo:x:27:\ndocker:x:1102:other\n",
-		"/etc/shadow":                     "root:*:19700:0:99999:7:::\n",
-		"/etc/skel/.profile":              "# profile\n",
-		"/sys/class/tty/console/active":   "tty0 ttyS0\n",
-		"/dev/tty1":                       "",
-		"/dev/ttyS0":                      "",
-		"/bin/sleeper":                    "#!/bin/sh\necho \"$0 $*\" >> $(dirname $0)/started\ntrap 'echo hup >> $(dirname $0)/started' HUP\ntrap 'exit 0' TERM\nwhile :; do sleep 0.02; done\n",
-		"/var/lib/pharos/ssh/placeholder": "",
-	} {
+	r.tools.room = r
+	for path, text := range baseFiles() {
 		r.write(t, path, text)
 	}
 	if err := os.Chmod(r.path("/bin/sleeper"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// baseFiles are what an image brings.
+func baseFiles() map[string]string {
+	return map[string]string{
+		"/etc/passwd":                     "root:x:0:0:root:/root:/bin/bash\nsshd:x:991:65534::/run/sshd:/usr/sbin/nologin\n",
+		"/etc/group":                      "root:x:0:\nsudo:x:27:\ndocker:x:1102:other\n",
+		"/etc/shadow":                     "root:*:19700:0:99999:7:::\n",
+		bootFinished:                      "",
+		"/etc/skel/.profile":              "# profile\n",
+		"/sys/class/tty/console/active":   "tty0 ttyS0\n",
+		"/dev/tty1":                       "",
+		"/dev/ttyS0":                      "",
+		"/bin/sleeper":                    "#!/bin/sh\necho \"$0 $*\" >> $(dirname $0)/started\ntrap 'echo hup >> $(dirname $0)/started' HUP\ntrap 'exit 0' TERM\nwhile :; do sleep 0.02; done\n",
+		"/var/lib/pharos/ssh/placeholder": "",
+	}
 }
 
 func (r *room) path(p string) string { return filepath.Join(r.root, p) }
@@ -74,11 +82,16 @@ func (r *room) options() Options {
 			r.owned[strings.TrimPrefix(path, r.root)] = fmt.Sprintf("%d:%d", uid, gid)
 			return nil
 		},
+		Tool: r.tools.run,
 	}
 }
 
 func (r *room) setup() *setup {
-	return &setup{Options: r.options(), log: slog.New(slog.DiscardHandler)}
+	s := &setup{Options: r.options(), log: slog.New(slog.DiscardHandler)}
+	if err := s.remember(); err != nil {
+		panic(err)
+	}
+	return s
 }
 
 func TestAccounts(t *testing.T) {
@@ -127,7 +140,7 @@ func TestWriteFile(t *testing.T) {
 		"bad mode":    {file: osconfig.File{Permissions: "rw-"}, problem: `write_files /new/dir/f: permissions "rw-": not octal`},
 		"bad base64":  {file: osconfig.File{Content: "?", Encoding: "b64"}, problem: "write_files /new/dir/f: base64: illegal base64 data at input byte 0"},
 		"bad gzip":    {file: osconfig.File{Content: "?", Encoding: "gz"}, problem: "write_files /new/dir/f: gzip: unexpected EOF"},
-		"encoding":    {file: osconfig.File{Encoding: "rot13"}, problem: `write_files /new/dir/f: unknown encoding "rot13"`},
+		"encoding":    {file: osconfig.File{Encoding: "rot13"}, problem: `write_files /new/dir/f: encoding "rot13"`},
 		"elsewhere":   {file: osconfig.File{Container: "ntp"}, problem: `write_files /new/dir/f: container "ntp": only the console is supported`},
 		"relative":    {file: osconfig.File{Path: "f"}, problem: "write_files f: path is not absolute"},
 	}
@@ -161,7 +174,7 @@ func TestWriteFile(t *testing.T) {
 func TestHostKeysAreKeptAndRepaired(t *testing.T) {
 	r := newRoom(t)
 	s := r.setup()
-	keys, err := s.ensureKeys()
+	keys, err := s.ensureKeys("")
 	if err != nil || len(keys) != 2 {
 		t.Fatal(keys, err)
 	}
@@ -170,7 +183,7 @@ func TestHostKeysAreKeptAndRepaired(t *testing.T) {
 		t.Errorf("keys of another kind: %.40q", first)
 	}
 	r.write(t, keys[1], "half of a k")
-	if _, err := s.ensureKeys(); err != nil {
+	if _, err := s.ensureKeys(""); err != nil {
 		t.Fatal(err)
 	}
 	if r.read(t, keys[0]) != first {
@@ -187,7 +200,7 @@ func TestHostKeysAreKeptAndRepaired(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.write(t, keyDir, "a file where the directory should be")
-	keys, err = s.ensureKeys()
+	keys, err = s.ensureKeys("")
 	if err == nil || !strings.Contains(err.Error(), "host keys are not kept") {
 		t.Errorf("error %v", err)
 	}
@@ -241,6 +254,47 @@ func TestFromConfig(t *testing.T) {
 	}
 	if back, err := readPlan(path); err != nil || cmp.Diff(got, back) != "" {
 		t.Errorf("read back: %v, %s", err, cmp.Diff(got, back))
+	}
+}
+
+func TestFromConfigPasswords(t *testing.T) {
+	no, yes := false, true
+	cases := map[string]struct {
+		cfg      osconfig.Config
+		password string
+		expire   bool
+	}{
+		"cloud-init's expires":    {osconfig.Config{Password: "a"}, "a", true},
+		"unless told":             {osconfig.Config{Password: "a", Chpasswd: osconfig.Chpasswd{Expire: &no}}, "a", false},
+		"RancherOS's wins, stays": {osconfig.Config{Password: "a", Rancher: osconfig.Rancher{Password: "b"}}, "b", false},
+		"disabled":                {osconfig.Config{Rancher: osconfig.Rancher{Password: "b", Disable: []string{"password"}}}, "", false},
+	}
+	for name, c := range cases {
+		if p := FromConfig(c.cfg, ""); p.Password != c.password || p.Expire != c.expire {
+			t.Errorf("%s: %q, expires %v", name, p.Password, p.Expire)
+		}
+	}
+	p := FromConfig(osconfig.Config{
+		SSHPasswordAuth: &yes, DisableRoot: &no,
+		Rancher: osconfig.Rancher{Autologin: []string{"tty1"}, Disable: []string{"autologin"}, SSH: osconfig.SSH{Keys: map[string]string{"rsa": "k", "rsa-pub": "p"}}},
+	}, "")
+	want := SSH{Enabled: true, Port: 22, Passwords: true, Root: true, HostKeys: map[string]string{"ssh_host_rsa_key": "k\n", "ssh_host_rsa_key.pub": "p\n"}}
+	if d := cmp.Diff(want, p.SSH); d != "" || len(p.Autologin) > 0 {
+		t.Errorf("%s, autologin %q", d, p.Autologin)
+	}
+	// Whatever the plan holds comes through.
+	p.PowerState = osconfig.PowerState{Mode: "reboot", Condition: osconfig.Command{Args: []string{"a", "b"}}}
+	p.Users = []osconfig.User{{Name: "u", LockPasswd: &no, Groups: []string{"g"}}}
+	p.Mounts = []osconfig.Mount{{Device: "d", Point: "p"}}
+	path := filepath.Join(t.TempDir(), "setup.json")
+	if err := p.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if back, err := readPlan(path); err != nil || cmp.Diff(p, back) != "" {
+		t.Errorf("read back: %v, %s", err, cmp.Diff(p, back))
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info.Mode(), err)
 	}
 }
 

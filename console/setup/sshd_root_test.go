@@ -37,10 +37,23 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// consoleIn runs Main in a copy-on-write view of the toolbox, which has
-// Debian's sshd, with a /dev without any terminal.
+// lowerRoot is the console's own image, if it has been built, else the
+// toolbox, which has Debian's sshd.
+func lowerRoot() (string, error) {
+	image, err := filepath.Abs("../../build/images/console/rootfs")
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(image + "/usr/sbin/sshd"); err == nil {
+		return image, nil
+	}
+	return filepath.Abs("../../build/toolbox")
+}
+
+// consoleIn runs Main in a copy-on-write view of lowerRoot, with a /dev
+// without any terminal.
 func consoleIn(dir string) error {
-	lower, err := filepath.Abs("../../build/toolbox")
+	lower, err := lowerRoot()
 	if err != nil {
 		return err
 	}
@@ -71,6 +84,8 @@ func consoleIn(dir string) error {
 		func() error { return unix.Mknod(root+"/dev/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))) },
 		func() error { return os.Chmod(root+"/dev/null", 0o666) },
 		func() error { return mount(dir+"/run", root+"/run/pharos/console", "", unix.MS_BIND, "") },
+		// What the machine gives the console besides.
+		func() error { return os.MkdirAll(root+"/opt", 0o755) },
 		func() error { return unix.Chroot(root) },
 		func() error { return os.Chdir("/") },
 	}
@@ -97,6 +112,42 @@ func newKey(t *testing.T) (ssh.Signer, string) {
 	return signer, strings.TrimSpace(string(ssh.MarshalAuthorizedKey(signer.PublicKey())))
 }
 
+// startConsole runs consoleIn in namespaces of its own until the test ends.
+func startConsole(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
+	var log bytes.Buffer
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "PHAROS_TEST_ROOT="+dir)
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.WaitDelay = time.Second
+	// A PID namespace, so that nothing is left behind.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("console ended with %v", err)
+		}
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	return cmd
+}
+
+// freePort is one of the loopback's that nobody has.
+func freePort(t *testing.T) (address string, port int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String(), l.Addr().(*net.TCPAddr).Port
+}
+
 // TestRootSSH logs in to a real sshd: with the key of the plan, not with
 // another, and after a change of plan with the new one only.
 func TestRootSSH(t *testing.T) {
@@ -104,14 +155,7 @@ func TestRootSSH(t *testing.T) {
 		t.Skip("needs root: mounts, sshd")
 	}
 	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-
+	address, port := freePort(t)
 	first, firstLine := newKey(t)
 	second, secondLine := newKey(t)
 	plan := Plan{
@@ -124,25 +168,7 @@ func TestRootSSH(t *testing.T) {
 	if err := plan.Write(planPath); err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), "PHAROS_TEST_ROOT="+dir)
-	cmd.Stdout, cmd.Stderr = &log, &log
-	cmd.WaitDelay = time.Second
-	// A PID namespace, so that nothing is left behind.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			t.Errorf("console ended with %v", err)
-		}
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	}()
+	cmd := startConsole(t, dir)
 
 	login := func(user string, key ssh.Signer) (*ssh.Client, error) {
 		return ssh.Dial("tcp", address, &ssh.ClientConfig{

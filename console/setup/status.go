@@ -2,15 +2,32 @@ package setup
 
 import (
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
-// begin forgets the problems of the round before.
+// begin forgets the problems of the round before. It notes which plan this
+// one is about, by when it was written: before it is read, so that a newer one
+// is never taken for done.
 func (s *setup) begin() {
+	var written time.Time
+	if info, err := os.Stat(s.path(PlanPath)); err == nil {
+		written = info.ModTime()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Problems = []string{}
+	s.status.Problems, s.status.Notes, s.status.Mounts = []string{}, []string{}, false
+	s.status.Plan = written
+}
+
+// note records what people should know and is no failure.
+func (s *setup) note(sentence string) {
+	s.log.Warn("set-up", "note", sentence)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.status.Notes = append(s.status.Notes, sentence)
 }
 
 // problem records what did not work; joined errors are one sentence each.
@@ -30,7 +47,11 @@ func (s *setup) report(change func(*Status)) {
 	defer s.mu.Unlock()
 	change(&s.status)
 	s.status.At = time.Now()
-	text, err := json.Marshal(s.status)
+	said := s.status
+	if s.units != nil {
+		said.Problems = slices.Concat(said.Problems, s.units.Problems())
+	}
+	text, err := json.Marshal(said)
 	if err == nil {
 		err = writeState(s.path(StatusPath), append(text, '\n'), 0o644)
 	}

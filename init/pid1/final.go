@@ -2,6 +2,7 @@ package pid1
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -43,6 +44,7 @@ func (f *Final) End(action linux.Action) {
 				f.Log.Error("panic while unmounting", "stack", string(debug.Stack()))
 			}
 		}()
+		f.swapOff()
 		f.unmountAll()
 		unix.Sync()
 	}()
@@ -76,6 +78,44 @@ func (f *Final) killAll() {
 			return
 		}
 	}
+}
+
+// swapOff ends swapping: a file system with a swap file on it is not to be
+// unmounted. What does not fit into memory any more has been killed by now.
+func (f *Final) swapOff() {
+	swaps, err := os.ReadFile("/proc/swaps")
+	if err != nil {
+		return // a kernel without swapping
+	}
+	for i, line := range strings.Split(string(swaps), "\n") {
+		fields := strings.Fields(line)
+		if i == 0 || len(fields) == 0 { // a heading
+			continue
+		}
+		if err := swapOff(fields[0]); err != nil {
+			f.Log.Error("still swaps", "err", err)
+		}
+	}
+}
+
+// swapOff ends swapping to what the kernel calls name. A file that a container
+// swaps to is named from the root of a mount of that container's: it is below
+// one of ours.
+func swapOff(name string) error {
+	err := linux.Swapoff(name)
+	if err == nil || !errors.Is(err, unix.ENOENT) {
+		return err
+	}
+	mounts, listed := linux.Mounts()
+	if listed != nil {
+		return errors.Join(err, listed)
+	}
+	for _, m := range mounts {
+		if linux.Swapoff(filepath.Join(m.Target, name)) == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // unmountAll unmounts newest first, as often as that gets anywhere, then makes

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/pharos-os/pharos/netconf"
@@ -41,7 +42,7 @@ func (w *Writer) Write(n netconf.Names) error {
 	}
 	files := []struct{ name, text string }{
 		{"hostname", n.Hostname + "\n"},
-		{"hosts", Hosts(n.Hostname)},
+		{"hosts", Hosts(n.Hostname, n.FQDN)},
 		{"resolv.conf", ResolvConf(n)},
 	}
 	for _, f := range files {
@@ -82,13 +83,20 @@ func ResolvConf(n netconf.Names) string {
 }
 
 // Hosts renders hosts(5). The machine's own name is 127.0.1.1, Debian's way,
-// so that it resolves without any network; a name with a domain gets its
-// first label as an alias.
-func Hosts(hostname string) string {
-	names := hostname
-	if short, _, ok := strings.Cut(hostname, "."); ok {
-		names += " " + short
+// so that it resolves without any network. The name with its domain comes
+// first, which makes it the canonical one; the first label of either is an
+// alias.
+func Hosts(hostname, fqdn string) string {
+	var list []string
+	for _, name := range []string{fqdn, hostname} {
+		short, _, _ := strings.Cut(name, ".")
+		for _, n := range []string{name, short} {
+			if n != "" && !slices.Contains(list, n) {
+				list = append(list, n)
+			}
+		}
 	}
+	names := strings.Join(list, " ")
 	return header + `127.0.0.1 localhost
 127.0.1.1 ` + names + `
 ::1 localhost ip6-localhost ip6-loopback

@@ -47,8 +47,9 @@ func TestRender(t *testing.T) {
 	golden(t, "resolv.conf.full", resolv.ResolvConf(netconf.Names{
 		Nameservers: addrs("10.0.0.1", "fd00::1", "10.0.0.2", "10.0.0.3"), Search: []string{"a.example", "b.example"}}))
 	golden(t, "resolv.conf.empty", resolv.ResolvConf(netconf.Names{}))
-	golden(t, "hosts.short", resolv.Hosts("box"))
-	golden(t, "hosts.long", resolv.Hosts("box.example.org"))
+	golden(t, "hosts.short", resolv.Hosts("box", ""))
+	golden(t, "hosts.long", resolv.Hosts("box.example.org", ""))
+	golden(t, "hosts.long", resolv.Hosts("box", "box.example.org"))
 }
 
 func TestWrite(t *testing.T) {

@@ -1,63 +1,221 @@
 // Package cloudconfig owns the formats of user-data: it turns what a
 // datasource or a file holds into layers. It is pure; it refuses to fetch
-// anything.
+// anything itself: who wants #include followed brings a Fetcher.
 package cloudconfig
 
 import (
 	"bytes"
-	"compress/gzip"
-	"encoding/base64"
+	"context"
 	"fmt"
-	"io"
 	"strings"
 	"unicode/utf8"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
-// ScriptPath is where user-data that is a script is written in the console.
-const ScriptPath = "/var/lib/cloud/scripts/user-data"
+// Bounds of what one user-data may hold; each part of it is bounded by
+// osconfig.MaxSize.
+const (
+	maxTotal    = 4 << 20 // bytes of all parts and includes, unpacked
+	maxParts    = 100     // parts and entries of archives, all together
+	maxNested   = 8       // formats inside each other
+	maxIncludes = 32      // URLs
+	maxChain    = 3       // includes that include
+)
 
-// Parse reads user-data: a cloud-config ("#cloud-config"), any YAML or JSON
-// mapping, or a script ("#!…"), each also packed with gzip. No data makes no
-// layers. What it cannot use is a problem of kind Syntax.
+// Fetcher reads what #include names. It may answer with a copy from before
+// when the address does not. The URL begins with http:// or https://.
+type Fetcher interface {
+	Fetch(ctx context.Context, url string) ([]byte, error)
+}
+
+// Parser reads user-data.
+type Parser struct {
+	// Fetcher follows includes; nil leaves them out, with a warning.
+	Fetcher Fetcher
+}
+
+// Parse reads user-data as a Parser without a Fetcher does.
 func Parse(name, file string, data []byte) ([]osconfig.Layer, osconfig.Report) {
-	fail := func(text string) ([]osconfig.Layer, osconfig.Report) {
-		return nil, osconfig.Report{{
-			Severity: osconfig.Error, Kind: osconfig.Syntax, Layer: name, File: file,
-			Line: 1, Col: 1, Text: text,
-		}}
+	return Parser{}.Parse(context.Background(), name, file, data)
+}
+
+// Parse reads user-data in any of these formats, also packed with gzip, and
+// as a whole in base64:
+//
+//   - a cloud-config ("#cloud-config"), or any YAML or JSON mapping
+//   - a script ("#!…")
+//   - "#cloud-boothook", a script that runs before bootcmd
+//   - "#include" and "#include-once", URLs of further user-data, one a line
+//   - "#compose", a compose file, whose services become rancher.services
+//   - "#cloud-config-archive", a list of {type, content}
+//   - MIME multi-part
+//
+// No data makes no layers. Parts are layers of the same name; a later one
+// wins. A problem of kind Syntax says that the whole cannot be used; a part
+// that cannot is one of another kind, and the others count.
+func (p Parser) Parse(ctx context.Context, name, file string, data []byte) ([]osconfig.Layer, osconfig.Report) {
+	r := run{parser: p, ctx: ctx, name: name, left: maxTotal}
+	if len(data) > osconfig.MaxSize {
+		r.problem(part{file: file}, osconfig.Error, osconfig.Syntax, 0,
+			fmt.Sprintf("%d bytes is too large; the limit is %d", len(data), osconfig.MaxSize))
+		return nil, r.report
 	}
-	if bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
-		unpacked, err := unzip(data)
+	if plain, ok := base64Whole(data); ok {
+		data = plain
+	}
+	r.read(part{file: file, data: data})
+	return r.layers, r.report
+}
+
+// run is one call of Parse.
+type run struct {
+	parser         Parser
+	ctx            context.Context
+	name           string
+	scripts, hooks int // so far
+	parts, urls    int // so far
+	left           int // bytes that may still come
+	layers         []osconfig.Layer
+	report         osconfig.Report
+}
+
+// part is one piece of user-data.
+type part struct {
+	file  string // for positions
+	line  int    // lines of that file before it
+	col   int    // columns before each of its lines
+	kind  string // its content type; empty: its first line tells
+	data  []byte
+	depth int      // formats around it
+	chain []string // URLs through which it came
+}
+
+// whole says that p is all of the user-data, which is then good or bad as one.
+func (p part) whole() bool { return p.depth == 0 }
+
+func (r *run) problem(p part, sev osconfig.Severity, kind osconfig.ProblemKind, line int, text string) {
+	col := 0
+	if line > 0 {
+		line, col = line+p.line, 1+p.col
+	}
+	r.report = append(r.report, osconfig.Problem{
+		Severity: sev, Kind: kind, Layer: r.name, File: p.file, Line: line, Col: col, Text: text,
+	})
+}
+
+// refuse says why a part cannot be used.
+func (r *run) refuse(p part, format string, args ...any) {
+	kind := osconfig.Unsupported
+	if p.whole() {
+		kind = osconfig.Syntax
+	}
+	r.problem(p, osconfig.Error, kind, 1, fmt.Sprintf(format, args...))
+}
+
+// read takes in one piece, whatever its format is.
+func (r *run) read(p part) {
+	if p.depth > maxNested {
+		r.refuse(p, "formats inside each other more than %d deep", maxNested)
+		return
+	}
+	if r.left -= len(p.data); r.left < 0 {
+		r.refuse(p, "more than %d bytes in all its parts", maxTotal)
+		return
+	}
+	if isGzip(p.data) {
+		unpacked, err := unzip(p.data)
 		if err != nil {
-			return fail(fmt.Sprintf("gzip data that does not unpack: %v", err))
+			r.refuse(p, "gzip data that does not unpack: %v", err)
+			return
 		}
-		data = unpacked
+		p.data, p.line, p.col = unpacked, 0, 0
+		if r.left -= len(unpacked); r.left < 0 || isGzip(unpacked) {
+			r.refuse(p, "gzip data inside gzip data, or too much of it")
+			return
+		}
 	}
-	text := bytes.TrimPrefix(data, []byte("\ufeff"))
+	text := bytes.TrimPrefix(p.data, []byte("\ufeff"))
 	if len(bytes.TrimSpace(text)) == 0 {
-		return nil, nil
+		return
 	}
+	format, known := formatOf(p.kind)
+	if !known {
+		r.refuse(p, "content type %q is none that user-data has", p.kind)
+		return
+	}
+	if format == "" {
+		format = sniff(text)
+	}
+	r.format(p, format, text)
+}
+
+func (r *run) format(p part, format string, text []byte) {
+	switch format {
+	case "script":
+		if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("#!")) {
+			r.refuse(p, "a script whose first line is not #!INTERPRETER")
+			return
+		}
+		r.scripts++
+		r.script(p, "scripts", scriptPath(scriptDir, r.name, r.scripts), text)
+	case "boothook":
+		r.hooks++
+		r.script(p, "boothooks", scriptPath(hookDir, r.name, r.hooks), bootHook(text))
+	case "include":
+		r.include(p, text)
+	case "archive":
+		r.archive(p)
+	case "compose":
+		r.compose(p)
+	case "mime":
+		r.mime(p, text)
+	case "config":
+		r.config(p, text)
+	default:
+		r.refuse(p, "user-data is %s, which is not supported; write a cloud-config (first line #cloud-config) or a script (#!…)", format)
+	}
+}
+
+// config is a cloud-config or any mapping.
+func (r *run) config(p part, text []byte) {
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	first := strings.TrimSpace(string(line))
-	switch {
-	case strings.HasPrefix(first, "#!"):
-		return []osconfig.Layer{script(name, file, text)}, nil
-	case notYet(first) != "":
-		return fail(notYet(first))
-	}
-	layer, report := osconfig.Parse(name, file, data)
+	layer, report := osconfig.Parse(r.name, p.file, p.data)
 	if layer.Doc == nil {
-		if utf8.Valid(data) && first != "#cloud-config" && !mappingLike(first) {
-			return fail("neither a cloud-config (first line #cloud-config) nor a script (#!…) nor a YAML mapping")
+		if utf8.Valid(p.data) && first != "#cloud-config" && !mappingLike(first) {
+			r.refuse(p, "neither a cloud-config (first line #cloud-config) nor a script (#!…) nor a YAML mapping")
+			return
 		}
-		return nil, report
+		r.add(p, report)
+		return
 	}
-	if layer.Doc.Child("ignition") != nil {
-		return fail("an Ignition config; write a cloud-config instead")
+	switch {
+	case layer.Doc.Child("ignition") != nil:
+		r.refuse(p, "an Ignition config; write a cloud-config instead")
+		return
+	case layer.Doc.Child("variant") != nil && layer.Doc.Child("version") != nil:
+		r.refuse(p, "a Butane config; write a cloud-config instead")
+		return
 	}
-	return []osconfig.Layer{layer}, report
+	shift(layer.Doc, p)
+	r.add(p, report)
+	r.layers = append(r.layers, layer)
+}
+
+// add takes over what another said about a part. A part that cannot be read
+// does not make the whole unusable.
+func (r *run) add(p part, report osconfig.Report) {
+	for _, q := range report {
+		if q.Line > 0 {
+			q.Line, q.Col = q.Line+p.line, q.Col+p.col
+		}
+		if q.Kind == osconfig.Syntax && !p.whole() {
+			q.Kind = osconfig.Value
+			q.Text += "; this part is left out"
+		}
+		r.report = append(r.report, q)
+	}
 }
 
 // mappingLike says whether a first line could be one of YAML, whose own
@@ -67,67 +225,35 @@ func mappingLike(first string) bool {
 		strings.Contains(first, ":")
 }
 
-// notYet says so of the formats that cloud-init knows and Pharos does not.
-func notYet(first string) string {
-	formats := []struct{ prefix, what string }{
-		{"#include", "a list of includes (#include)"},
-		{"#cloud-config-archive", "a cloud-config archive"},
-		{"#cloud-config-jsonp", "a JSON patch (#cloud-config-jsonp)"},
-		{"#cloud-boothook", "a boot hook (#cloud-boothook)"},
-		{"#part-handler", "a part handler"},
-		{"#upstart-job", "an upstart job"},
-		{"## template:", "a template"},
-		{"#compose", "a compose file (#compose)"},
-		{"content-type:", "MIME multi-part"},
-		{"mime-version:", "MIME multi-part"},
-		{"from nobody", "MIME multi-part"},
+// shift moves a fresh tree to where its part stands. A node that an alias put
+// into several places is moved once.
+func shift(root *osconfig.Node, p part) {
+	if p.line == 0 && p.col == 0 {
+		return
 	}
-	for _, f := range formats {
-		if strings.HasPrefix(strings.ToLower(first), f.prefix) {
-			return fmt.Sprintf("user-data is %s, which is not supported yet; write a cloud-config (first line #cloud-config) or a script (#!…)", f.what)
+	move := func(pos *osconfig.Pos) {
+		if pos.Line > 0 {
+			pos.Line, pos.Col = pos.Line+p.line, pos.Col+p.col
 		}
 	}
-	return ""
-}
-
-// script makes a layer that writes the script and runs it in the console.
-func script(name, file string, text []byte) osconfig.Layer {
-	// A carriage return after the interpreter's name is part of that name to
-	// the kernel: such a script never ran anywhere.
-	if line, _, _ := bytes.Cut(text, []byte("\n")); bytes.HasSuffix(line, []byte("\r")) {
-		text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	seen := map[*osconfig.Node]bool{}
+	var walk func(n *osconfig.Node)
+	walk = func(n *osconfig.Node) {
+		if n == nil || seen[n] {
+			return
+		}
+		seen[n] = true
+		move(&n.Pos)
+		if n.Block > 0 {
+			n.Block += p.col
+		}
+		for i := range n.Map {
+			move(&n.Map[i].KeyPos)
+			walk(n.Map[i].Value)
+		}
+		for _, item := range n.List {
+			walk(item)
+		}
 	}
-	pos := osconfig.Pos{Layer: name, File: file, Line: 1, Col: 1}
-	str := func(s string) *osconfig.Node { return osconfig.NewString(pos, s) }
-	entry := func(key string, value *osconfig.Node) osconfig.Entry {
-		return osconfig.Entry{Key: key, KeyPos: pos, Value: value}
-	}
-	content, encoding := string(text), ""
-	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
-		content, encoding = base64.StdEncoding.EncodeToString(text), "b64"
-	}
-	written := osconfig.NewMap(pos,
-		entry("path", str(ScriptPath)), entry("permissions", str("0700")), entry("content", str(content)))
-	if encoding != "" {
-		written.Map = append(written.Map, entry("encoding", str(encoding)))
-	}
-	return osconfig.Layer{Name: name, File: file, Doc: osconfig.NewMap(pos,
-		entry("write_files", osconfig.NewList(pos, written)),
-		entry("runcmd", osconfig.NewList(pos, osconfig.NewList(pos, str(ScriptPath)))),
-	)}
-}
-
-func unzip(data []byte) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	out, err := io.ReadAll(io.LimitReader(z, osconfig.MaxSize+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(out) > osconfig.MaxSize {
-		return nil, fmt.Errorf("more than %d bytes", osconfig.MaxSize)
-	}
-	return out, nil
+	walk(root)
 }

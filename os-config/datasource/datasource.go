@@ -6,6 +6,7 @@ package datasource
 import (
 	"context"
 	"errors"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
@@ -31,8 +32,38 @@ type Result struct {
 	Network      *osconfig.Node // rancher.network, as a mapping
 	Where        string         // of the metadata, for positions: a file or URL
 	UserData     []byte
-	UserDataFile string          // where UserData came from, for positions
-	Report       osconfig.Report // what was wrong with the metadata
+	UserDataFile string // where UserData came from, for positions
+	// VendorData is the cloud's own user-data, weaker than the user's.
+	VendorData     []byte
+	VendorDataFile string
+	// Addresses are what $public_ipv4 and the like stand for; each may be empty.
+	Addresses Addresses
+	Report    osconfig.Report // what was wrong with the metadata
+	// Detail is what else people may want to know, for ros config sources.
+	Detail string
+}
+
+// What became of a source that was looked for.
+const (
+	Found    = "found"     // it is there, but another one was chosen
+	NotFound = "not found" // it is not there
+	Failed   = "failed"    // it is there, or should be, and could not be read
+	Chosen   = "chosen"
+	Cached   = "cached" // it could not be asked; its last answer was used
+)
+
+// Probe is one source that was looked for.
+type Probe struct {
+	Source string        `json:"source"` // "digitalocean"
+	Where  string        `json:"where"`  // URL or device
+	State  string        `json:"state"`
+	Took   time.Duration `json:"took"`
+	Detail string        `json:"detail"` // why it was looked for, what went wrong
+}
+
+// Addresses are the machine's addresses as its cloud tells them.
+type Addresses struct {
+	PublicIPv4, PrivateIPv4, PublicIPv6, PrivateIPv6 string
 }
 
 // Metadata makes a layer of everything but the user-data.

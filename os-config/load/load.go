@@ -1,6 +1,7 @@
 // Package load owns where configuration comes from: which layers there are,
-// in which order, and what happens when one of them is broken. It reads files
-// and lets others mount; it refuses to stop a boot because of what it reads.
+// in which order, and what happens when one of them is broken or its source
+// is away. It reads files and lets others mount; it refuses to stop a boot
+// because of what it reads.
 package load
 
 import (
@@ -13,13 +14,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/cmdline"
 	"github.com/pharos-os/pharos/os-config/datasource"
-	"github.com/pharos-os/pharos/os-config/datasource/file"
-	"github.com/pharos-os/pharos/os-config/datasource/nocloud"
+	"github.com/pharos-os/pharos/os-config/datasource/detect"
+	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
 // Where the files are.
@@ -31,7 +31,7 @@ const (
 	lastGood  = ConfDir + "/last-good"
 )
 
-// Device is a block device with a file system.
+// Device is a block device with a file system, or a 9p share.
 type Device struct {
 	Path   string // "/dev/vdb"
 	Label  string
@@ -41,7 +41,7 @@ type Device struct {
 // Devices is what loading needs from whoever knows the machine's disks.
 type Devices interface {
 	// Labelled lists the devices whose file system has one of the labels;
-	// case does not matter.
+	// case does not matter, and a label may end in an asterisk.
 	Labelled(ctx context.Context, labels ...string) ([]Device, error)
 	// Mount mounts a device read-only; the function unmounts it.
 	Mount(ctx context.Context, d Device) (fs.FS, func() error, error)
@@ -52,13 +52,27 @@ type Loader struct {
 	Root    string  // put before every path; for tests
 	Cmdline string  // text of /proc/cmdline
 	Devices Devices // nil: no volumes are looked at
+	Sys     fs.FS   // /sys; nil: the firmware says nothing
 	Log     *slog.Logger
-	// KeepLastGood makes it save a copy of each layer that is right. Set it
-	// once the state partition is mounted.
+	// KeepLastGood makes it save a copy of each layer that is right, and the
+	// answer of the datasource. Set it once the state partition is mounted.
 	KeepLastGood bool
+	// Answer is what an online source said since the machine booted, as Fetch
+	// returned it. Without it the answer of an earlier boot may serve.
+	Answer *Answer
+	// Asked says that the online sources have been asked: without an Answer
+	// they are away.
+	Asked bool
+	// Included are the texts behind URLs of #include, as FetchIncludes read them.
+	Included map[string][]byte
+	// IMDS is how metadata services are asked.
+	IMDS imds.Options
+	// DHCPServer waits for the address of the server that gave a lease; one
+	// cloud's service is there. Nil: nobody knows.
+	DHCPServer func(ctx context.Context) (string, error)
 }
 
-// What became of a source.
+// What became of a layer.
 const (
 	Used    = "used"
 	Partly  = "partly"    // parts of it were left out
@@ -75,12 +89,24 @@ type Source struct {
 
 // Result is a loaded configuration.
 type Result struct {
-	Config     osconfig.Config
-	Document   osconfig.Document
-	Report     osconfig.Report
-	Sources    []Source // from the weakest layer to the strongest
-	InstanceID string   // from the datasource; may be empty
+	Config   osconfig.Config
+	Document osconfig.Document
+	Report   osconfig.Report
+	Sources  []Source // from the weakest layer to the strongest
+	// Layers are what was merged, from the weakest to the strongest, as they
+	// were parsed: with what is wrong in them, without the built-in defaults.
+	Layers     []osconfig.Layer
+	InstanceID string // from the datasource; may be empty
+	Datasource string // name of the one that was used; may be empty
 	Cmdline    cmdline.Cmdline
+	// Variables are what $public_ipv4 and the like stand for.
+	Variables map[string]string
+	// Probed are the datasources that were looked for.
+	Probed []datasource.Probe
+	// Pending are online sources that Fetch has to ask.
+	Pending []detect.Choice
+	// Includes are URLs of #include that FetchIncludes has to read.
+	Includes []string
 }
 
 // raw is one source as it was read.
@@ -90,13 +116,18 @@ type raw struct {
 	layer      *osconfig.Layer // instead of data, when it is no text
 }
 
-// Load reads all sources and merges them. Pass 1 calls it without extra; pass
-// 2 calls it again with the sources that need a network. The context bounds
-// how long it may take. Nothing that it reads makes it fail: what is wrong is
-// in the Report.
-func (l *Loader) Load(ctx context.Context, extra ...datasource.Source) Result {
+// layers are the sources of all kinds, each from the weakest to the strongest.
+type layers struct{ oem, vendor, metadata, user, conf []raw }
+
+// Load reads all sources that need no network and merges them with what the
+// online source said. The order, from the weakest to the strongest: built-in
+// defaults, file of the boot medium, vendor-data, metadata, user-data, the
+// files of cloud-config.d, cloud-config.yml, kernel command line. The context
+// bounds how long it may take. Nothing that it reads makes it fail: what is
+// wrong is in the Report.
+func (l *Loader) Load(ctx context.Context) Result {
 	var out Result
-	var local, conf []raw
+	var all layers
 	read := func(to *[]raw, name, path string) {
 		if r, problem := l.readFile(name, path); problem != nil {
 			out.Report = append(out.Report, *problem)
@@ -104,7 +135,7 @@ func (l *Loader) Load(ctx context.Context, extra ...datasource.Source) Result {
 			*to = append(*to, *r)
 		}
 	}
-	read(&local, "iso", MediaFile)
+	read(&all.oem, "iso", MediaFile)
 	names, err := filepath.Glob(filepath.Join(l.Root, DropInDir, "*.yml"))
 	if err != nil {
 		names = nil // cannot be: the pattern is constant
@@ -112,17 +143,17 @@ func (l *Loader) Load(ctx context.Context, extra ...datasource.Source) Result {
 	slices.Sort(names)
 	for _, path := range names {
 		base := filepath.Base(path)
-		read(&conf, "cloud-config.d/"+base, DropInDir+"/"+base)
+		read(&all.conf, "cloud-config.d/"+base, DropInDir+"/"+base)
 	}
-	read(&conf, "cloud-config", UserFile)
+	read(&all.conf, "cloud-config", UserFile)
 
 	parsed, report := cmdline.Parse(l.Cmdline)
 	out.Cmdline, out.Report = parsed, append(out.Report, report...)
 	layer := parsed.Layer()
-	conf = append(conf, raw{name: cmdline.Name, file: cmdline.Name, layer: &layer})
+	all.conf = append(all.conf, raw{name: cmdline.Name, file: cmdline.Name, layer: &layer})
 
-	found := l.datasources(ctx, &out, wantedSources(append(slices.Clone(local), conf...)), extra)
-	l.merge(&out, slices.Concat(local, found, conf))
+	l.datasources(ctx, &out, &all)
+	l.merge(ctx, &out, slices.Concat(all.oem, all.vendor, all.metadata, all.user, all.conf))
 	return out
 }
 
@@ -145,89 +176,30 @@ func (l *Loader) readFile(name, path string) (*raw, *osconfig.Problem) {
 	return &raw{name: name, file: path, data: data}, nil
 }
 
-// wantedSources is rancher.cloud_init.datasources as far as it can be known
-// before any datasource is read.
-func wantedSources(sources []raw) []string {
+// decide says where to look, from what can be known before any datasource is
+// read.
+func (l *Loader) decide(out *Result, local []raw) detect.Decision {
 	var layers []osconfig.Layer
-	for _, s := range sources {
-		parsed, _ := parse(s)
-		layers = append(layers, parsed...)
+	for _, s := range local {
+		if s.layer != nil {
+			layers = append(layers, *s.layer)
+		} else if layer, _ := osconfig.Parse(s.name, s.file, s.data); layer.Doc != nil {
+			layers = append(layers, layer)
+		}
 	}
-	cfg, _, _ := osconfig.DecodeLenient(layers...)
-	return cfg.Rancher.CloudInit.Datasources
+	cfg, _, _ := decoder().DecodeLenient(layers...)
+	ds, _ := out.Cmdline.Get("ds")
+	return detect.Decide(detect.Machine{
+		Sys: l.Sys, Wanted: cfg.Rancher.CloudInit.Datasources, DS: ds, ConfigURL: out.Cmdline.ConfigURL(),
+	})
 }
 
-// datasources reads the local datasources and the given ones. Without a list
-// in the configuration it looks for a NoCloud volume; with one, only for what
-// is on it.
-func (l *Loader) datasources(ctx context.Context, out *Result, wanted []string, extra []datasource.Source) []raw {
-	var found []raw
-	use := func(s datasource.Source) {
-		r, err := s.Fetch(ctx)
-		switch {
-		case errors.Is(err, datasource.ErrNotFound):
-			return
-		case err != nil:
-			out.Report = append(out.Report, sourceProblem(s.Name(), err))
-			return
-		}
-		l.log().Info("datasource read", "source", s.Name(), "where", r.Where, "instance", r.InstanceID)
-		metadata, userData := "metadata", "user-data"
-		if len(found) > 0 {
-			metadata, userData = "metadata/"+s.Name(), "user-data/"+s.Name()
-		}
-		out.Report = append(out.Report, r.Report...)
-		if out.InstanceID == "" {
-			out.InstanceID = r.InstanceID
-		}
-		if layer := r.Metadata(metadata); len(layer.Doc.Map) > 0 {
-			found = append(found, raw{name: metadata, file: r.Where, layer: &layer})
-		}
-		if len(r.UserData) > 0 {
-			found = append(found, raw{name: userData, file: r.UserDataFile, data: r.UserData})
-		}
-	}
-	if len(wanted) == 0 || slices.Contains(wanted, "nocloud") {
-		l.eachVolume(ctx, out, nocloud.Label, func(files fs.FS, where string) { use(nocloud.New(files, where)) })
-	}
-	for _, w := range wanted {
-		if path, ok := strings.CutPrefix(w, "file:"); ok {
-			use(file.New(filepath.Join(l.Root, path), path))
-		}
-	}
-	for _, s := range extra {
-		use(s)
-	}
-	return found
+func sourceProblem(severity osconfig.Severity, name, text string) osconfig.Problem {
+	return osconfig.Problem{Severity: severity, Kind: osconfig.Source, File: name, Text: text}
 }
 
-// eachVolume mounts every volume with the label while f looks at it.
-func (l *Loader) eachVolume(ctx context.Context, out *Result, label string, f func(fs.FS, string)) {
-	if l.Devices == nil {
-		return
-	}
-	devices, err := l.Devices.Labelled(ctx, label)
-	if err != nil {
-		out.Report = append(out.Report, sourceProblem("volume "+label, err))
-	}
-	for _, d := range devices {
-		files, unmount, err := l.Devices.Mount(ctx, d)
-		if err != nil {
-			out.Report = append(out.Report, sourceProblem(d.Path, err))
-			continue
-		}
-		f(files, d.Path)
-		if err := unmount(); err != nil {
-			l.log().Warn("volume stays mounted", "device", d.Path, "error", err)
-		}
-	}
-}
-
-func sourceProblem(name string, err error) osconfig.Problem {
-	return osconfig.Problem{
-		Severity: osconfig.Error, Kind: osconfig.Source, File: name,
-		Text: fmt.Sprintf("not readable: %v", err),
-	}
+func notReadable(name string, err error) osconfig.Problem {
+	return sourceProblem(osconfig.Error, name, fmt.Sprintf("not readable: %v", err))
 }
 
 func (l *Loader) log() *slog.Logger {

@@ -2,9 +2,8 @@ package load
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,11 +15,11 @@ import (
 
 // merge parses the sources, puts last good copies in for those that do not
 // parse, and makes the configuration.
-func (l *Loader) merge(out *Result, sources []raw) {
+func (l *Loader) merge(ctx context.Context, out *Result, sources []raw) {
 	var layers []osconfig.Layer
 	var good []raw
 	for _, s := range sources {
-		parsed, report := parse(s)
+		parsed, report := l.parse(ctx, out, s)
 		state := Used
 		if unusable(report) {
 			parsed, state = l.oldCopy(s, &report)
@@ -31,7 +30,13 @@ func (l *Loader) merge(out *Result, sources []raw) {
 		out.Report = append(out.Report, report...)
 		out.Sources = append(out.Sources, Source{Layer: s.name, File: s.file, State: state})
 	}
-	config, document, report := osconfig.DecodeLenient(layers...)
+	out.Layers = layers
+	layers = out.expand(layers)
+	config, document, report := decoder().DecodeLenient(layers...)
+	if mended, more := l.mend(layers, report); len(more) > 0 {
+		report = append(report, more...)
+		config, document, _ = decoder().DecodeLenient(mended...)
+	}
 	out.Config, out.Document = config, document
 	wrong := map[string]bool{}
 	for _, p := range report {
@@ -54,11 +59,29 @@ func (l *Loader) merge(out *Result, sources []raw) {
 	}
 }
 
-func parse(s raw) ([]osconfig.Layer, osconfig.Report) {
+func (l *Loader) parse(ctx context.Context, out *Result, s raw) ([]osconfig.Layer, osconfig.Report) {
 	if s.layer != nil {
 		return []osconfig.Layer{*s.layer}, nil
 	}
-	return cloudconfig.Parse(s.name, s.file, s.data)
+	layers, report := cloudconfig.Parser{Fetcher: includes{l, out}}.Parse(ctx, s.name, s.file, s.data)
+	return layers, settle(report)
+}
+
+// expand puts the machine's addresses in for $public_ipv4 and the like. As
+// long as a source is to be asked nobody knows them: then they stay.
+func (r *Result) expand(layers []osconfig.Layer) []osconfig.Layer {
+	if r.Variables == nil && len(r.Pending) > 0 {
+		return layers
+	}
+	out := make([]osconfig.Layer, len(layers))
+	for i, layer := range layers {
+		out[i] = layer
+		if layer.Doc != nil {
+			r.Report = append(r.Report, osconfig.Unset(layer.Doc, r.Variables)...)
+			out[i].Doc = osconfig.Expand(layer.Doc, r.Variables)
+		}
+	}
+	return out
 }
 
 func unusable(r osconfig.Report) bool {
@@ -77,17 +100,72 @@ func (l *Loader) oldCopy(s raw, report *osconfig.Report) ([]osconfig.Layer, stri
 			Severity: osconfig.Error, Kind: osconfig.Source, Layer: s.name, File: s.file, Text: text,
 		})
 	}
-	path := copyPath(s.name)
-	data, err := os.ReadFile(filepath.Join(l.Root, path))
-	if err == nil {
-		layers, old := cloudconfig.Parse(s.name, path, data)
-		if !unusable(old) {
-			say("not used; its last good copy takes its place: " + path)
-			return layers, OldCopy
-		}
+	if layers, path := l.lastGood(s.name); path != "" {
+		say("not used; its last good copy takes its place: " + path)
+		return layers, OldCopy
 	}
 	say("not used; there is no good copy of it")
 	return nil, Dropped
+}
+
+// lastGood reads the last good copy of a layer; the path is "" when there is
+// none.
+func (l *Loader) lastGood(layer string) ([]osconfig.Layer, string) {
+	path := copyPath(layer)
+	data, err := os.ReadFile(filepath.Join(l.Root, path))
+	if err != nil {
+		return nil, ""
+	}
+	layers, report := cloudconfig.Parse(layer, path, data)
+	if unusable(report) {
+		return nil, ""
+	}
+	return layers, path
+}
+
+// mend puts sections of last good copies in for those with errors: a section
+// that worked is better than one with a hole. What it did is in the report;
+// without anything to do it is empty.
+func (l *Loader) mend(layers []osconfig.Layer, report osconfig.Report) ([]osconfig.Layer, osconfig.Report) {
+	broken := map[string][]string{} // sections by layer
+	for _, p := range report {
+		if s := section(p.Path); p.Severity == osconfig.Error && s != "" && p.Kind != osconfig.Source {
+			broken[p.Layer] = append(broken[p.Layer], s)
+		}
+	}
+	var said osconfig.Report
+	out := make([]osconfig.Layer, 0, len(layers))
+	done := map[string]bool{}
+	for _, layer := range layers {
+		sections := broken[layer.Name]
+		if len(sections) == 0 || layer.Doc == nil {
+			out = append(out, layer)
+			continue
+		}
+		copies, path := l.lastGood(layer.Name)
+		for _, s := range sections {
+			var old []osconfig.Layer
+			for _, c := range copies {
+				if n := pick(c.Doc, s); n != nil {
+					old = append(old, osconfig.Layer{Name: c.Name, File: c.File, Doc: n})
+				}
+			}
+			if len(old) == 0 {
+				continue
+			}
+			layer.Doc = drop(layer.Doc, s)
+			if key := layer.Name + " " + s; !done[key] {
+				done[key] = true
+				out = append(out, old...)
+				said = append(said, osconfig.Problem{
+					Severity: osconfig.Error, Kind: osconfig.Source, Layer: layer.Name, File: layer.File, Path: s,
+					Text: "not used; what the last good copy says takes its place: " + path,
+				})
+			}
+		}
+		out = append(out, layer)
+	}
+	return out, said
 }
 
 func copyPath(layer string) string {
@@ -105,44 +183,4 @@ func (l *Loader) keep(s raw) error {
 		return fmt.Errorf("last good copy: %w", err)
 	}
 	return atomicfile.WriteFile(path, s.data, 0o600)
-}
-
-// ValidateFiles reports everything that is wrong with the files; "-" is
-// stdin. It needs no privileges and looks at nothing else of the machine. The
-// error is that of files that cannot be read.
-func ValidateFiles(stdin io.Reader, paths ...string) (osconfig.Report, error) {
-	var report osconfig.Report
-	var failed error
-	for _, path := range paths {
-		data, name, err := readInput(stdin, path)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("read configuration: %w", err))
-			continue
-		}
-		report = append(report, ValidateBytes(name, data)...)
-	}
-	return report, failed
-}
-
-// ValidateBytes reports everything that is wrong with user-data or a
-// configuration file, which the report calls name.
-func ValidateBytes(name string, data []byte) osconfig.Report {
-	layers, report := cloudconfig.Parse(name, name, data)
-	for _, l := range layers {
-		report = append(report, osconfig.Validate(osconfig.Merge(l))...)
-	}
-	return report.Sorted()
-}
-
-func readInput(stdin io.Reader, path string) ([]byte, string, error) {
-	if path == "-" {
-		data, err := io.ReadAll(io.LimitReader(stdin, osconfig.MaxSize+1))
-		return data, "stdin", err
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, path, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, osconfig.MaxSize+1))
-	return data, path, errors.Join(err, f.Close())
 }

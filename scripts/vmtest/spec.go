@@ -31,6 +31,10 @@ type Spec struct {
 	// NICs are the network cards in order; the first one carries Forwards.
 	NICs     int
 	Forwards []Forward
+	// Cards are further network cards, each on a tap device that is there.
+	Cards []Card
+	// SMBIOS are tables of the firmware, as for QEMU's -smbios.
+	SMBIOS []string
 	// Watchdog adds an i6300esb whose bite is reported and resets the guest.
 	Watchdog bool
 	// ExitOnReset ends QEMU where the guest would reboot.
@@ -44,6 +48,9 @@ type Disk struct {
 	Snapshot bool // what the guest writes is forgotten
 	Serial   string
 }
+
+// Card is one network card on a tap device of QEMU's network namespace.
+type Card struct{ Tap, MAC string }
 
 // Forward maps a TCP port of 127.0.0.1 to a port of the guest. GuestAddr is
 // empty for the address that the guest gets by DHCP, 10.0.2.15.
@@ -94,6 +101,9 @@ func (s Spec) Args(dir string) []string {
 	}
 	a = append(a, s.mediaArgs()...)
 	a = append(a, s.networkArgs()...)
+	for _, table := range s.SMBIOS {
+		a = append(a, "-smbios", table)
+	}
 	if s.Watchdog {
 		a = append(a, "-device", "i6300esb", "-action", "watchdog=reset")
 	}
@@ -132,8 +142,9 @@ func (s Spec) mediaArgs() []string {
 	return a
 }
 
-// networkArgs gives every card its own user network, restricted: what the
-// guest sends to the outside (NTP, DNS, metadata probes) goes nowhere.
+// networkArgs gives every NIC its own user network, restricted: what the guest
+// sends to the outside (NTP, DNS, metadata probes) goes nowhere. A tap leads to
+// where its owner has put it: a namespace without a way out.
 func (s Spec) networkArgs() []string {
 	var a []string
 	for i := range s.NICs {
@@ -151,6 +162,11 @@ func (s Spec) networkArgs() []string {
 		// romfile= leaves the boot ROM out: it would only cost boot time.
 		dev := fmt.Sprintf("virtio-net-pci,netdev=net%d,id=nic%d,mac=52:54:00:12:34:%02x,romfile=", i, i, 0x56+i)
 		a = append(a, "-netdev", net, "-device", dev)
+	}
+	for i, c := range s.Cards {
+		a = append(a,
+			"-netdev", fmt.Sprintf("tap,id=tap%d,ifname=%s,script=no,downscript=no", i, c.Tap),
+			"-device", fmt.Sprintf("virtio-net-pci,netdev=tap%d,id=card%d,mac=%s,romfile=", i, i, c.MAC))
 	}
 	return a
 }

@@ -27,12 +27,16 @@ const (
 // DialSSH logs in as user at 127.0.0.1:port with key, again and again until
 // it works or ctx ends.
 func DialSSH(ctx context.Context, port int, user string, key Key) (*SSH, error) {
+	return DialSSHAt(ctx, fmt.Sprintf("127.0.0.1:%d", port), user, key)
+}
+
+// DialSSHAt is DialSSH to any address, HOST:PORT.
+func DialSSHAt(ctx context.Context, addr, user string, key Key) (*SSH, error) {
 	conf := &ssh.ClientConfig{
 		User:            user,
 		Auth:            []ssh.AuthMethod{ssh.PublicKeys(key.signer)},
 		HostKeyCallback: ssh.InsecureIgnoreHostKey(), // a guest of ours, made a moment ago
 	}
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	tick := time.NewTicker(dialEvery)
 	defer tick.Stop()
 	for {

@@ -45,16 +45,17 @@ func Daemon(e osconfig.Engine) (config map[string]any, args []string) {
 		config["userland-proxy"] = *e.UserlandProxy
 	}
 	if len(e.InsecureRegistry) > 0 {
-		config["insecure-registries"] = e.InsecureRegistry
+		config["insecure-registries"] = []string(e.InsecureRegistry)
 	}
-	if e.RegistryMirror != "" {
-		config["registry-mirrors"] = []string{e.RegistryMirror}
+	if len(e.RegistryMirror) > 0 {
+		config["registry-mirrors"] = []string(e.RegistryMirror)
 	}
 	logging(config, e)
 
 	hosts := append([]string{dockerSocket}, e.Host...)
 	extra, more := splitHosts(e.ExtraArgs)
 	config["hosts"] = normalHosts(append(hosts, more...))
+	extra = append(tlsOptions(config, e), extra...)
 	for _, arg := range extra {
 		for _, key := range keysOf(arg) {
 			delete(config, key)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,15 @@ type Options struct {
 	Network     osconfig.Network  // for the proxies
 	Environment map[string]string // rancher.environment; its proxy variables count too
 	StopTimeout time.Duration     // how long user containers have to stop
+	// AfterMounts lets it wait until what the configuration mounts is there:
+	// a container that starts before would see the empty directory.
+	AfterMounts bool
 }
+
+// CertFile is the bundle of certificates that the engine trusts, the same
+// path inside as outside. The manager writes it, or makes it a link to the
+// image's own. Go reads it at the first connection that needs it.
+const CertFile = "/run/pharos/etc/ca-certificates.crt"
 
 // stopReserve is what the daemons have to end in once the containers did.
 const stopReserve = 10 * time.Second
@@ -39,13 +48,16 @@ const oomScore = -500
 // the supervisor (process 1 of the namespace) nor anything of the system.
 func Unit(o Options) unit.Unit {
 	hostPID := o.Engine.PID == "host"
+	requires := []string{"state"}
+	if o.AfterMounts {
+		requires = append(requires, "mounts")
+	}
 	return unit.Unit{
-		Name:  "docker",
-		Image: "docker",
-		Args:  args(o),
-		Env:   environment(o),
-		Mounts: append(mounts(),
-			dataRootMount(o.Engine)...),
+		Name:           "docker",
+		Image:          "docker",
+		Args:           args(o),
+		Env:            environment(o),
+		Mounts:         slices.Concat(mounts(), dataRootMount(o.Engine), tlsMount(o.Engine)),
 		HostDev:        true, // --device and privileged containers
 		WritableSys:    true, // bridge port attributes below /sys/class/net
 		WritableCgroup: true, // user containers' groups, below the unit's own and nowhere else
@@ -71,7 +83,7 @@ func Unit(o Options) unit.Unit {
 		// rules do not depend on addresses.
 		// Not "modules": they are loaded beside its start, and what dockerd
 		// needs before that, the kernel asks for.
-		Requires: []string{"state"},
+		Requires: requires,
 		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
 		// No health check: a restart of the unit ends every user container.
 		// The supervisor restarts a daemon that dies; containers live on.
@@ -99,7 +111,7 @@ func args(o Options) []string {
 // GOGC: dockerd, its containerd, the shims and runc all start with a garbage
 // collector that has hardly anything to find; it costs them 10 MB later.
 func environment(o Options) []string {
-	env := []string{"GOGC=200"}
+	env := []string{"GOGC=200", "SSL_CERT_FILE=" + CertFile}
 	add := func(value string, names ...string) {
 		for _, name := range names {
 			v := value

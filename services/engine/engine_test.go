@@ -1,8 +1,14 @@
 package engine
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"maps"
+	"math/big"
 	"os"
 	"regexp"
 	"slices"
@@ -44,7 +50,7 @@ func TestDaemon(t *testing.T) {
 			want:   map[string]any{"live-restore": false, "userland-proxy": false},
 		},
 		"registries": {
-			engine: osconfig.Engine{InsecureRegistry: []string{"10.0.0.1:5000"}, RegistryMirror: "http://10.0.0.2"},
+			engine: osconfig.Engine{InsecureRegistry: []string{"10.0.0.1:5000"}, RegistryMirror: []string{"http://10.0.0.2"}},
 			want:   map[string]any{"insecure-registries": []string{"10.0.0.1:5000"}, "registry-mirrors": []string{"http://10.0.0.2"}},
 		},
 		"another log driver has no options of ours": {
@@ -100,7 +106,7 @@ func TestUnit(t *testing.T) {
 		Environment: map[string]string{"NO_PROXY": "10.0.0.0/8", "OTHER": "x"},
 		StopTimeout: 20 * time.Second,
 	})
-	if d := cmp.Diff([]string{"GOGC=200", "HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=10.0.0.0/8", "A=b"}, u.Env); d != "" {
+	if d := cmp.Diff([]string{"GOGC=200", "SSL_CERT_FILE=/run/pharos/etc/ca-certificates.crt", "HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=10.0.0.0/8", "A=b"}, u.Env); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff([]string{"--stop-timeout=20s", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
@@ -149,4 +155,66 @@ func TestSupervisorImports(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestTLS(t *testing.T) {
+	cert, key := serverCert(t)
+	whole := osconfig.Engine{TLS: true, ServerCert: cert, ServerKey: key, CACert: cert, Host: []string{"10.0.0.1:2376"}}
+	files, err := TLSFiles(whole)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("files %v, %v", slices.Sorted(maps.Keys(files)), err)
+	}
+	u := Unit(Options{Engine: whole})
+	m := u.Mounts[len(u.Mounts)-1]
+	if m.Target != "/etc/docker/tls" || files[m.Source+"/server-key.pem"] != key {
+		t.Errorf("the engine has %+v", m)
+	}
+	if strings.Contains(strings.Join(append(u.Args, u.Env...), " "), "PRIVATE KEY") {
+		t.Error("the key is on the command line")
+	}
+	config, args := Daemon(whole)
+	if config["tlsverify"] != true || config["tlskey"] != "/etc/docker/tls/server-key.pem" || len(args) != 0 {
+		t.Errorf("configuration %v, arguments %v", config, args)
+	}
+	if d := cmp.Diff([]string{"unix:///run/docker.sock", "10.0.0.1:2376"}, config["hosts"]); d != "" {
+		t.Error(d)
+	}
+
+	// Without certificates nobody gets in by TCP.
+	config, _ = Daemon(osconfig.Engine{TLS: true, Host: []string{"tcp://0.0.0.0:2376"}, ServerCert: cert})
+	if d := cmp.Diff([]string{"unix:///run/docker.sock"}, config["hosts"]); d != "" {
+		t.Error(d)
+	}
+	if _, err := TLSFiles(osconfig.Engine{TLS: true, ServerCert: cert, ServerKey: "no key", CACert: cert}); err == nil {
+		t.Error("a key that is none passes")
+	}
+
+	// RancherOS's own arguments.
+	whole.Host, whole.TLSArgs = nil, []string{"--tlsverify", "--tlscacert=/etc/docker/tls/ca.pem", "-H=0.0.0.0:2376"}
+	config, args = Daemon(whole)
+	if d := cmp.Diff([]string{"unix:///run/docker.sock", "0.0.0.0:2376"}, config["hosts"]); d != "" {
+		t.Error(d)
+	}
+	if config["tlsverify"] != nil || config["tlscacert"] != nil || len(args) != 2 {
+		t.Errorf("said twice: %v, %v", config, args)
+	}
+}
+
+func serverCert(t *testing.T) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}))
 }

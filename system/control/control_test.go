@@ -34,6 +34,7 @@ type fakeManager struct {
 	shutdown []api.Shutdown
 	query    api.LogQuery
 	left     chan struct{} // one for each follower that has left
+	asked    []string      // about the configuration, in order
 }
 
 func newFakeManager() *fakeManager {
@@ -309,10 +310,17 @@ func TestEveryErrorIsASentence(t *testing.T) {
 		{"GET", "/v1/logs?since=yesterday", "", 400, `since="yesterday" is not an RFC 3339 time`},
 		{"GET", "/v1/logs?follow=perhaps", "", 400, `follow="perhaps" is not 0 or 1`},
 		{"GET", "/v1/config?key=nope", "", 404, "nothing is set at nope"},
+		{"GET", "/v1/config/origin?key=nope", "", 404, "nothing is set at nope"},
+		{"POST", "/v1/config/edit", `{"verb":"frob"}`, 400, `"frob" is no change of a configuration`},
+		{"POST", "/v1/config/edit", `{"verb":"set"}`, 400, "set needs a key"},
+		{"POST", "/v1/config/edit", `{"verb":"set","key":"nope"}`, 400, "refused"},
+		{"POST", "/v1/config/apply", `{"try":1e300}`, 400, "1e+300 seconds is no time for a trial"},
+		{"GET", "/v1/config/apply", "", 404, "this manager has no GET /v1/config/apply"},
+		{"POST", "/v1/config/confirm", "", 409, "nothing is on trial"},
 		{"POST", "/v1/shutdown", "", 400, "request body: EOF"},
 		{"POST", "/v1/shutdown", `{"action":"reboot"} {}`, 400, "request body: more than one value"},
 		{"POST", "/v1/shutdown", `{"acton":"reboot"}`, 400, `request body: json: unknown field "acton"`},
-		{"POST", "/v1/shutdown", `{"action":"` + strings.Repeat("x", 100<<10) + `"}`, 413, "http: request body too large"},
+		{"POST", "/v1/shutdown", `{"action":"` + strings.Repeat("x", 5<<20) + `"}`, 413, "http: request body too large"},
 	} {
 		code, text := raw(t, socket, tc.method, tc.path, tc.body)
 		var e api.Error

@@ -13,8 +13,9 @@ import (
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
-// maxBody bounds what a request may carry; the only body is api.Shutdown.
-const maxBody = 64 << 10
+// maxBody bounds what a request may carry: the largest body is a whole
+// configuration, of which JSON can double every byte.
+const maxBody = 4 << 20
 
 // route is one row of the API: which request, and what answers it. The
 // answer is sent as JSON, nil as 204; a handler that writes by itself
@@ -36,6 +37,15 @@ func routes() []route {
 		{"POST " + api.PathServices + "/{name}/restart", (*handler).restart},
 		{"GET " + api.PathLogs, (*handler).logs},
 		{"GET " + api.PathConfig, (*handler).config},
+		{"POST " + api.PathConfigEdit, (*handler).configEdit},
+		{"GET " + api.PathConfigFile, (*handler).configFile},
+		{"GET " + api.PathConfigOrigin, (*handler).configOrigin},
+		{"GET " + api.PathConfigDiff, (*handler).configDiff},
+		{"POST " + api.PathConfigApply, (*handler).configApply},
+		{"POST " + api.PathConfigConfirm, (*handler).configConfirm},
+		{"GET " + api.PathConfigHistory, (*handler).configHistory},
+		{"POST " + api.PathConfigRollback, (*handler).configRollback},
+		{"GET " + api.PathConfigSources, (*handler).configSources},
 		{"POST " + api.PathShutdown, (*handler).shutdown},
 		{"/", (*handler).nothing},
 	}

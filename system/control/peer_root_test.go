@@ -29,6 +29,9 @@ func ask(socket string) int {
 	c := client.New(socket)
 	private := os.Getenv("PRIVATE") != ""
 	_, err := c.Config(context.Background(), "", false, private)
+	if os.Getenv("FILE") != "" {
+		_, err = c.ConfigFile(context.Background())
+	}
 	if err != nil {
 		_, _ = os.Stdout.WriteString(err.Error())
 		return 1
@@ -82,6 +85,8 @@ func TestRootPeerCredentials(t *testing.T) {
 		want    string
 	}{
 		{"root", syscall.Credential{}, true, false, "ok"},
+		{"root's file", syscall.Credential{}, false, false, "ok"},
+		{"rancher's file", syscall.Credential{Uid: 1100, Gid: group}, false, false, "the file may hold secrets and is shown to root only: use sudo"},
 		{"group", syscall.Credential{Uid: 1100, Gid: group}, false, false, "ok"},
 		{"supplementary group", syscall.Credential{Uid: 1100, Gid: 1100, Groups: []uint32{27, group}}, false, false, "ok"},
 		{"a hundred groups", syscall.Credential{Uid: 1100, Gid: 1100, Groups: many}, false, false, "ok"},
@@ -102,6 +107,9 @@ func TestRootPeerCredentials(t *testing.T) {
 			cmd.Env = []string{asClient + "=" + socket}
 			if tc.private {
 				cmd.Env = append(cmd.Env, "PRIVATE=1")
+			}
+			if strings.HasSuffix(tc.name, "file") {
+				cmd.Env = append(cmd.Env, "FILE=1")
 			}
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &tc.cred}
 			out, err := cmd.Output()

@@ -40,8 +40,25 @@ type Backend interface {
 	// Config is the value at key ("" is all) as YAML: what was set, or with
 	// full the defaults as well; without private, secrets are left out.
 	Config(key string, full, private bool) (string, error)
+	ConfigBackend
 	// Shutdown starts to poweroff, reboot or halt and returns at once.
 	Shutdown(action string, force bool) error
+}
+
+// ConfigBackend is the part of Backend that changes the configuration. who is
+// the user at the other end, for the history.
+type ConfigBackend interface {
+	ConfigEdit(e api.ConfigEdit, who string) (api.ConfigWritten, error)
+	// ConfigFile is the user's file with its secrets; only root gets it.
+	ConfigFile() (api.ConfigFile, error)
+	ConfigOrigin(key string) (api.ConfigOrigin, error)
+	ConfigDiff() (api.ConfigDiff, error)
+	// ConfigApply returns when it is done, or when ctx ends; then it goes on.
+	ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error)
+	ConfigConfirm(who string) error
+	ConfigHistory() ([]api.ConfigGeneration, error)
+	ConfigRollback(number int, who string) (api.ConfigWritten, error)
+	ConfigSources() (api.ConfigSources, error)
 }
 
 // Listener is the API's socket, for root and one group.

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"reflect"
 	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/console"
 	"github.com/pharos-os/pharos/console/setup"
@@ -18,7 +15,6 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
-	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
 )
@@ -30,19 +26,18 @@ func (m *Manager) offlineConfig(ctx context.Context) osconfig.Config {
 	return l.Load(ctx).Config
 }
 
-// load reads all layers that can be reached now.
-func (m *Manager) load(ctx context.Context) load.Result {
-	m.mu.Lock()
-	onDisk := m.mounted.Device != "" && m.mounted.Device != state.RAM
-	m.mu.Unlock()
-	l := load.Loader{Cmdline: m.cmdline, Devices: media{m.disks, m.log}, Log: m.log, KeepLastGood: onDisk}
-	return l.Load(ctx)
-}
-
+// stepConfig is the first pass: what can be read without a network.
 func (m *Manager) stepConfig(ctx context.Context) error {
-	r := m.load(ctx)
-	m.adopt(r)
-	return m.writePlan(r.Config)
+	m.recoverTrial()
+	m.loadMediaDrivers("/sys")
+	_, r := m.reload(ctx)
+	m.mu.Lock()
+	m.online.linkLocal = askLinkLocal(r)
+	m.mu.Unlock()
+	if err := m.writeSettings(r.Config); err != nil { // it is noted already
+		m.log.Warn("settings", "error", err)
+	}
+	return errors.Join(m.writePlan(r.Config), forgetFinished(), m.enterInstance(r.InstanceID))
 }
 
 // adopt makes a loaded configuration the machine's and notes its problems.
@@ -71,7 +66,29 @@ func (m *Manager) cfg() osconfig.Config {
 }
 
 func (m *Manager) writePlan(c osconfig.Config) error {
-	return setup.FromConfig(c, c.Hostname).Write(setup.PlanPath)
+	p := m.plan(c)
+	m.mu.Lock()
+	m.planned = p
+	m.mu.Unlock()
+	return p.Write(setup.PlanPath)
+}
+
+// planChanges reports whether a configuration, or the instance's name, which
+// is known late, gives the console another plan.
+func (m *Manager) planChanges(c osconfig.Config) bool {
+	p := m.plan(c)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !reflect.DeepEqual(m.planned, p)
+}
+
+// plan is the console's.
+func (m *Manager) plan(c osconfig.Config) setup.Plan {
+	p := setup.FromConfig(c, c.Hostname)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.InstanceID, p.Datasource = m.config.InstanceID, m.config.Datasource
+	return p
 }
 
 func (m *Manager) stepSysctl(context.Context) error {
@@ -94,7 +111,10 @@ func (m *Manager) applyNetwork(c osconfig.Config) {
 		wrong = append(wrong, "network: "+err.Error())
 	}
 	m.note("network configuration", wrong...)
-	spec.Hostname = c.Hostname
+	spec.Hostname, spec.FQDN = c.Hostname, c.FQDN
+	m.mu.Lock()
+	spec.LinkLocal = m.online.linkLocal
+	m.mu.Unlock()
 	m.net.Apply(spec)
 }
 
@@ -120,9 +140,14 @@ const (
 // definitions are the units that a configuration asks for, in start order:
 // the engine first, for it takes longest.
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
-	units := append(services.Core(c, m.machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
+	machine := m.machine
+	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
+	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
 	order := []string{"docker", "console", "udev", "syslog", "ntp"}
 	for i := range units {
+		if units[i].Name == "docker" {
+			units[i] = withMounts(units[i], c.Mounts)
+		}
 		if !slices.Contains(firstUnits(), units[i].Name) {
 			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
 		}
@@ -134,7 +159,10 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 }
 
 func (m *Manager) addUnits() error {
+	m.loading.Lock()
+	defer m.loading.Unlock()
 	c := m.cfg()
+	m.unitsOf(c, c)
 	var errs []error
 	units := m.definitions(c)
 	m.mu.Lock()
@@ -163,18 +191,16 @@ func unknownServices(c osconfig.Config, units []unit.Unit) error {
 	return errors.Join(errs...)
 }
 
-// stepLateConfig is the second pass: media that showed up since the first one
-// are read, and only what they change is applied.
+// stepLateConfig reads media that showed up since the first pass; only what
+// they change is applied.
 func (m *Manager) stepLateConfig(ctx context.Context) error {
-	before := m.cfg()
-	r := m.load(ctx)
-	m.adopt(r)
-	return m.applyDifference(ctx, before, r.Config)
+	before, after := m.reload(ctx)
+	return errors.Join(m.enterInstance(after.InstanceID), m.applyDifference(ctx, before.Config, after.Config))
 }
 
 func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
-	var errs []error
-	if before.Hostname != after.Hostname || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
+	errs := []error{m.writeSettings(after)}
+	if before.Hostname != after.Hostname || before.FQDN != after.FQDN || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
 		m.applyNetwork(after)
 	}
 	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
@@ -183,32 +209,15 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {
 		errs = append(errs, m.loadModules(after.Rancher.Modules))
 	}
-	if !reflect.DeepEqual(setup.FromConfig(before, before.Hostname), setup.FromConfig(after, after.Hostname)) {
-		errs = append(errs, m.reloadConsole(after))
-	}
-	old := map[string]unit.Unit{}
-	for _, u := range m.definitions(before) {
-		old[u.Name] = u
-	}
-	for _, u := range m.definitions(after) {
-		if o, ok := old[u.Name]; ok && !reflect.DeepEqual(o, u) {
-			errs = append(errs, m.sup.Replace(u), m.sup.Restart(ctx, u.Name))
+	if m.planChanges(after) {
+		errs = append(errs, m.reloadConsole(ctx, after))
+		if !reflect.DeepEqual(before.Mounts, after.Mounts) {
+			// The engine, if it starts anew for them, has to find them.
+			ctx, cancel := context.WithTimeoutCause(ctx, mountsDeadline, errors.New("the console has not done the mounts yet"))
+			defer cancel()
+			errs = append(errs, waitMounts(ctx, setup.PlanPath, setup.StatusPath))
 		}
 	}
+	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))
 	return errors.Join(errs...)
-}
-
-// reloadConsole hands the console its new plan; sessions stay.
-func (m *Manager) reloadConsole(c osconfig.Config) error {
-	if err := m.writePlan(c); err != nil {
-		return err
-	}
-	i, err := m.sup.Get("console")
-	if err != nil || i.PID == 0 {
-		return err
-	}
-	if err := unix.Kill(i.PID, unix.SIGHUP); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("SIGHUP to the console: %w", err)
-	}
-	return nil
 }

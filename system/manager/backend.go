@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/netconf"
@@ -251,21 +250,6 @@ func (m *Manager) Restart(ctx context.Context, name string) error {
 // Logs hands out log lines.
 func (m *Manager) Logs(ctx context.Context, q api.LogQuery, fn func(api.LogLine) error) error {
 	return m.book.Logs(ctx, q, fn)
-}
-
-// Config answers YAML: the value at key, or the whole document.
-func (m *Manager) Config(key string, full, private bool) (string, error) {
-	m.mu.Lock()
-	doc := m.config.Document
-	m.mu.Unlock()
-	if key == "" {
-		return doc.Export(full, private), nil
-	}
-	text, ok := doc.Get(key)
-	if !ok {
-		return "", fmt.Errorf("%s is not set: %w", key, errdefs.ErrNotFound)
-	}
-	return text, nil
 }
 
 // Processes lists the processes of a service's cgroup.

@@ -40,6 +40,10 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "the drivers of the network links"},
 		{Name: "network", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepNetwork,
 			For: "an address", Deadline: networkDeadline},
+		{Name: "datasource", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepDatasource,
+			For: "the answer of the datasource", Deadline: datasourceDeadline},
+		{Name: "apply-datasource", Lane: "manager", After: []string{"datasource", "units"}, Run: m.stepApplyDatasource,
+			For: "what the datasource changed", Deadline: servicesDeadline},
 		{Name: "config-modules", Lane: "manager", After: []string{"config", "drivers"}, Run: m.stepConfigModules,
 			For: "rancher.modules"},
 		{Name: "coldplug", Lane: "manager", After: []string{"units"}, Run: m.stepColdplug,
@@ -48,9 +52,11 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "udev to have handled all devices", Deadline: udevDeadline},
 		{Name: "late-config", Lane: "manager", After: []string{"udev-settled"}, Run: m.stepLateConfig,
 			For: "configuration on disks that show up late"},
+		{Name: "mounts", Lane: "manager", After: []string{"units"}, Run: m.stepMounts,
+			For: "the console to mount what is configured", Deadline: mountsDeadline},
 		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
 			For: "all services to run", Deadline: servicesDeadline},
-		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "network", "sysctl", "config-modules"}, Run: m.stepReady,
+		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "apply-datasource", "network", "sysctl", "config-modules"}, Run: m.stepReady,
 			For: "the end of the boot"},
 	}
 }
@@ -62,6 +68,9 @@ const (
 	// udevDeadline ends the boot's wait for the coldplug, which gets the CPU
 	// that the engine's start leaves.
 	udevDeadline = 2 * time.Minute
+	// mountsDeadline ends the engine's wait for mounts; the console's own for
+	// devices and servers ends before.
+	mountsDeadline = 100 * time.Second
 	// servicesDeadline ends the boot's wait for the services. The engine is
 	// the slowest; on the slowest machine seen it took 25 s.
 	servicesDeadline = 3 * time.Minute
@@ -98,6 +107,9 @@ func (m *Manager) stepSettled(ctx context.Context) error {
 func (m *Manager) stepServices(ctx context.Context) error {
 	for _, i := range m.sup.List() {
 		g := m.condition(i.Unit.Name)
+		if g == nil { // turned off meanwhile
+			continue
+		}
 		if err := g.Wait(ctx); err != nil {
 			return fmt.Errorf("service %s did not get ready: %w", i.Unit.Name, context.Cause(ctx))
 		}
@@ -108,7 +120,7 @@ func (m *Manager) stepServices(ctx context.Context) error {
 // bootFinished is cloud-init's mark, which provisioners wait for.
 const bootFinished = "/var/lib/cloud/instance/boot-finished"
 
-func (m *Manager) stepReady(context.Context) error {
+func (m *Manager) stepReady(ctx context.Context) error {
 	m.mu.Lock()
 	m.booted = true
 	m.mu.Unlock()
@@ -117,12 +129,13 @@ func (m *Manager) stepReady(context.Context) error {
 	}
 	quietGC()
 	text := fmt.Sprintf("%.2f - pharos %s\n", m.clock.now(), m.version)
-	if err := os.MkdirAll("/var/lib/cloud/instance", 0o755); err != nil {
+	if err := m.enterInstance(m.loaded().InstanceID); err != nil {
 		return err
 	}
 	if err := atomicfile.WriteFile(bootFinished, []byte(text), 0o644); err != nil {
 		return err
 	}
+	go m.tellCloud(context.WithoutCancel(ctx))
 	if st := m.Status(); st.State == "ready" {
 		m.reach("ready")
 	} else {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/supervise"
 )
 
@@ -99,7 +100,7 @@ func (d *daemon) start() (*exec.Cmd, error) {
 	cmd.Stdout, cmd.Stderr = log, log
 	// GOGC is for the shims and runc, which inherit it: a runc that ends after
 	// a moment should collect no garbage. containerd sets its own.
-	cmd.Env = []string{"PATH=/usr/bin:/usr/sbin", "HOME=/run", "GOGC=200"}
+	cmd.Env = []string{"PATH=/usr/bin:/usr/sbin", "HOME=/run", "GOGC=200", "SSL_CERT_FILE=" + engine.CertFile}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if g, err := os.Open(filepath.Join(cgroupRoot, d.cgroup)); err == nil {
 		defer g.Close()

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -74,6 +75,7 @@ const setupEvery = 2 * time.Second
 func (m *Manager) watchSetup(ctx context.Context) {
 	tick := time.NewTicker(setupEvery)
 	defer tick.Stop()
+	var notes []string
 	for {
 		select {
 		case <-tick.C:
@@ -93,6 +95,12 @@ func (m *Manager) watchSetup(ctx context.Context) {
 			wrong = append(wrong, "console: "+p)
 		}
 		m.note("console", wrong...)
+		for _, n := range st.Notes {
+			if !slices.Contains(notes, n) {
+				m.log.Warn("console", "note", n)
+			}
+		}
+		notes = st.Notes
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -17,18 +18,22 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp"
 	"github.com/pharos-os/pharos/netconf/resolv"
 	"github.com/pharos-os/pharos/netconf/rtnl"
+	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/control"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/ctrd"
 	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/logging"
+	"github.com/pharos-os/pharos/system/settings"
 	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
@@ -68,10 +73,18 @@ type Manager struct {
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
+	settings   *settings.Settings
 	modules    func() (*modules.Loader, error)
+	root       string              // put before the configuration's files; for tests
+	sys        fs.FS               // /sys
+	media      func() load.Devices // volumes that may hold configuration, as they are now
+	imds       imds.Options        // how metadata services are asked
+	loading    sync.Mutex          // one reload at a time
 
 	mu         sync.Mutex
 	config     load.Result
+	online     online
+	planned    setup.Plan // the console's, as it was last written
 	mounted    state.Mounted
 	milestones []api.Milestone
 	notes      map[string][]string // what is wrong, by topic; sentences
@@ -106,6 +119,11 @@ func Run(ctx context.Context, version string) error {
 	// memory is worth more than cycles (quietGC).
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(bootHeap)
+	// For configuration that comes by HTTPS. Go reads the file at the first
+	// such connection, and stepConfig has written it by then.
+	if err := os.Setenv("SSL_CERT_FILE", engine.CertFile); err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	m, closeAll, err := build(version, quit)
@@ -149,6 +167,10 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		units:    map[string]*supervise.Gate{}, notes: map[string][]string{},
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),
 	}
+	m.settings = m.newSettings()
+	m.sys = os.DirFS("/sys")
+	m.media = func() load.Devices { return media{sync.OnceValues(m.disks), "/sys", m.log} }
+	m.imds = newIMDS(imds.Options{Log: component("datasource")}, m.upLinks)
 	if b, err := os.ReadFile("/proc/cmdline"); err == nil {
 		m.cmdline = string(b)
 	}

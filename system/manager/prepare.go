@@ -48,7 +48,11 @@ func (m *Manager) stepEtc(context.Context) error {
 			return err
 		}
 	}
+	if err := os.MkdirAll(filepath.Dir(imageBundle), 0o755); err != nil {
+		return err
+	}
 	for link, target := range map[string]string{
+		imageBundle:        filepath.Join(consoleTree(), imageBundle), // the machine has none of its own
 		"/etc/hosts":       "../run/pharos/etc/hosts",
 		"/etc/resolv.conf": "../run/pharos/etc/resolv.conf",
 		"/etc/hostname":    "../run/pharos/etc/hostname",

@@ -66,6 +66,7 @@ func (m *Manager) goDown(action string, timeout time.Duration) {
 	m.sup.Shutdown()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
+	m.stopConsoleUnits(ctx)
 	for _, phase := range m.stopPhases() {
 		m.stopPhase(ctx, phase)
 	}

@@ -45,7 +45,7 @@ func dirs() map[string]os.FileMode {
 	return map[string]os.FileMode{
 		"/var/lib/pharos/conf": 0o700, "/var/lib/docker": 0o710, "/var/lib/kubelet": 0o755,
 		"/var/lib/cni": 0o755, "/var/log": 0o755, "/var/cache": 0o755, "/var/spool": 0o755,
-		"/var/lib/cloud/instance": 0o755, "/var/tmp": 0o1777,
+		"/var/lib/cloud/instances": 0o755, "/var/tmp": 0o1777,
 	}
 }
 

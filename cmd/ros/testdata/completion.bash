@@ -3,9 +3,10 @@ _ros() {
   local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} path=ros words= word
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$path $word" in
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config export"|"ros config validate"|"ros version"|"ros completion") path="$path $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros version"|"ros completion") path="$path $word" ;;
     esac
   done
+  local keys='KEYS'
   case "$path" in
     "ros")
       words='status boot service logs config version completion --help'
@@ -48,10 +49,34 @@ _ros() {
       [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
       ;;
     "ros config")
-      words='get export validate --help'
+      words='get set unset append remove merge edit export validate diff apply confirm history rollback schema sources --help'
       ;;
     "ros config get")
-      words='--private -p --json --help'
+      words='--source -s --private -p --json --help'
+      [[ $cur == -* ]] || words="$words $keys"
+      ;;
+    "ros config set")
+      words='--json --help'
+      [[ $cur == -* ]] || words="$words $keys"
+      ;;
+    "ros config unset")
+      words='--json --help'
+      [[ $cur == -* ]] || words="$words $keys"
+      ;;
+    "ros config append")
+      words='--json --help'
+      [[ $cur == -* ]] || words="$words $keys"
+      ;;
+    "ros config remove")
+      words='--json --help'
+      [[ $cur == -* ]] || words="$words $keys"
+      ;;
+    "ros config merge")
+      case "$prev" in --input|-i) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
+      words='--input -i --json --help'
+      ;;
+    "ros config edit")
+      words='--help'
       ;;
     "ros config export")
       case "$prev" in --output|-o) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
@@ -59,8 +84,29 @@ _ros() {
       ;;
     "ros config validate")
       case "$prev" in --input|-i) COMPREPLY=($(compgen -f -- "$cur")); return ;; esac
-      words='--input -i --json --help'
+      words='--input -i --layer -l --strict --json --help'
       [[ $cur == -* ]] || { COMPREPLY=($(compgen -f -- "$cur")); return; }
+      ;;
+    "ros config diff")
+      words='--json --help'
+      ;;
+    "ros config apply")
+      words='--try -t --json --help'
+      ;;
+    "ros config confirm")
+      words='--help'
+      ;;
+    "ros config history")
+      words='--json --help'
+      ;;
+    "ros config rollback")
+      words='--json --help'
+      ;;
+    "ros config schema")
+      words='--help'
+      ;;
+    "ros config sources")
+      words='--json --help'
       ;;
     "ros version")
       words='--json --help'

@@ -5,9 +5,10 @@ _ros() {
   local -a found
   for word in ${words[2,CURRENT-1]}; do
     case "$at $word" in
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config export"|"ros config validate"|"ros version"|"ros completion") at="$at $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros version"|"ros completion") at="$at $word" ;;
     esac
   done
+  local -a keys=(KEYS)
   case "$at" in
     "ros")
       found=(
@@ -15,7 +16,7 @@ _ros() {
         'boot:show what the boot did when'
         'service:list and control the system'\''s services'
         'logs:print the logs of the system, the kernel or one service'
-        'config:show and check the configuration'
+        'config:show, check, change and apply the configuration'
         'version:print this program'\''s version'
         'completion:print the completion script of a shell'
         '--help:show help')
@@ -97,15 +98,67 @@ _ros() {
     "ros config")
       found=(
         'get:print the value at a key'
+        'set:give a key a value'
+        'unset:take a key away'
+        'append:add to a list'
+        'remove:take an item out of a list'
+        'merge:merge a cloud-config into the machine'\''s own'
+        'edit:edit the machine'\''s own configuration (root only)'
         'export:print the configuration as one cloud-config'
         'validate:check cloud-configs; needs neither root nor Pharos'
+        'diff:say what applying the configuration would change'
+        'apply:bring the running machine to its configuration'
+        'confirm:keep the configuration that is on trial'
+        'history:list what the machine'\''s own configuration was'
+        'rollback:bring back an older configuration'
+        'schema:print the JSON schema of the configuration'
+        'sources:say where the configuration comes from'
         '--help:show help')
       ;;
     "ros config get")
       found=(
+        '--source:print where it was set instead\: layer and FILE\:LINE'
+        '-s:print where it was set instead\: layer and FILE\:LINE'
         '--private:with secrets (root only)'
         '-p:with secrets (root only)'
         '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config set")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config unset")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config append")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config remove")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      found+=($keys)
+      ;;
+    "ros config merge")
+      case "${words[CURRENT-1]}" in --input|-i) _files; return ;; esac
+      found=(
+        '--input:read FILE instead of standard input'
+        '-i:read FILE instead of standard input'
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config edit")
+      found=(
         '--help:show help')
       ;;
     "ros config export")
@@ -125,9 +178,47 @@ _ros() {
       found=(
         '--input:check FILE (- is standard input); may be repeated'
         '-i:check FILE (- is standard input); may be repeated'
+        '--layer:warn about what has no effect in layer NAME\: iso, user-data, cloud-config, …'
+        '-l:warn about what has no effect in layer NAME\: iso, user-data, cloud-config, …'
+        '--strict:end with 1 if there is a warning, too'
         '--json:print JSON'
         '--help:show help')
       _files
+      ;;
+    "ros config diff")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config apply")
+      found=(
+        '--try:go back after TIME (60s, 5m) unless confirmed'
+        '-t:go back after TIME (60s, 5m) unless confirmed'
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config confirm")
+      found=(
+        '--help:show help')
+      ;;
+    "ros config history")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config rollback")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros config schema")
+      found=(
+        '--help:show help')
+      ;;
+    "ros config sources")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
       ;;
     "ros version")
       found=(

@@ -103,8 +103,8 @@ ethernets:
 `, osconfig.Network{
 			DNS: osconfig.DNS{Nameservers: []string{"10.0.0.1", "10.0.0.3"}, Search: []string{"lan"}},
 			Interfaces: map[string]osconfig.Interface{
-				"lan":    {Match: "mac=52:54:00:aa:bb:cc", DHCP: &no, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400},
-				"enp0s3": {DHCP: &yes},
+				"lan":    {Match: "mac=52:54:00:aa:bb:cc", SetName: "lan", DHCP: &no, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400},
+				"enp0s3": {DHCP: &yes, DHCP6: &yes},
 			},
 		}, ""},
 		{"version 2 with a frame and routes", `
@@ -116,9 +116,11 @@ network:
       addresses: [10.0.0.2/24]
       routes: [{to: default, via: 10.0.0.1}, {to: "::/0", via: "fd00::1"}, {to: 10.1.0.0/16, via: 10.0.0.9}]
   bonds: {}
+  wifis: {}
 `, osconfig.Network{Interfaces: map[string]osconfig.Interface{
-			"e": {Match: "en*", Addresses: []string{"10.0.0.2/24"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1"},
-		}}, "a route to 10.1.0.0/16"},
+			"e": {Match: "en*", Addresses: []string{"10.0.0.2/24"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1",
+				Routes: []osconfig.Route{{To: "10.1.0.0/16", Via: "10.0.0.9"}}},
+		}}, "wifis"},
 		{"version 1", `
 version: 1
 config:
@@ -135,14 +137,15 @@ config:
   - type: nameserver
     address: [10.0.0.53]
     search: lan
-  - type: bond
+  - type: infiniband
+    name: ib0
 `, osconfig.Network{
 			DNS: osconfig.DNS{Nameservers: []string{"10.0.0.1", "10.0.0.53"}, Search: []string{"lan"}},
 			Interfaces: map[string]osconfig.Interface{
 				"mac=52:54:00:aa:bb:cc": {MTU: 9000, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1"},
 				"eth1":                  {DHCP: &yes},
 			},
-		}, "type bond"},
+		}, "type infiniband"},
 		{"no version", "hello: x\n", osconfig.Network{}, "without version"},
 		{"odd kinds", "version: 1\nconfig: [x, {type: [a]}, {type: physical, name: e0, subnets: [y, {type: static}]}]\n",
 			osconfig.Network{}, "static subnet without an address"},
@@ -163,7 +166,7 @@ config:
 			if strings.HasPrefix(tt.name, "odd") {
 				return // it is enough that nothing panicked
 			}
-			if diff := cmp.Diff(tt.want, cfg.Rancher.Network); diff != "" || len(wrong) > 0 {
+			if diff := cmp.Diff(tt.want, cfg.Rancher.Network); diff != "" || wrong.HasErrors() {
 				t.Errorf("%s-want +got:\n%s", wrong, diff)
 			}
 		})

@@ -1,6 +1,6 @@
 // Command payload is what the virtual machine tests run in user containers: a
 // web server, one that ignores SIGTERM, a killer of everything that it can
-// see, and a time server. It is static and needs nothing beside itself.
+// see, a time server, and a look at a file. It is static and needs nothing beside itself.
 package main
 
 import (
@@ -26,6 +26,13 @@ func main() {
 }
 
 func run(ctx context.Context, log *slog.Logger, args []string) error {
+	if len(args) == 2 && args[0] == "exists" {
+		if _, err := os.Stat(args[1]); err != nil {
+			return err
+		}
+		fmt.Println(args[1], "exists")
+		return nil
+	}
 	switch strings.Join(args, " ") {
 	case "serve":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -42,7 +49,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|ntp|kill-all")
+	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {

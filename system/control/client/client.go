@@ -147,11 +147,7 @@ func (c *Client) get(ctx context.Context, path string, v any) error {
 	if err != nil {
 		return err
 	}
-	defer body.Close()
-	if err := json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(v); err != nil {
-		return fmt.Errorf("manager's answer: %w", err)
-	}
-	return nil
+	return answer(body, v)
 }
 
 func (c *Client) post(ctx context.Context, path string, v any) error {

@@ -1,0 +1,71 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+// appendTo makes a file longer. What outlasts the console's root must not
+// grow again at each boot: what was added there is remembered, until somebody
+// removes the file. An owner and permissions that are not said stay.
+func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid, gid int) error {
+	path := s.path(f.Path)
+	info, err := os.Stat(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	sum := digest(string(content))
+	outlasts := onSharedMount(f.Path)
+	if missing {
+		delete(s.memory.Appended, f.Path)
+	}
+	if outlasts && slices.Contains(s.memory.Appended[f.Path], sum) {
+		return nil
+	}
+	var old []byte
+	if !missing {
+		if old, err = os.ReadFile(path); err != nil {
+			return err
+		}
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return err
+		}
+		if f.Permissions == "" {
+			mode = info.Mode()
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && f.Owner == "" {
+			uid, gid = int(st.Uid), int(st.Gid)
+		}
+	}
+	if err := s.replace(path, append(old, content...), mode, uid, gid); err != nil {
+		return err
+	}
+	if !outlasts {
+		return nil
+	}
+	s.memory.Appended[f.Path] = append(s.memory.Appended[f.Path], sum)
+	if err := s.keepMemory(); err != nil {
+		return fmt.Errorf("it will grow again at the next boot: %w", err)
+	}
+	return nil
+}
+
+// sharedMounts are the directories that the console has from the machine:
+// what is there outlasts it.
+func sharedMounts() []string {
+	return []string{"/home", "/opt", "/var", "/mnt", "/media", "/run", "/tmp"}
+}
+
+func onSharedMount(path string) bool {
+	path = filepath.Clean(path)
+	return slices.ContainsFunc(sharedMounts(), func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") })
+}

@@ -1,0 +1,194 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+func TestRows(t *testing.T) {
+	list := rows([]osconfig.Mount{
+		{Device: "LABEL=data", Point: "/mnt/data"},
+		{Device: "vdb1", Point: "/srv/a-b", FSType: "xfs", Options: "rw,noatime,nofail,x-systemd.requires=a,comment=b,_netdev"},
+		{Device: "vdc", Point: "swap"},
+		{Device: "/dev/vdd", Point: "none", FSType: "swap", Options: "sw,pri=5"},
+		{Device: "tmpfs", Point: "/mnt/fast", FSType: "tmpfs", Options: "size=1m,noauto"},
+		{Device: "10.0.0.1:/x", Point: "/mnt/nfs", FSType: "nfs4"},
+		{Device: "gone", Point: "/mnt/gone"},
+		{Device: "gone"},
+	}, []string{"", "", "ext4", "ro,nofail", "0", "2"})
+	want := []row{
+		{device: "LABEL=data", point: "/mnt/data", fstype: "ext4", options: []string{"ro"}},
+		{device: "/dev/vdb1", point: "/srv/a-b", fstype: "xfs", options: []string{"rw", "noatime"}},
+		{device: "/dev/vdc", point: "swap", fstype: "swap", options: []string{"ro"}},
+		{device: "/dev/vdd", point: "none", fstype: "swap", options: []string{"sw", "pri=5"}},
+		{device: "tmpfs", point: "/mnt/fast", fstype: "tmpfs", options: []string{"size=1m"}, noauto: true},
+		{device: "10.0.0.1:/x", point: "/mnt/nfs", fstype: "nfs4", options: []string{"ro"}},
+	}
+	if d := cmp.Diff(want, list, cmp.AllowUnexported(row{})); d != "" {
+		t.Error(d)
+	}
+	for point, want := range map[string]string{
+		"/mnt/data": "/mnt/data", "/var/lib/docker/": "/var/lib/docker", "/data": "/run/pharos/mounts/data",
+		"/srv/a-b": "/run/pharos/mounts/srv-a--b", "/mntx": "/run/pharos/mounts/mntx",
+	} {
+		if got := HostPath(point); got != want {
+			t.Errorf("%s is at %s, want %s", point, got, want)
+		}
+	}
+	if d := cmp.Diff([]string{"swapon", "-o", "pri=5", "/dev/vdd"}, swapOn("/dev/vdd", want4())); d != "" {
+		t.Error(d)
+	}
+}
+
+func want4() []string { return []string{"sw", "pri=5"} }
+
+func TestMounts(t *testing.T) {
+	r := newRoom(t)
+	r.tools.devices = map[string]string{"LABEL=data": "/dev/vdb1"}
+	r.write(t, "/dev/vdc", "")
+	r.write(t, "/home/rancher/dir/file", "")
+	p := Plan{Mounts: []osconfig.Mount{
+		{Device: "LABEL=data", Point: "/mnt/data"},
+		{Device: "vdc", Point: "/data", FSType: "ext4", Options: "defaults,noatime"},
+		{Device: "/home/rancher/dir", Point: "/opt/dir", FSType: "none", Options: "bind"},
+		{Device: "/dev/vdc", Point: "none", FSType: "swap"},
+		{Device: "tmpfs", Point: "/mnt/never", FSType: "tmpfs", Options: "noauto"},
+		{Device: "tmpfs", Point: "relative", FSType: "tmpfs"},
+	}}
+	s := r.setup()
+	err := s.mounts(t.Context(), p)
+	if err == nil || err.Error() != `mounts: relative: "relative" is no place to mount something` {
+		t.Errorf("problems: %v", err)
+	}
+	want := []string{
+		"mount /dev/vdb1 /mnt/data",
+		"mount -t ext4 -o noatime /dev/vdc /run/pharos/mounts/data", "mount --rbind /run/pharos/mounts/data /data",
+		"mount -o bind /home/rancher/dir /opt/dir",
+		"swapon /dev/vdc",
+	}
+	if d := cmp.Diff(want, r.tools.called()); d != "" {
+		t.Error(d)
+	}
+	for _, dir := range []string{"/mnt/data", "/data", "/run/pharos/mounts/data", "/opt/dir"} {
+		if !exists(r.path(dir)) {
+			t.Errorf("no directory %s", dir)
+		}
+	}
+	s.plan = p
+	p.Mounts = p.Mounts[1:5]
+	if err := s.mounts(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	// /data is in no mountinfo of the room's: it is bound again.
+	if d := cmp.Diff([]string{"umount /mnt/data", "mount -t ext4 -o noatime /dev/vdc /run/pharos/mounts/data", "mount --rbind /run/pharos/mounts/data /data"}, r.tools.called()); d != "" {
+		t.Error(d)
+	}
+	// Another console on the same machine finds the mounts of this one; what
+	// is aside it has to bind into its own view.
+	r.write(t, "/proc/self/mountinfo", "60 1 8:1 / /run/pharos/mounts/data rw - ext4 /dev/vdc rw\n")
+	if err := r.setup().mounts(t.Context(), p); err != nil {
+		t.Error(err)
+	}
+	if d := cmp.Diff([]string{"mount --rbind /run/pharos/mounts/data /data"}, r.tools.called()); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestMountsThatFail: a device that does not come and a server that does not
+// answer end at their deadlines, and the others are mounted.
+func TestMountsThatFail(t *testing.T) {
+	r := newRoom(t)
+	r.write(t, "/dev/vdc", "")
+	r.tools.broken = "mount -t cifs"
+	p := Plan{Mounts: []osconfig.Mount{
+		{Device: "LABEL=missing", Point: "/mnt/a"}, {Device: "/dev/nowhere", Point: "/mnt/b"},
+		{Device: "//server/share", Point: "/mnt/c", FSType: "cifs"}, {Device: "/dev/vdc", Point: "/mnt/d"},
+	}}
+	s := r.setup()
+	synctest.Test(t, func(t *testing.T) {
+		err := s.mounts(context.Background(), p)
+		want := "mounts: /mnt/a: LABEL=missing is not there\nmounts: /mnt/b: /dev/nowhere is not there\nmounts: /mnt/c: mount: it is broken: exit 1"
+		if err == nil || err.Error() != want {
+			t.Errorf("problems: %v", err)
+		}
+	})
+	calls := r.tools.called()
+	if last := calls[len(calls)-1]; last != "mount /dev/vdc /mnt/d" {
+		t.Errorf("the last one: %s", last)
+	}
+}
+
+func TestSwap(t *testing.T) {
+	r := newRoom(t)
+	use := func(s *setup, c osconfig.Swap, want ...string) {
+		t.Helper()
+		if err := s.swap(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+		if d := cmp.Diff(want, r.tools.called()); d != "" {
+			t.Errorf("%+v: %s", c, d)
+		}
+	}
+	s := r.setup()
+	use(s, osconfig.Swap{Size: "64K"}, "mkswap /var/swapfile.new", "swapon /var/swapfile")
+	info, err := os.Stat(r.path("/var/swapfile"))
+	if err != nil || info.Size() != 64<<10 || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	use(s, osconfig.Swap{Size: "64K"})
+	use(s, osconfig.Swap{Size: "128K"}, "swapoff /var/swapfile", "mkswap /var/swapfile.new", "swapon /var/swapfile")
+
+	// After a boot the same file is used, by another name the old one goes.
+	r.write(t, "/proc/swaps", "")
+	s = r.setup()
+	use(s, osconfig.Swap{Size: "128K"}, "swapon /var/swapfile")
+	use(s, osconfig.Swap{Size: "128K", Filename: "/opt/swap"}, "swapoff /var/swapfile", "mkswap /opt/swap.new", "swapon /opt/swap")
+	if exists(r.path("/var/swapfile")) {
+		t.Error("the old one stays")
+	}
+	use(s, osconfig.Swap{Size: "auto", MaxSize: "1M", Filename: "/opt/swap"})
+	use(r.setup(), osconfig.Swap{}, "swapoff /opt/swap")
+	if exists(r.path("/opt/swap")) {
+		t.Error("it stays although nobody wants it")
+	}
+	use(r.setup(), osconfig.Swap{Size: "auto", MaxSize: "1M"}, "mkswap /var/swapfile.new", "swapon /var/swapfile")
+	if info, err := os.Stat(r.path("/var/swapfile")); err != nil || info.Size() != 1<<20 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
+
+func TestSwapThatFails(t *testing.T) {
+	r := newRoom(t)
+	for want, c := range map[string]osconfig.Swap{
+		"swap: /etc/swap: not on a disk: it has to be below /var, /opt, /home, /mnt or /media": {Filename: "/etc/swap", Size: "1M"},
+		`swap: /var/swapfile: size "much" is no number of bytes`:                               {Size: "much"},
+		"swap: /var/swapfile: size 1K is too small":                                            {Size: "1K"},
+		"swap: /var/swapfile: 1048576000 MiB are asked for":                                    {Size: "1000T"},
+	} {
+		if err := r.setup().swap(t.Context(), c); err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	r.tools.broken = "mkswap"
+	if err := r.setup().swap(t.Context(), osconfig.Swap{Size: "64K"}); err == nil {
+		t.Error("mkswap failed, and nobody says so")
+	}
+	for _, name := range []string{"/var/swapfile", "/var/swapfile.new"} {
+		if _, err := os.Stat(r.path(name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for text, want := range map[string]int64{"512": 512, "64K": 64 << 10, "1.5G": 3 << 29, "2GiB": 2 << 30, "100mb": 100 << 20, "1T": 1 << 40} {
+		if got, err := bytesOf(text); err != nil || got != want {
+			t.Errorf("%s: %d, %v", text, got, err)
+		}
+	}
+}

@@ -1,0 +1,40 @@
+package oracle
+
+import (
+	"flag"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/pharos-os/pharos/os-config/datasource"
+	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// guard refuses what lacks the header; version 1 needs none.
+func guard(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Authorization") == "Bearer Oracle" || strings.HasPrefix(r.URL.Path, "/opc/v1/") {
+		return false
+	}
+	w.WriteHeader(http.StatusForbidden)
+	return true
+}
+
+func TestService(t *testing.T) {
+	for _, name := range []string{"vm"} {
+		t.Run(name, func(t *testing.T) {
+			datasourcetest.Run(t, datasourcetest.Case{
+				Name: name, New: New, Guard: guard, Required: []string{"/opc/v2/instance/"}, Update: *update,
+			})
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	datasourcetest.Fuzz(f, func(data []byte) (datasource.Result, error) { return Parse("fuzz", data, data) })
+}
+
+func TestVersion1(t *testing.T) {
+	datasourcetest.Run(t, datasourcetest.Case{Name: "old", New: New, Required: []string{"/opc/v1/instance/"}, Update: *update})
+}

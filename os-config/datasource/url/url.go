@@ -1,0 +1,93 @@
+// Package url owns the datasources url and cmdline: user-data at a URL that
+// the configuration or the kernel command line names. It refuses metadata, for
+// a file has none, proxies, and redirects to another host.
+package url
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/pharos-os/pharos/os-config/datasource"
+	"github.com/pharos-os/pharos/os-config/datasource/imds"
+)
+
+type source struct {
+	kind    string
+	address string
+	options imds.Options
+}
+
+// New makes the source url:ADDRESS.
+func New(address string, o imds.Options) datasource.Source { return source{"url", address, o} }
+
+// NewCmdline makes the source that cloud-config-url= names.
+func NewCmdline(address string, o imds.Options) datasource.Source {
+	return source{"cmdline", address, o}
+}
+
+func (s source) Name() string {
+	if s.kind == "cmdline" {
+		return s.kind
+	}
+	return s.kind + ":" + Shown(s.address)
+}
+
+// Shown is an address without what may be secret in it: user, password and
+// query.
+func Shown(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(no URL)"
+	}
+	u.User, u.Fragment = nil, ""
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	return strings.ReplaceAll(u.String(), "%E2%80%A6", "…")
+}
+
+var errAddress = errors.New("want http:// or https://, a host and a path")
+
+func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
+	shown := Shown(s.address)
+	u, err := url.Parse(s.address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return datasource.Result{}, fmt.Errorf("%s %s: %w", s.kind, shown, errAddress)
+	}
+	var header []string
+	if u.User != nil {
+		password, _ := u.User.Password()
+		header = []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))}
+	}
+	o := s.options
+	o.Log = nil // it would name the query
+	data, err := imds.New(u.Scheme+"://"+u.Host, o).Get(ctx, u.RequestURI(), header...)
+	if err != nil {
+		return datasource.Result{}, fail(ctx, s.kind, u, shown, err)
+	}
+	return datasource.Result{Where: shown, UserData: data, UserDataFile: shown}, nil
+}
+
+// failure is an error that does not name the query. It is ctx's when that
+// has ended, but never ErrNotFound: that nothing is at a URL that somebody
+// wrote is a fault.
+type failure struct {
+	text  string
+	ended error
+}
+
+func (f failure) Error() string { return f.text }
+
+func (f failure) Unwrap() error { return f.ended }
+
+func fail(ctx context.Context, kind string, u *url.URL, shown string, err error) error {
+	text := strings.ReplaceAll(err.Error(), u.Scheme+"://"+u.Host+u.RequestURI(), shown)
+	if u.RawQuery != "" && strings.Contains(text, u.RawQuery) || !strings.Contains(text, shown) {
+		text = shown + ": no usable answer"
+	}
+	return failure{kind + ": " + text, ctx.Err()}
+}

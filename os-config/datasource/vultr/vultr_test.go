@@ -1,0 +1,35 @@
+package vultr
+
+import (
+	"flag"
+	"net/http"
+	"testing"
+
+	"github.com/pharos-os/pharos/os-config/datasource"
+	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// guard refuses what lacks the header.
+func guard(w http.ResponseWriter, r *http.Request) bool {
+	if r.Header.Get("Metadata-Token") == "cloudinit" {
+		return false
+	}
+	w.WriteHeader(http.StatusForbidden)
+	return true
+}
+
+func TestService(t *testing.T) {
+	for _, name := range []string{"vm", "inside"} {
+		t.Run(name, func(t *testing.T) {
+			datasourcetest.Run(t, datasourcetest.Case{
+				Name: name, New: New, Guard: guard, Required: []string{"/v1.json"}, Update: *update,
+			})
+		})
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	datasourcetest.Fuzz(f, func(data []byte) (datasource.Result, error) { return Parse("fuzz", data) })
+}

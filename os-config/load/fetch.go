@@ -1,0 +1,96 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pharos-os/pharos/os-config/datasource"
+	"github.com/pharos-os/pharos/os-config/datasource/detect"
+	"github.com/pharos-os/pharos/os-config/datasource/url"
+)
+
+// Fetch asks the online sources that a Result left pending, one after the
+// other, until one answers or ctx ends; each gets an equal part of the time.
+// A list of several without any sign of which it is, is all it ever waits
+// for. The answer is kept for boots at which the source is away; give it to
+// the next Load. Without an answer the error says what each source did; what
+// was tried is told in any case.
+func (l *Loader) Fetch(ctx context.Context, r Result) (*Answer, []datasource.Probe, error) {
+	var probes []datasource.Probe
+	var failed error
+	for i, c := range r.Pending {
+		start := time.Now()
+		result, where, err := l.ask(ctx, c, len(r.Pending)-i)
+		took := time.Since(start)
+		if err == nil {
+			a := Answer{Source: c.Source, Why: c.Why, Took: took, Result: result}
+			l.log().Info("datasource answered", "source", c.Source, "where", result.Where, "instance", result.InstanceID, "took", took)
+			if local := slices.ContainsFunc(r.Probed, func(p datasource.Probe) bool { return p.State == datasource.Chosen }); !local {
+				l.remember(a, l.cached())
+			}
+			return &a, probes, nil
+		}
+		l.log().Warn("datasource did not answer", "source", c.Source, "took", took, "error", err)
+		state := datasource.Failed
+		if errors.Is(err, datasource.ErrNotFound) {
+			state = datasource.NotFound
+		}
+		probes = append(probes, datasource.Probe{Source: c.Source, Where: where, State: state, Took: took, Detail: c.Why + "; " + err.Error()})
+		if !strings.HasPrefix(err.Error(), c.Source+": ") {
+			err = fmt.Errorf("%s: %w", c.Source, err)
+		}
+		failed = errors.Join(failed, err)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return nil, probes, failed
+}
+
+// ask asks one of the sources that are left.
+func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource.Result, string, error) {
+	if deadline, ok := ctx.Deadline(); ok && left > 1 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
+		defer cancel()
+	}
+	if c.Source == "cloudstack" && c.Place == "" && l.DHCPServer != nil {
+		server, err := l.DHCPServer(ctx)
+		if err != nil {
+			return datasource.Result{}, "", fmt.Errorf("address of the DHCP server: %w", err)
+		}
+		c.Place = server
+	}
+	s, ok := makeSource(c, l.IMDS)
+	if !ok {
+		return datasource.Result{}, url.Shown(c.Place), errUnknown(c)
+	}
+	result, err := s.Fetch(ctx)
+	if c.Source == "azure" {
+		result, err = l.withDVD(context.WithoutCancel(ctx), result, err)
+	}
+	return result, url.Shown(c.Place), err
+}
+
+// FetchIncludes reads the URLs of #include that a Result names, until ctx
+// ends; give what it returns, with what there was before, to the next Load.
+func (l *Loader) FetchIncludes(ctx context.Context, r Result) (map[string][]byte, error) {
+	texts := map[string][]byte{}
+	var failed error
+	for _, address := range r.Includes {
+		result, err := url.New(address, l.IMDS).Fetch(ctx)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("#include: %w", err))
+			continue
+		}
+		texts[address] = result.UserData
+		if l.KeepLastGood {
+			l.keepInclude(address, result.UserData)
+		}
+	}
+	return texts, failed
+}

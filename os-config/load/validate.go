@@ -1,0 +1,52 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/cloudconfig"
+)
+
+// ValidateFiles reports everything that is wrong with the files; "-" is
+// stdin. It needs no privileges and looks at nothing else of the machine. The
+// error is that of files that cannot be read.
+func ValidateFiles(stdin io.Reader, paths ...string) (osconfig.Report, error) {
+	var report osconfig.Report
+	var failed error
+	for _, path := range paths {
+		data, name, err := readInput(stdin, path)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("read configuration: %w", err))
+			continue
+		}
+		report = append(report, ValidateBytes(name, data)...)
+	}
+	return report, failed
+}
+
+// ValidateBytes reports everything that is wrong with user-data or a
+// configuration file, which the report calls name.
+func ValidateBytes(name string, data []byte) osconfig.Report {
+	layers, report := cloudconfig.Parse(name, name, data)
+	for _, l := range layers {
+		doc := osconfig.Merge(l)
+		report = append(append(report, decoder().Validate(doc)...), unitReport(doc)...)
+	}
+	return report.Sorted()
+}
+
+func readInput(stdin io.Reader, path string) ([]byte, string, error) {
+	if path == "-" {
+		data, err := io.ReadAll(io.LimitReader(stdin, osconfig.MaxSize+1))
+		return data, "stdin", err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, path, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, osconfig.MaxSize+1))
+	return data, path, errors.Join(err, f.Close())
+}

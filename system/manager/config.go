@@ -1,0 +1,226 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/system/control/api"
+	"github.com/pharos-os/pharos/system/settings"
+	"github.com/pharos-os/pharos/system/state"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+// newSettings owns what `ros config` changes. The manager's part is to say
+// what runs and to carry out what differs.
+func (m *Manager) newSettings() *settings.Settings {
+	return settings.New(settings.Options{
+		Log:     m.log.With("component", "settings"),
+		Loader:  m.loader,
+		Running: m.loaded,
+		Apply:   m.applyLoaded,
+		Units:   m.unitTexts,
+		Note: func() string {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			if m.mounted.Device == state.RAM {
+				return "this machine keeps its state in RAM: the change is lost at the next boot"
+			}
+			return ""
+		},
+	})
+}
+
+func (m *Manager) loaded() load.Result {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.config
+}
+
+// recoverTrial goes back to the configuration before a trial that nobody
+// confirmed. Nothing is on trial after a boot.
+func (m *Manager) recoverTrial() {
+	said, err := m.settings.Recover()
+	switch {
+	case err != nil:
+		m.log.Error("configuration on trial", "error", err)
+	case said != "":
+		m.log.Warn("configuration on trial", "what", said)
+	}
+}
+
+// applyLoaded makes after the machine's configuration and carries out what
+// differs.
+func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result) error {
+	m.adopt(after)
+	return m.applyDifference(ctx, before.Config, after.Config)
+}
+
+// What becomes of a unit when the configuration changes.
+const (
+	unitStarts   = "starts"
+	unitStops    = "stops"
+	unitRestarts = "restarts"
+	unitKept     = "goes on" // only how it is watched and stopped differs
+)
+
+type unitChange struct {
+	unit unit.Unit
+	how  string
+}
+
+// unitChanges compares two sets of units.
+func unitChanges(before, after []unit.Unit) []unitChange {
+	var out []unitChange
+	find := func(units []unit.Unit, name string) (unit.Unit, bool) {
+		i := slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == name })
+		if i < 0 {
+			return unit.Unit{}, false
+		}
+		return units[i], true
+	}
+	for _, u := range before {
+		if _, ok := find(after, u.Name); !ok {
+			out = append(out, unitChange{u, unitStops})
+		}
+	}
+	for _, u := range after {
+		old, ok := find(before, u.Name)
+		switch {
+		case !ok:
+			out = append(out, unitChange{u, unitStarts})
+		case reflect.DeepEqual(old, u):
+		case reflect.DeepEqual(content(old), content(u)):
+			out = append(out, unitChange{u, unitKept})
+		default:
+			out = append(out, unitChange{u, unitRestarts})
+		}
+	}
+	return out
+}
+
+// content is what of a unit its processes notice.
+func content(u unit.Unit) unit.Unit {
+	u.Ready, u.Health, u.HealthEvery, u.StopTimeout = unit.Probe{}, unit.Probe{}, 0, 0
+	return u
+}
+
+// unitTexts says which units a change of the configuration starts, stops or
+// restarts, by name.
+func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
+	out := map[string]string{}
+	for _, c := range unitChanges(m.definitions(before), m.definitions(after)) {
+		if c.how != unitKept {
+			out[c.unit.Name] = c.how
+		}
+	}
+	return out
+}
+
+// switchUnits brings the units to another configuration.
+func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
+	return m.carryOut(ctx, unitChanges(m.definitions(before), m.definitions(after)))
+}
+
+func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
+	var errs []error
+	for _, c := range changes {
+		var err error
+		switch c.how {
+		case unitStarts:
+			err = m.startUnit(ctx, c.unit)
+		case unitStops:
+			if err = m.sup.Stop(ctx, c.unit.Name); err == nil {
+				m.mu.Lock()
+				delete(m.units, c.unit.Name)
+				m.mu.Unlock()
+			}
+		case unitRestarts:
+			if err = m.sup.Replace(c.unit); err == nil {
+				err = m.sup.Restart(ctx, c.unit.Name)
+			}
+		case unitKept:
+			err = m.sup.Replace(c.unit)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("service %s %s: %w", c.unit.Name, c.how, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// startUnit starts a unit that the supervisor may know from before.
+func (m *Manager) startUnit(ctx context.Context, u unit.Unit) error {
+	m.mu.Lock()
+	if m.units[u.Name] == nil {
+		m.units[u.Name] = supervise.NewGate("service " + u.Name + " to be ready")
+	}
+	m.mu.Unlock()
+	err := m.sup.Replace(u)
+	if errors.Is(err, supervise.ErrUnknown) {
+		err = m.sup.Add(u)
+	}
+	if err != nil {
+		return err
+	}
+	return m.sup.Start(ctx, u.Name)
+}
+
+// Config answers YAML: the value at key, or the whole document.
+func (m *Manager) Config(key string, full, private bool) (string, error) {
+	return m.settings.Get(key, full, private)
+}
+
+// ConfigEdit changes the configuration file.
+func (m *Manager) ConfigEdit(e api.ConfigEdit, who string) (api.ConfigWritten, error) {
+	return m.settings.Edit(e, who)
+}
+
+// ConfigFile is the configuration file.
+func (m *Manager) ConfigFile() (api.ConfigFile, error) { return m.settings.File() }
+
+// ConfigOrigin says where a value was set.
+func (m *Manager) ConfigOrigin(key string) (api.ConfigOrigin, error) { return m.settings.Origin(key) }
+
+// ConfigDiff says what applying would change.
+func (m *Manager) ConfigDiff() (api.ConfigDiff, error) { return m.settings.Diff() }
+
+// ConfigApply applies the configuration. The boot does that by itself.
+func (m *Manager) ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
+	if !m.isBooted() {
+		return api.ConfigDiff{}, fmt.Errorf("the boot is not done yet (ros status); try again after it: %w", errdefs.ErrUnavailable)
+	}
+	return m.settings.Apply(ctx, try, who)
+}
+
+// ConfigConfirm keeps what is on trial.
+func (m *Manager) ConfigConfirm(who string) error { return m.settings.Confirm(who) }
+
+// ConfigHistory lists what the file was.
+func (m *Manager) ConfigHistory() ([]api.ConfigGeneration, error) { return m.settings.History() }
+
+// ConfigRollback writes an older file again.
+func (m *Manager) ConfigRollback(number int, who string) (api.ConfigWritten, error) {
+	return m.settings.Rollback(number, who)
+}
+
+// ConfigSources says where the configuration comes from.
+func (m *Manager) ConfigSources() (api.ConfigSources, error) {
+	r := m.loaded()
+	out := api.ConfigSources{Instance: r.InstanceID}
+	for _, s := range r.Sources {
+		out.Layers = append(out.Layers, api.ConfigLayer{Layer: s.Layer, File: s.File, State: s.State})
+	}
+	for _, p := range r.Probed {
+		out.Probes = append(out.Probes, api.ConfigProbe{Name: p.Source, Where: p.Where, State: p.State, Detail: p.Detail, Seconds: p.Took.Seconds()})
+	}
+	return out, nil
+}
