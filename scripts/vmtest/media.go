@@ -9,17 +9,24 @@ import (
 // WriteSeed makes a NoCloud disk: an ISO 9660 image at path with the label
 // cidata that holds files, name → content ("meta-data", "user-data", …).
 func WriteSeed(tools Toolbox, path string, files map[string]string) error {
+	return WriteVolume(tools, path, "cidata", files)
+}
+
+// WriteVolume makes an ISO 9660 image at path with a label and files, path
+// inside it → content.
+func WriteVolume(tools Toolbox, path, label string, files map[string]string) error {
 	dir := path + ".d"
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("seed: %w", err)
-	}
 	for name, text := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return fmt.Errorf("seed: %w", err)
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return fmt.Errorf("volume: %w", err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			return fmt.Errorf("volume: %w", err)
 		}
 	}
-	if _, err := tools.Run("xorriso", "-as", "mkisofs", "-quiet", "-V", "cidata", "-J", "-r", "-o", path, dir); err != nil {
-		return fmt.Errorf("seed: %w", err)
+	if _, err := tools.Run("xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-J", "-r", "-o", path, dir); err != nil {
+		return fmt.Errorf("volume: %w", err)
 	}
 	return nil
 }
