@@ -58,8 +58,8 @@ func (l *Loader) remember(a Answer, old *Answer) {
 	if old != nil && sameAnswer(a, *old) {
 		return // spare the disk a write at every boot
 	}
-	if old != nil && old.Result.InstanceID != a.Result.InstanceID {
-		l.forget()
+	if old == nil || old.Result.InstanceID != a.Result.InstanceID {
+		l.forget() // without an answer nobody knows whose the copies are
 	}
 	if err := l.store(a); err != nil {
 		l.log().Warn("the answer of the datasource is not kept", "error", err)

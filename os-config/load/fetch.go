@@ -53,11 +53,8 @@ func (l *Loader) Fetch(ctx context.Context, r Result) (*Answer, []datasource.Pro
 
 // ask asks one of the sources that are left.
 func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource.Result, string, error) {
-	if deadline, ok := ctx.Deadline(); ok && left > 1 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
-		defer cancel()
-	}
+	ctx, cancel := share(ctx, left)
+	defer cancel()
 	if c.Source == "cloudstack" && c.Place == "" && l.DHCPServer != nil {
 		server, err := l.DHCPServer(ctx)
 		if err != nil {
@@ -76,13 +73,25 @@ func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource
 	return result, url.Shown(c.Place), err
 }
 
+// share bounds one of several things by its part of the time that is left.
+func share(ctx context.Context, left int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(max(left, 1)))
+}
+
 // FetchIncludes reads the URLs of #include that a Result names, until ctx
-// ends; give what it returns, with what there was before, to the next Load.
+// ends; each gets an equal part of the time, so that one that is away does not
+// cost the others. Give what it returns, with what there was before, to the next Load.
 func (l *Loader) FetchIncludes(ctx context.Context, r Result) (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	var failed error
-	for _, address := range r.Includes {
-		result, err := url.New(address, l.IMDS).Fetch(ctx)
+	for i, address := range r.Includes {
+		part, cancel := share(ctx, len(r.Includes)-i)
+		result, err := url.New(address, l.IMDS).Fetch(part)
+		cancel()
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("#include: %w", err))
 			continue

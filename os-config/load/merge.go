@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -22,7 +23,7 @@ func (l *Loader) merge(ctx context.Context, out *Result, sources []raw) {
 		parsed, report := l.parse(ctx, out, s)
 		state := Used
 		if unusable(report) {
-			parsed, state = l.oldCopy(s, &report)
+			parsed, state = l.oldCopy(ctx, out, s, &report)
 		} else if s.layer == nil && !report.HasErrors() {
 			good = append(good, s)
 		}
@@ -33,9 +34,10 @@ func (l *Loader) merge(ctx context.Context, out *Result, sources []raw) {
 	out.Layers = layers
 	layers = out.expand(layers)
 	config, document, report := decoder().DecodeLenient(layers...)
-	if mended, more := l.mend(layers, report); len(more) > 0 {
-		report = append(report, more...)
-		config, document, _ = decoder().DecodeLenient(mended...)
+	if mended, more := l.mend(ctx, out, layers, report); len(more) > 0 {
+		var again osconfig.Report
+		config, document, again = decoder().DecodeLenient(mended...)
+		report = append(append(report, more...), ofCopies(again)...)
 	}
 	out.Config, out.Document = config, document
 	wrong := map[string]bool{}
@@ -94,13 +96,13 @@ func unusable(r osconfig.Report) bool {
 }
 
 // oldCopy returns the last good copy of a layer and says so in the report.
-func (l *Loader) oldCopy(s raw, report *osconfig.Report) ([]osconfig.Layer, string) {
+func (l *Loader) oldCopy(ctx context.Context, out *Result, s raw, report *osconfig.Report) ([]osconfig.Layer, string) {
 	say := func(text string) {
 		*report = append(*report, osconfig.Problem{
 			Severity: osconfig.Error, Kind: osconfig.Source, Layer: s.name, File: s.file, Text: text,
 		})
 	}
-	if layers, path := l.lastGood(s.name); path != "" {
+	if layers, path := l.lastGood(ctx, out, s.name); path != "" {
 		say("not used; its last good copy takes its place: " + path)
 		return layers, OldCopy
 	}
@@ -108,15 +110,15 @@ func (l *Loader) oldCopy(s raw, report *osconfig.Report) ([]osconfig.Layer, stri
 	return nil, Dropped
 }
 
-// lastGood reads the last good copy of a layer; the path is "" when there is
-// none.
-func (l *Loader) lastGood(layer string) ([]osconfig.Layer, string) {
+// lastGood reads the last good copy of a layer, with what it includes; the
+// path is "" when there is none.
+func (l *Loader) lastGood(ctx context.Context, out *Result, layer string) ([]osconfig.Layer, string) {
 	path := copyPath(layer)
 	data, err := os.ReadFile(filepath.Join(l.Root, path))
 	if err != nil {
 		return nil, ""
 	}
-	layers, report := cloudconfig.Parse(layer, path, data)
+	layers, report := cloudconfig.Parser{Fetcher: includes{l, out}}.Parse(ctx, layer, path, data)
 	if unusable(report) {
 		return nil, ""
 	}
@@ -126,7 +128,7 @@ func (l *Loader) lastGood(layer string) ([]osconfig.Layer, string) {
 // mend puts sections of last good copies in for those with errors: a section
 // that worked is better than one with a hole. What it did is in the report;
 // without anything to do it is empty.
-func (l *Loader) mend(layers []osconfig.Layer, report osconfig.Report) ([]osconfig.Layer, osconfig.Report) {
+func (l *Loader) mend(ctx context.Context, result *Result, layers []osconfig.Layer, report osconfig.Report) ([]osconfig.Layer, osconfig.Report) {
 	broken := map[string][]string{} // sections by layer
 	for _, p := range report {
 		if s := section(p.Path); p.Severity == osconfig.Error && s != "" && p.Kind != osconfig.Source {
@@ -142,7 +144,7 @@ func (l *Loader) mend(layers []osconfig.Layer, report osconfig.Report) ([]osconf
 			out = append(out, layer)
 			continue
 		}
-		copies, path := l.lastGood(layer.Name)
+		copies, path := l.lastGood(ctx, result, layer.Name)
 		for _, s := range sections {
 			var old []osconfig.Layer
 			for _, c := range copies {
@@ -156,7 +158,7 @@ func (l *Loader) mend(layers []osconfig.Layer, report osconfig.Report) ([]osconf
 			layer.Doc = drop(layer.Doc, s)
 			if key := layer.Name + " " + s; !done[key] {
 				done[key] = true
-				out = append(out, old...)
+				out = append(out, result.expand(old)...) // kept as they were written
 				said = append(said, osconfig.Problem{
 					Severity: osconfig.Error, Kind: osconfig.Source, Layer: layer.Name, File: layer.File, Path: s,
 					Text: "not used; what the last good copy says takes its place: " + path,
@@ -166,6 +168,14 @@ func (l *Loader) mend(layers []osconfig.Layer, report osconfig.Report) ([]osconf
 		out = append(out, layer)
 	}
 	return out, said
+}
+
+// ofCopies are the errors of last good copies: a newer version may refuse what
+// an older one took.
+func ofCopies(report osconfig.Report) osconfig.Report {
+	return slices.DeleteFunc(report, func(p osconfig.Problem) bool {
+		return p.Severity != osconfig.Error || !strings.HasPrefix(p.File, lastGood+"/")
+	})
 }
 
 func copyPath(layer string) string {
