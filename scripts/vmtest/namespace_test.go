@@ -23,7 +23,8 @@ const insideNamespace = "PHAROS_VM_NAMESPACE"
 // over: the caller then returns. There it returns true. QEMU, servers and
 // sessions that the test starts are all in there: no packet of theirs, to
 // whatever address, leaves it. Nothing outlives it: its PIDs are a namespace
-// of their own too. The test must be a top-level one.
+// of their own too. The test must be a top-level one; such tests run in
+// parallel.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(insideNamespace) != "" {
@@ -36,6 +37,7 @@ func inNamespace(t *testing.T) bool {
 		ip(t, "link set lo up")
 		return true
 	}
+	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.timeout=40m", "-test.v")
 	cmd.Env = append(os.Environ(), insideNamespace+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{

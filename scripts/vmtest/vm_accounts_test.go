@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -55,7 +56,11 @@ func TestVMCloudConfig(t *testing.T) {
 	spec.Disks = append(spec.Disks, Disk{Path: state}, Disk{Path: data}, l.seed(t, "people", cloudConfigOfPeople(l.key.Authorized(), second.Authorized(), authority.pem)))
 	g := l.start(t, spec, false)
 	g.loginAt(t, "10.9.0.2")
-	g.ready(t, bootDeadline)
+	// The image of web.service is not there yet: a slow machine calls that
+	// degraded before it is ready.
+	if s := g.settled(t); !slices.ContainsFunc(s.Reasons, func(r string) bool { return strings.Contains(r, "web.service") }) && len(s.Reasons) > 0 {
+		t.Errorf("reasons %q", s.Reasons)
+	}
 
 	t.Run("accounts", func(t *testing.T) { testAccounts(t, g, second) })
 	t.Run("password", func(t *testing.T) { testSerialLogin(t, g, "keeper", "lantern") })
@@ -239,8 +244,10 @@ func testSettings(t *testing.T, g *guest) {
 	if out := g.run(t, ntp+"chronyc -n sources -a"); !strings.Contains(out, "10.9.0.1") {
 		t.Errorf("chrony's sources:\n%s", out)
 	}
-	if text := g.Console.Text(); !regexp.MustCompile(`harbour is open after [0-9.]+ s`).MatchString(text) {
-		t.Error("the final message is not on the console")
+	ctx, cancel := Within(t.Context(), stepDeadline, "the final message")
+	defer cancel()
+	if _, err := g.Console.Wait(ctx, regexp.MustCompile(`harbour is open after [0-9.]+ s`)); err != nil {
+		t.Error(err)
 	}
 	if out := g.run(t, "hostname"); out != "harbour" {
 		t.Errorf("host name %q", out)
@@ -300,6 +307,7 @@ func testUnits(t *testing.T, g *guest) {
 		return strings.TrimSpace(r.Stdout) != fmt.Sprint(n)
 	})
 	t.Logf("the timer fired %d times", ticks())
+	g.ready(t, bootDeadline)
 }
 
 // testSameVerdict compares `ros config validate` here and there.
