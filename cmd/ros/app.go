@@ -99,7 +99,11 @@ func names(commands []*cli.Command) []string {
 func hint(word string, known []string, path string) string {
 	best, distance := "", 1+(len(word)+1)/3
 	for _, k := range known {
-		if d := editDistance(word, k); d < distance || k != "" && strings.HasPrefix(k, word) {
+		d := editDistance(word, k)
+		if strings.HasPrefix(k, word) {
+			d = 0
+		}
+		if d < distance {
 			best, distance = k, d
 		}
 	}
@@ -135,7 +139,21 @@ func wrongUsage(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil && c.Command.HelpName != "" {
 		path = c.Command.HelpName
 	}
-	return usageError("%s; see: %s --help", strings.Replace(err.Error(), "flag provided but not defined: ", "unknown option ", 1), path)
+	text := err.Error()
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
+		text = "unknown option " + dashed(name)
+	} else if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
+		text = "option " + dashed(name) + " needs a value"
+	}
+	return usageError("%s; see: %s --help", text, path)
+}
+
+// dashed is an option as people write it: the flag parser says -json.
+func dashed(option string) string {
+	if name := strings.TrimLeft(option, "-"); len(name) > 1 {
+		return "--" + name
+	}
+	return option
 }
 
 // arguments checks how many arguments there are and returns them.
@@ -158,6 +176,14 @@ func jsonFlag() cli.Flag {
 // boolFlag is an option without a value; short is one letter or nothing.
 func boolFlag(name, usage string, short ...string) cli.Flag {
 	return &cli.BoolFlag{Name: name, Aliases: short, Usage: usage, DisableDefaultText: true}
+}
+
+// listFlag is an option that may be repeated. Its help is one option, where
+// the library's own names it twice.
+type listFlag struct{ *cli.StringSliceFlag }
+
+func (f listFlag) String() string {
+	return (&cli.StringFlag{Name: f.Name, Aliases: f.Aliases, Usage: f.Usage}).String()
 }
 
 // flagsFirst moves options before the arguments of the command that they

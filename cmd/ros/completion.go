@@ -34,7 +34,8 @@ func completionCommand(t *terminal) *cli.Command {
 
 // node is what may follow a command: the completion scripts are tables of it.
 type node struct {
-	Path    string // "ros service logs"
+	Path    string   // "ros service logs"
+	Short   []string // other ways to write it: "ros service ls"
 	Words   []word
 	Units   bool     // the names of services as well
 	Keys    bool     // the keys of the configuration as well
@@ -82,7 +83,11 @@ func nodes(path string, commands []*cli.Command, flags []cli.Flag) []node {
 			continue
 		}
 		n.Words = append(n.Words, word{c.Name, c.Usage})
-		below = append(below, nodes(path+" "+c.Name, c.Subcommands, c.Flags)...)
+		of := nodes(path+" "+c.Name, c.Subcommands, c.Flags)
+		for _, alias := range c.Aliases {
+			of[0].Short = append(of[0].Short, path+" "+alias)
+		}
+		below = append(below, of...)
 	}
 	for _, f := range flags {
 		if slices.Contains(f.Names(), "help") {
@@ -117,6 +122,17 @@ func (n node) texts() []string {
 
 const listUnits = "ros service list --quiet 2>/dev/null"
 
+// aliases is one line for each command that has them.
+func aliases(all []node, line string) string {
+	var b strings.Builder
+	for _, n := range all {
+		for _, short := range n.Short {
+			fmt.Fprintf(&b, line, short, n.Path)
+		}
+	}
+	return b.String()
+}
+
 // bashCompletion needs no bash-completion package. The longest path of
 // commands that begins the line decides what may follow.
 func bashCompletion(all []node) string {
@@ -131,6 +147,7 @@ _ros() {
 	for _, n := range all[1:] {
 		paths = append(paths, fmt.Sprintf("%q", n.Path))
 	}
+	b.WriteString(aliases(all, "      %q) path=%q ;;\n"))
 	fmt.Fprintf(&b, "      %s) path=\"$path $word\" ;;\n    esac\n  done\n", strings.Join(paths, "|"))
 	fmt.Fprintf(&b, "  local keys='%s'\n  case \"$path\" in\n", strings.Join(keys(), " "))
 	for _, n := range all {
@@ -163,6 +180,7 @@ func zshCompletion(all []node) string {
 	for _, n := range all[1:] {
 		paths = append(paths, fmt.Sprintf("%q", n.Path))
 	}
+	b.WriteString(aliases(all, "      %q) at=%q ;;\n"))
 	fmt.Fprintf(&b, "      %s) at=\"$at $word\" ;;\n    esac\n  done\n", strings.Join(paths, "|"))
 	fmt.Fprintf(&b, "  local -a keys=(%s)\n  case \"$at\" in\n", strings.Join(keys(), " "))
 	for _, n := range all {
@@ -194,6 +212,7 @@ func fishCompletion(all []node) string {
 	var b strings.Builder
 	b.WriteString("# fish completion of ros, made by: ros completion fish\n" +
 		"function __ros_at\n  set -l path ros\n  for word in (commandline -opc)[2..-1]\n    switch \"$path $word\"\n")
+	b.WriteString(aliases(all, "      case %q\n        set path %q\n"))
 	b.WriteString("      case")
 	for _, n := range all[1:] {
 		fmt.Fprintf(&b, " %q", n.Path)

@@ -47,19 +47,23 @@ func configApply(t *terminal) *cli.Command {
 			"files, network and all. A reboot meanwhile goes back too.\n\n" +
 			"   ros config apply --try 60s",
 		Flags: []cli.Flag{
-			&cli.DurationFlag{Name: "try", Aliases: []string{"t"}, Usage: "go back after `TIME` (60s, 5m) unless confirmed", DefaultText: "for good"},
+			&cli.StringFlag{Name: "try", Aliases: []string{"t"}, Usage: "go back after `TIME` (60s, 5m) unless confirmed", DefaultText: "for good"},
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c, 0, 0); err != nil {
 				return err
 			}
-			if c.IsSet("try") && c.Duration("try") <= 0 {
-				return usageError("--try %s is no time; write 60s or 5m", c.Duration("try"))
+			var try time.Duration
+			if c.IsSet("try") {
+				var err error
+				if try, err = time.ParseDuration(c.String("try")); err != nil || try <= 0 {
+					return usageError("--try %q is no time; write 60s or 5m", c.String("try"))
+				}
 			}
-			d, err := t.manager.ConfigApply(c.Context, c.Duration("try"))
+			d, err := t.manager.ConfigApply(c.Context, try)
 			if errors.Is(err, client.ErrAway) {
-				return fmt.Errorf("%w; it may go on all the same: see ros config diff", err)
+				return fmt.Errorf("%w; what had begun goes on: see ros config diff", err)
 			}
 			if err != nil {
 				return err

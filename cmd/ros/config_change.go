@@ -100,6 +100,8 @@ func (t *terminal) input(file string) ([]byte, error) {
 		}
 		defer f.Close()
 		in, name = f, file
+	} else {
+		t.awaitsInput()
 	}
 	text, err := io.ReadAll(io.LimitReader(in, osconfig.MaxSize+1))
 	if err != nil {
@@ -125,6 +127,7 @@ func (t *terminal) change(c *cli.Context, verb string, count int) error {
 		e.Value = args[1]
 	}
 	if e.Value == "-" {
+		t.awaitsInput()
 		text, err := io.ReadAll(io.LimitReader(t.in, osconfig.MaxSize+1))
 		if err != nil {
 			return err
@@ -165,7 +168,7 @@ func configHistory(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name:        "history",
 		Usage:       "list what the machine's own configuration was",
-		Description: "The last ten states of the file are kept; `ros config rollback NUMBER` brings one back.",
+		Description: "The last ten states of the file are kept, * is the one that it has now; `ros config rollback NUMBER` brings one back.",
 		Flags:       []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c, 0, 0); err != nil {
@@ -183,13 +186,13 @@ func configHistory(t *terminal) *cli.Command {
 			}
 			var rows [][]string
 			for _, g := range all {
-				mark := ""
+				number := strconv.Itoa(g.Number)
 				if g.Current {
-					mark = "*"
+					number += "*"
 				}
-				rows = append(rows, []string{mark, strconv.Itoa(g.Number), g.Time.In(t.zone).Format("2006-01-02 15:04:05"), g.Who, g.Verb, g.Summary})
+				rows = append(rows, []string{number, g.Time.In(t.zone).Format("2006-01-02 15:04:05"), g.Who, g.Verb, g.Summary})
 			}
-			t.table([]column{{}, {Title: "NUMBER", Right: true}, {Title: "TIME"}, {Title: "WHO"}, {Title: "WHAT"}, {Title: "CHANGE"}}, rows)
+			t.table([]column{{Title: "NUMBER"}, {Title: "TIME"}, {Title: "WHO"}, {Title: "WHAT"}, {Title: "CHANGE"}}, rows)
 			return nil
 		},
 	}

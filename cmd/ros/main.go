@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -71,8 +72,11 @@ func exitCode(name string, err error) int {
 	if errors.As(err, &e) {
 		code, text = e.Code, e.Text
 	}
+	if text != "" && !strings.HasPrefix(text, name+" ") { // "ros config get needs KEY" has it
+		text = name + ": " + text
+	}
 	if text != "" {
-		fmt.Fprintf(os.Stderr, "%s: %s\n", name, text)
+		fmt.Fprintln(os.Stderr, text)
 	}
 	return code
 }

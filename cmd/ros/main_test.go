@@ -53,7 +53,7 @@ func TestProgram(t *testing.T) {
 		{args: "ros version", out: "ros dev ("},
 		{args: "anything version", out: "ros dev ("},
 		{args: "ros status", out: "state        booting\n", code: 1},
-		{args: "ros stats", err: "ros: ros has no command \"stats\"; did you mean status?\n", code: 2},
+		{args: "ros stats", err: "ros has no command \"stats\"; did you mean status?\n", code: 2},
 		{args: "ros service stop nope", err: "ros: there is no service \"nope\"\n", code: 1},
 		{args: "shutdown +5", err: "shutdown: \"+5\": it can only be done now (`shutdown now`); nothing is ever scheduled\n", code: 2},
 		{args: "shutdown --help", out: "usage: poweroff"},

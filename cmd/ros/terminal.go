@@ -44,6 +44,13 @@ func newTerminal() *terminal {
 	return t
 }
 
+// awaitsInput tells who sits at a terminal that standard input is read.
+func (t *terminal) awaitsInput() {
+	if f, ok := t.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprintln(t.err, "reading standard input; Ctrl-D ends it")
+	}
+}
+
 // style is an SGR parameter, ECMA-48 8.3.117.
 type style string
 

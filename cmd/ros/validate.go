@@ -18,7 +18,7 @@ func configValidate(t *terminal) *cli.Command {
 		Description: "Prints one line per problem, FILE:LINE:COL: error: PATH: text (or warning:), " +
 			"and ends with 1 if there is an error. Without a file: reads standard input.",
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "check `FILE` (- is standard input); may be repeated"},
+			listFlag{&cli.StringSliceFlag{Name: "input", Aliases: []string{"i"}, Usage: "check `FILE` (- is standard input); may be repeated"}},
 			&cli.StringFlag{Name: "layer", Aliases: []string{"l"}, Usage: "warn about what has no effect in layer `NAME`: iso, user-data, cloud-config, …"},
 			boolFlag("strict", "end with 1 if there is a warning, too"),
 			jsonFlag(),
@@ -55,6 +55,9 @@ type problem struct {
 // validate prints what is wrong with the files. A file that cannot be read
 // does not hide what is wrong with the others.
 func (t *terminal) validate(c *cli.Context, files []string) error {
+	if slices.Contains(files, "-") {
+		t.awaitsInput()
+	}
 	var report osconfig.Report
 	var unread error
 	if layer := c.String("layer"); layer != "" {

@@ -3,6 +3,12 @@ function __ros_at
   set -l path ros
   for word in (commandline -opc)[2..-1]
     switch "$path $word"
+      case "ros s"
+        set path "ros service"
+      case "ros service ls"
+        set path "ros service list"
+      case "ros c"
+        set path "ros config"
       case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros version" "ros completion"
         set path "$path $word"
     end

@@ -5,6 +5,9 @@ _ros() {
   local -a found
   for word in ${words[2,CURRENT-1]}; do
     case "$at $word" in
+      "ros s") at="ros service" ;;
+      "ros service ls") at="ros service list" ;;
+      "ros c") at="ros config" ;;
       "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros version"|"ros completion") at="$at $word" ;;
     esac
   done
