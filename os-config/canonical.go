@@ -2,6 +2,7 @@ package osconfig
 
 import (
 	"fmt"
+	"net"
 	"reflect"
 	"strings"
 )
@@ -65,6 +66,9 @@ func (c *canonicalizer) value(n *Node, t reflect.Type, at place) *Node {
 			e.Value = c.value(e.Value, t.Elem(), at.any(e.Key))
 			out.Map[i] = e
 		}
+		if at.pattern == interfacesPath {
+			oneSpelling(out.Map)
+		}
 		return &out
 	case t.Kind() == reflect.Slice && n.Kind == List:
 		out := *n
@@ -114,6 +118,33 @@ func spelling(known *section, at place, key string) string {
 	return key
 }
 
+// linkKey is a key of interfaces, with a MAC address as metadata spells it.
+func linkKey(key string) string {
+	text, ok := strings.CutPrefix(key, "mac=")
+	if !ok {
+		return key
+	}
+	if mac, err := net.ParseMAC(text); err == nil {
+		return "mac=" + mac.String()
+	}
+	return "mac=" + strings.ToLower(text) // with a wildcard
+}
+
+// oneSpelling gives keys of interfaces the one spelling by which entries of
+// several layers are about one link. Two keys of one mapping do not become
+// one: they are reported later.
+func oneSpelling(entries []Entry) {
+	count := map[string]int{}
+	for _, e := range entries {
+		count[linkKey(e.Key)]++
+	}
+	for i, e := range entries {
+		if key := linkKey(e.Key); count[key] == 1 {
+			entries[i].Key = key
+		}
+	}
+}
+
 // longForm writes out what may be written in short at a pattern path.
 func longForm(n *Node, pattern string) *Node {
 	named := func(n *Node, more ...Entry) *Node {
@@ -146,6 +177,10 @@ func longForm(n *Node, pattern string) *Node {
 		if n.Kind == List {
 			return defaultFields(n)
 		}
+	case "ssh_pwauth": // cloud-init's way to say nothing
+		if n.Kind == String && n.Text == "unchanged" {
+			return &Node{Kind: Null, Pos: n.Pos}
+		}
 	case "chpasswd.list":
 		if n.Scalar() {
 			return linesOf(n)
@@ -157,6 +192,12 @@ func longForm(n *Node, pattern string) *Node {
 	case "users[].sudo":
 		if n.Kind == Bool && strings.EqualFold(n.Text, "false") {
 			return &Node{Kind: Null, Pos: n.Pos}
+		}
+	case interfacesPath + ".*.members[]", interfacesPath + ".*.link":
+		if n.Kind == String && linkKey(n.Text) != n.Text {
+			out := *n
+			out.Text = linkKey(n.Text)
+			return &out
 		}
 	case "rancher.services.*.ulimits.*":
 		if n.Scalar() {

@@ -16,9 +16,9 @@ import (
 func datasourceEntry(n *Node) []finding {
 	kind, place, placed := strings.Cut(n.Text, ":")
 	known := []string{
-		"aliyun", "azure", "cloudstack", "cmdline", "configdrive", "digitalocean", "ec2", "equinix", "exoscale", "file",
-		"fwcfg", "gce", "hetzner", "linode", "nocloud", "none", "openstack", "oracle", "packet", "proxmox", "scaleway",
-		"url", "vmware", "vultr", "*",
+		"akamai", "alibaba", "aliyun", "azure", "cloudstack", "cmdline", "config-drive", "configdrive", "digitalocean",
+		"ec2", "equinix", "exoscale", "file", "fwcfg", "gce", "hetzner", "linode", "nocloud", "nocloud-net", "none",
+		"openstack", "oracle", "packet", "proxmox", "scaleway", "url", "vmware", "vultr", "*",
 	}
 	switch {
 	case kind == "tftp":

@@ -17,7 +17,7 @@ type Config struct {
 	ManageEtcHosts string `yaml:"manage_etc_hosts,omitempty"`
 	// OpenSSH public keys, one per entry, for the user rancher.
 	SSHAuthorizedKeys []string `yaml:"ssh_authorized_keys,omitempty"`
-	// Whether SSH accepts passwords. Nil is no.
+	// Whether SSH accepts passwords. Nil is no; "unchanged" says nothing.
 	SSHPasswordAuth *bool `yaml:"ssh_pwauth,omitempty"`
 	// Whether root may not log in by SSH. Nil is yes.
 	DisableRoot *bool `yaml:"disable_root,omitempty"`

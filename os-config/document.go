@@ -14,7 +14,16 @@ func (d Document) Lookup(path string) *Node {
 	if path == "" {
 		return d.Root
 	}
-	return lookup(d.Root, strings.ReplaceAll(path, "[", ".["))
+	path = strings.ReplaceAll(path, "[", ".[")
+	if n := lookup(d.Root, path); n != nil {
+		return n
+	}
+	rest, ok := strings.CutPrefix(path, interfacesPath+".")
+	if !ok {
+		return nil
+	}
+	key, rest, _ := strings.Cut(rest, ".") // in another spelling than its own
+	return lookup(d.Root, strings.TrimSuffix(interfacesPath+"."+linkKey(key)+"."+rest, "."))
 }
 
 func lookup(n *Node, path string) *Node {

@@ -75,6 +75,9 @@ func New(base string, o Options) *Client {
 	return c
 }
 
+// errAddress is final: no other try makes an address better.
+var errAddress = errors.New("want http:// or https:// and a host")
+
 // errRedirect is final: the service that was asked is the one that answers.
 var errRedirect = errors.New("redirect refused")
 
@@ -95,7 +98,10 @@ func (c *Client) URL(path string) string { return Shown(c.address(path)) }
 // Shown is a URL without the password in it.
 func Shown(address string) string {
 	u, err := url.Parse(address)
-	if err != nil || u.User == nil {
+	switch {
+	case err != nil:
+		return "(no URL)" // there may be a password in it
+	case u.User == nil:
 		return address
 	}
 	return u.Redacted()
@@ -179,8 +185,8 @@ func (c *Client) once(ctx context.Context, method, address string, body []byte, 
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
-	if err != nil {
-		return nil, false, fmt.Errorf("request: %w", err)
+	if err != nil || req.URL.Scheme != "http" && req.URL.Scheme != "https" || req.URL.Host == "" {
+		return nil, false, fmt.Errorf("%s %s: %w", method, Shown(address), errAddress)
 	}
 	req.Header.Set("User-Agent", "pharos")
 	for i := 0; i+1 < len(header); i += 2 {

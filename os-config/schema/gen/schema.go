@@ -80,6 +80,9 @@ func (s *shape) section(at section) object {
 		if at.typ == reflect.TypeFor[osconfig.Group]() && k.name == "members" {
 			p = ref("texts")
 		}
+		if at.typ == reflect.TypeFor[osconfig.Config]() && k.name == "ssh_pwauth" {
+			p = object{"anyOf": []object{ref("truth"), {"const": "unchanged"}}}
+		}
 		p["description"] = k.comment
 		if k.bounds != nil {
 			limit(p, *k.bounds, k.typ)
