@@ -25,6 +25,12 @@ const inside = "PHAROS_TEST_NAMESPACE"
 // parallel.
 func InNamespace(t *testing.T) bool {
 	t.Helper()
+	return InNamespaceFor(t, time.Minute)
+}
+
+// InNamespaceFor is InNamespace for tests that may take longer.
+func InNamespaceFor(t *testing.T, limit time.Duration) bool {
+	t.Helper()
 	if os.Getenv(inside) != "" {
 		mountProc(t)
 		return true
@@ -33,7 +39,7 @@ func InNamespace(t *testing.T) bool {
 		t.Skip("needs root")
 	}
 	t.Parallel()
-	args := []string{"-test.run=^" + t.Name() + "$", "-test.count=1", "-test.timeout=60s"}
+	args := []string{"-test.run=^" + t.Name() + "$", "-test.count=1", "-test.timeout=" + limit.String()}
 	if testing.Verbose() {
 		args = append(args, "-test.v")
 	}

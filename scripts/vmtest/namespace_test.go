@@ -5,52 +5,25 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
+	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
-// insideNamespace is set in the environment of a test that has a namespace.
-const insideNamespace = "PHAROS_VM_NAMESPACE"
-
-// inNamespace runs the calling test once more, in a process of its own with a
-// fresh network namespace in which only lo is, and returns false when that is
-// over: the caller then returns. There it returns true. QEMU, servers and
-// sessions that the test starts are all in there: no packet of theirs, to
-// whatever address, leaves it. Nothing outlives it: its PIDs are a namespace
-// of their own too. The test must be a top-level one; such tests run in
-// parallel.
+// inNamespace is netconftest's: QEMU, servers and sessions that the test starts
+// are all in a network namespace in which only lo is. No packet of theirs, to
+// whatever address, leaves it.
 func inNamespace(t *testing.T) bool {
 	t.Helper()
-	if os.Getenv(insideNamespace) != "" {
-		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-			t.Fatalf("private mounts: %v", err)
-		}
-		if err := unix.Mount("proc", "/proc", "proc", 0, ""); err != nil {
-			t.Fatalf("/proc: %v", err)
-		}
+	inside := netconftest.InNamespaceFor(t, 40*time.Minute)
+	if inside {
 		ip(t, "link set lo up")
-		return true
 	}
-	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1", "-test.timeout=40m", "-test.v")
-	cmd.Env = append(os.Environ(), insideNamespace+"=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
-		Pdeathsig:  syscall.SIGKILL,
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Errorf("in a namespace of its own: %v\n%s", err, out)
-	} else {
-		t.Logf("%s", out)
-	}
-	return false
+	return inside
 }
 
 // ip runs ip(8) with the words of a line.
