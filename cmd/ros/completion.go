@@ -16,7 +16,7 @@ func completionCommand(t *terminal) *cli.Command {
 		Name:        "completion",
 		Usage:       "print the completion script of a shell",
 		ArgsUsage:   "bash|zsh|fish",
-		Description: "In bash: source <(ros completion bash). Pharos's console has it.",
+		Description: "In bash, or in ~/.bashrc: source <(ros completion bash)",
 		Action: func(c *cli.Context) error {
 			args, err := arguments(c, 1, 1)
 			if err != nil {

@@ -83,8 +83,8 @@ func (m *fakeManager) ConfigSources() (api.ConfigSources, error) {
 			{Layer: "cloud-config", File: "/var/lib/pharos/conf/cloud-config.yml", State: "used"},
 		},
 		Probes: []api.ConfigProbe{
-			{Name: "nocloud", Where: "/dev/sr0", State: "used", Seconds: 0.012},
-			{Name: "digitalocean", State: "absent", Detail: "this machine is none of it"},
+			{Name: "nocloud", Where: "/dev/sr0", State: "chosen", Seconds: 0.012},
+			{Name: "digitalocean", State: "not found", Detail: "this machine is none of it"},
 		},
 	}, nil
 }
