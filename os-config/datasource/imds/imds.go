@@ -28,7 +28,8 @@ const (
 
 // Options of a client. The zero value is what a machine uses.
 type Options struct {
-	HTTP    *http.Client // for tests; redirects are this package's in any case
+	HTTP    *http.Client // how to connect; redirects are this package's in any case
+	AnyPort bool         // for tests without root: no source port below 1024 where a service wants one
 	Log     *slog.Logger
 	Timeout time.Duration               // of one request; 0: DefaultTimeout
 	Backoff func(try int) time.Duration // pause after the try-th failure, from 1; nil: DefaultBackoff

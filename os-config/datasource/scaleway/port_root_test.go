@@ -32,8 +32,8 @@ func TestRootSourcePort(t *testing.T) {
 			fmt.Fprint(w, `{"id": "1"}`)
 		}
 	})
-	for range 3 { // ports that were just used are passed over
-		result, err := New(url, imds.Options{}).Fetch(t.Context())
+	for _, client := range []*http.Client{nil, {}, nil} { // ports that were just used are passed over
+		result, err := New(url, imds.Options{HTTP: client}).Fetch(t.Context())
 		if err != nil || string(result.UserData) != "#cloud-config\n" {
 			t.Errorf("%q, %v", result.UserData, err)
 		}

@@ -24,13 +24,14 @@ const Base = "http://169.254.42.42"
 type source struct{ client, privileged *imds.Client }
 
 // New makes a source of the service at base; empty is Base. It needs the right
-// to use ports below 1024, unless o.HTTP says how to connect.
+// to use ports below 1024, unless o.AnyPort is set: for user-data o.HTTP, which
+// connects from any, does not count.
 func New(base string, o imds.Options) datasource.Source {
 	if base == "" {
 		base = Base
 	}
 	s := source{imds.New(base, o), imds.New(base, o)}
-	if o.HTTP == nil {
+	if !o.AnyPort {
 		o.HTTP = &http.Client{Transport: &http.Transport{
 			DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, DialContext: dialPrivileged,
 		}}
