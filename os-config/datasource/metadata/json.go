@@ -77,7 +77,7 @@ type Lines []string
 // UnmarshalJSON never fails.
 func (l *Lines) UnmarshalJSON(data []byte) error {
 	*l = nil
-	if len(data) == 0 {
+	if len(data) == 0 || depth(data) > maxDepth {
 		return nil
 	}
 	switch data[0] {
@@ -100,6 +100,30 @@ func (l *Lines) UnmarshalJSON(data []byte) error {
 		}
 	}
 	return nil
+}
+
+// maxDepth bounds how deep lists of lines may be in each other, for each is
+// read again in the one around it. Clouds have two.
+const maxDepth = 8
+
+// depth is how deep the lists and objects of a JSON value are in each other.
+func depth(data []byte) int {
+	now, most, quoted := 0, 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++ // what follows does not end the text
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			now++
+			most = max(most, now)
+		case c == ']' || c == '}':
+			now--
+		}
+	}
+	return most
 }
 
 // SplitLines returns the lines of a text that are not empty, without space

@@ -172,3 +172,18 @@ func TestJoin(t *testing.T) {
 		t.Error("something of nothing")
 	}
 }
+
+// TestDeepLines: lists in lists are read as far as anybody has them, and do
+// not cost more than they are long.
+func TestDeepLines(t *testing.T) {
+	for depth, want := range map[int]int{0: 1, 1: 1, maxDepth: 1, maxDepth + 1: 0, 9000: 0} {
+		text := strings.Repeat("[", depth) + `"[a\"["` + strings.Repeat("]", depth)
+		var v struct {
+			Keys Lines `json:"keys"`
+			Name Text  `json:"name"`
+		}
+		if err := JSON("x", []byte(`{"keys": `+text+`, "name": "n"}`), &v); err != nil || len(v.Keys) != want || v.Name != "n" {
+			t.Errorf("%d: %v, %q", depth, err, v)
+		}
+	}
+}
