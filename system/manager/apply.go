@@ -194,10 +194,12 @@ func unknownServices(c osconfig.Config, units []unit.Unit) error {
 // stepLateConfig reads media that showed up since the first pass; only what
 // they change is applied.
 func (m *Manager) stepLateConfig(ctx context.Context) error {
-	before, after := m.reload(ctx)
-	return errors.Join(m.enterInstance(after.InstanceID), m.applyDifference(ctx, before.Config, after.Config))
+	before, _ := m.reload(ctx)
+	return m.catchUp(ctx, before)
 }
 
+// applyDifference carries a configuration out where it differs. m.applying is
+// held.
 func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
 	errs := []error{m.writeSettings(after)}
 	if before.Hostname != after.Hostname || before.FQDN != after.FQDN || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {

@@ -60,6 +60,8 @@ func (m *Manager) recoverTrial() {
 // applyLoaded makes after the machine's configuration and carries out what
 // differs.
 func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result) error {
+	m.applying.Lock()
+	defer m.applying.Unlock()
 	m.adopt(after)
 	return m.applyDifference(ctx, before.Config, after.Config)
 }

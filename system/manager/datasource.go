@@ -5,20 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/pharos-os/pharos/netconf"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/azure"
 	"github.com/pharos-os/pharos/os-config/datasource/detect"
-	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/load"
-	"github.com/pharos-os/pharos/system/state"
 )
 
 // The second pass. A source that needs a network is asked while everything
@@ -28,7 +23,8 @@ import (
 // applied as a difference, as `ros config apply` does; where it changes the
 // engine's options, the engine starts anew, before the boot counts as done.
 // At the next boot the kept answer is part of the first pass, so that happens
-// once in the life of an instance.
+// once in the life of an instance, and nothing waits for the service: it is
+// asked beside the boot, and what it says is applied when it comes.
 
 const (
 	// datasourceDeadline ends the boot's wait for an online source.
@@ -54,7 +50,9 @@ func (m *Manager) loader() *load.Loader {
 	defer m.mu.Unlock()
 	return &load.Loader{
 		Root: m.root, Cmdline: m.cmdline, Sys: m.sys, Devices: devices, Log: m.log,
-		KeepLastGood: m.mounted.Device != "" && m.mounted.Device != state.RAM,
+		// In RAM, too: a manager that starts anew finds the same configuration,
+		// and with it the units that run.
+		KeepLastGood: m.mounted.Device != "",
 		Answer:       m.online.answer, Asked: m.online.asked, Included: maps.Clone(m.online.included),
 		IMDS: m.imds, DHCPServer: m.dhcpServer,
 	}
@@ -88,12 +86,59 @@ func (m *Manager) stepDatasource(ctx context.Context) error {
 	if len(r.Pending) == 0 && len(r.Includes) == 0 {
 		return nil
 	}
+	if cached(r) {
+		go m.askBeside(context.WithoutCancel(ctx), r)
+		return nil
+	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-fetchMargin))
 		defer cancel()
 	}
 	failed := m.fetch(ctx, r)
+	before, err := m.takeAnswer(ctx)
+	m.mu.Lock()
+	m.online.before = &before
+	m.mu.Unlock()
+	if failed = errors.Join(failed, err); failed != nil && cached(m.loaded()) {
+		m.log.Warn("the datasource is away, its last answer serves", "error", failed)
+		return nil
+	}
+	return failed
+}
+
+// askBeside asks a source whose answer of an earlier boot serves. One that is
+// away stays so until the next boot.
+func (m *Manager) askBeside(ctx context.Context, r load.Result) {
+	fetching, cancel := context.WithTimeout(ctx, datasourceDeadline)
+	defer cancel()
+	failed := m.fetch(fetching, r)
+	if failed != nil {
+		m.log.Warn("the datasource is away, its last answer serves", "error", failed)
+	}
+	// It changes units, which have to be there, and must not meet a change
+	// that somebody asks for, or one that is on trial.
+	if err := m.graph.Gate("units").Wait(ctx); err != nil {
+		return
+	}
+	err := m.settings.Alone(ctx, func() error {
+		ctx, cancel := context.WithTimeout(ctx, servicesDeadline)
+		defer cancel()
+		before, err := m.takeAnswer(ctx)
+		return errors.Join(err, m.catchUp(ctx, before))
+	})
+	if err != nil {
+		m.log.Error("answer of the datasource", "error", err)
+		m.note("datasource", strings.Split(err.Error(), "\n")...)
+	}
+}
+
+// takeAnswer makes what has been fetched a part of the configuration, with
+// what it includes, and returns the configuration before. The network takes
+// it at once; the rest waits for the units, this must not.
+func (m *Manager) takeAnswer(ctx context.Context) (before load.Result, failed error) {
+	ctx, cancel := context.WithTimeout(ctx, datasourceDeadline)
+	defer cancel()
 	before, after := m.reload(context.WithoutCancel(ctx))
 	for range maxIncludes {
 		if len(after.Includes) == 0 {
@@ -106,14 +151,10 @@ func (m *Manager) stepDatasource(ctx context.Context) error {
 		_, after = m.reload(context.WithoutCancel(ctx))
 	}
 	m.mu.Lock()
-	m.online.before, m.online.linkLocal = &before, false
+	m.online.linkLocal = false
 	m.mu.Unlock()
-	m.applyNetwork(after.Config) // the rest waits for the units, this must not
-	if failed != nil && cached(after) {
-		m.log.Warn("the datasource is away, its last answer serves", "error", failed)
-		return nil
-	}
-	return failed
+	m.applyNetwork(after.Config)
+	return before, failed
 }
 
 // maxIncludes is how deep includes inside each other are followed.
@@ -173,6 +214,14 @@ func (m *Manager) stepApplyDatasource(ctx context.Context) error {
 	if before == nil {
 		return nil
 	}
+	return m.catchUp(ctx, *before)
+}
+
+// catchUp applies what differs between before and the configuration as it is.
+// One goes after the other: the last one has then seen the last configuration.
+func (m *Manager) catchUp(ctx context.Context, before load.Result) error {
+	m.applying.Lock()
+	defer m.applying.Unlock()
 	after := m.loaded()
 	return errors.Join(m.enterInstance(after.InstanceID), m.applyDifference(ctx, before.Config, after.Config))
 }
@@ -209,32 +258,4 @@ func (m *Manager) dhcpServer(ctx context.Context) (string, error) {
 			return "", errors.New("no link has a lease")
 		}
 	}
-}
-
-// newIMDS is how metadata services are asked: by every link at once. Which of
-// several leads to the service is not known before it has said so.
-func newIMDS(o imds.Options, links func() []string) imds.Options {
-	d := linkDialer{links: links, dial: dialBy, every: 100 * time.Millisecond}
-	o.HTTP = &http.Client{Transport: &http.Transport{
-		DialContext: d.DialContext, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: 10 * time.Second,
-	}}
-	return o
-}
-
-// upLinks are the links with an IPv4 address.
-func (m *Manager) upLinks() []string {
-	var names []string
-	for _, l := range m.net.State().Links {
-		has := slices.ContainsFunc(l.Addresses, func(a netconf.Address) bool { return a.Prefix.Addr().Is4() })
-		if !l.Loopback && l.Carrier && has {
-			names = append(names, l.Name)
-		}
-	}
-	return names
-}
-
-// isLinkLocal says whether HOST:PORT is on the link itself.
-func isLinkLocal(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	return err == nil && strings.HasPrefix(host, "169.254.")
 }

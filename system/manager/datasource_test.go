@@ -25,18 +25,24 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/system/state"
+	"github.com/pharos-os/pharos/system/supervise"
 )
 
 // service is a metadata service of DigitalOcean's kind.
 type service struct {
-	ill atomic.Int64 // how many requests fail before one goes well; below 0 all
-	url string
+	ill   atomic.Int64 // how many requests fail before one goes well; below 0 all
+	url   string
+	asked chan struct{} // gets a request when somebody waits for it
 }
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{}
+	s := &service{asked: make(chan struct{})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case s.asked <- struct{}{}:
+		default:
+		}
 		switch {
 		case s.ill.Load() != 0:
 			s.ill.Add(-1)
@@ -104,10 +110,19 @@ func TestStepDatasource(t *testing.T) {
 	if r := m.firstPass(t); r.Config.Hostname != "droplet" || r.InstanceID != "7" || !r.Config.Rancher.Docker.Debug {
 		t.Errorf("next boot: %s%+v", r.Report, r.Config)
 	}
+	graph, err := supervise.NewGraph(quiet(), []supervise.Step{{Name: "units"}}) // which are never made
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.graph = graph
 	ctx, cancel := context.WithTimeout(t.Context(), fetchMargin+50*time.Millisecond)
 	defer cancel()
 	if err := m.stepDatasource(ctx); err != nil || ctx.Err() != nil {
 		t.Errorf("%v, %v", err, ctx.Err())
+	}
+	<-s.asked // beside the boot
+	if _, err := m.takeAnswer(ctx); err == nil || m.online.linkLocal {
+		t.Errorf("what it includes is away: %v", err)
 	}
 	if r := m.loaded(); r.Config.Hostname != "droplet" || r.Config.Rancher.Network.Interfaces["mac=04:01:2a:0f:2a:01"].Gateway != "192.0.2.1" {
 		t.Errorf("the service is away: %+v", r.Config)

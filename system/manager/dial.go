@@ -5,10 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
 // linkDialer connects to a link-local address by all links at once and takes
@@ -90,4 +96,32 @@ func dialBy(ctx context.Context, network, address, link string) (net.Conn, error
 		}
 	}
 	return d.DialContext(ctx, network, address)
+}
+
+// newIMDS is how metadata services are asked: by every link at once. Which of
+// several leads to the service is not known before it has said so.
+func newIMDS(o imds.Options, links func() []string) imds.Options {
+	d := linkDialer{links: links, dial: dialBy, every: 100 * time.Millisecond}
+	o.HTTP = &http.Client{Transport: &http.Transport{
+		DialContext: d.DialContext, DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, IdleConnTimeout: 10 * time.Second,
+	}}
+	return o
+}
+
+// upLinks are the links with an IPv4 address.
+func (m *Manager) upLinks() []string {
+	var names []string
+	for _, l := range m.net.State().Links {
+		has := slices.ContainsFunc(l.Addresses, func(a netconf.Address) bool { return a.Prefix.Addr().Is4() })
+		if !l.Loopback && l.Carrier && has {
+			names = append(names, l.Name)
+		}
+	}
+	return names
+}
+
+// isLinkLocal says whether HOST:PORT is on the link itself.
+func isLinkLocal(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	return err == nil && strings.HasPrefix(host, "169.254.")
 }

@@ -161,7 +161,11 @@ func baseSysctl(ram int64) map[string]string {
 	return map[string]string{
 		"kernel.panic":                  "10",
 		"fs.inotify.max_user_instances": "1024",
-		"vm.max_map_count":              "262144",
+		// What root does in directories that others may write to; see the
+		// kernel's admin-guide/sysctl/fs. Its own default is 0.
+		"fs.protected_hardlinks": "1",
+		"fs.protected_symlinks":  "1",
+		"vm.max_map_count":       "262144",
 		// The kernel's own formula, which its huge page daemon overrides with
 		// 44 MB, whatever the size of the machine (mm/khugepaged.c).
 		"vm.min_free_kbytes": strconv.Itoa(minFreeKiB(ram)),

@@ -35,6 +35,9 @@ func (m *Manager) stopConsoleUnits(ctx context.Context) {
 		if st, err := setup.ReadStatus(setup.StatusPath); err == nil && st.Down {
 			return
 		}
+		if now, err := m.sup.Get("console"); err != nil || now.PID != i.PID {
+			return // it has ended, and its units with it
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -114,6 +114,32 @@ func (s *Settings) Apply(ctx context.Context, try time.Duration, who string) (ap
 	}
 }
 
+// Alone runs do while nobody else changes the machine's configuration and none
+// is on trial: a trial that goes back would take with it what do has done. It
+// waits for that until ctx ends.
+func (s *Settings) Alone(ctx context.Context, do func() error) error {
+	for {
+		select {
+		case s.work <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		s.mu.Lock()
+		t := s.trial
+		s.mu.Unlock()
+		if t == nil {
+			defer func() { <-s.work }()
+			return do()
+		}
+		<-s.work
+		select {
+		case <-t.over:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
 // apply is Apply's work; s.work is held.
 func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, try time.Duration, who string) (api.ConfigDiff, error) {
 	before := s.o.Running()

@@ -78,7 +78,8 @@ func (s *Settings) again(running load.Result) load.Result {
 }
 
 // Remember notes that the files below conf are those of the configuration
-// that runs from now on. The manager calls it after each load at boot.
+// that runs from now on. The manager calls it after each load at boot. While
+// a configuration is on trial they are those to go back to, and stay.
 func (s *Settings) Remember() {
 	files, err := s.files()
 	if err != nil {
@@ -87,7 +88,9 @@ func (s *Settings) Remember() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.applied = files
+	if s.trial == nil {
+		s.applied = files
+	}
 }
 
 // files reads the configuration files, by their paths below ConfDir.

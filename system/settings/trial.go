@@ -29,6 +29,7 @@ type trial struct {
 	before load.Result
 	timer  *time.Timer
 	stop   context.CancelFunc // ends carrying it out
+	over   chan struct{}      // closed when it is confirmed or has gone back
 }
 
 func (t *trial) api() *api.ConfigTry {
@@ -47,7 +48,7 @@ type pending struct {
 
 // begin starts a trial. s.mu is held.
 func (s *Settings) begin(try time.Duration, before load.Result, stop context.CancelFunc) error {
-	t := &trial{until: time.Now().Add(try), before: before, stop: stop}
+	t := &trial{until: time.Now().Add(try), before: before, stop: stop, over: make(chan struct{})}
 	if s.applied == nil {
 		return fmt.Errorf("it is not known which files the machine was configured from: apply without a trial: %w", errdefs.ErrFailedPrecondition)
 	}
@@ -81,6 +82,7 @@ func (s *Settings) Confirm(who string) error {
 		return fmt.Errorf("trial: %w", err)
 	}
 	s.trial.timer.Stop()
+	close(s.trial.over)
 	s.trial, s.applied = nil, files
 	s.o.Log.Info("configuration confirmed", "who", who)
 	return nil
@@ -105,6 +107,7 @@ func (s *Settings) revert(t *trial, why string) {
 	t.stop() // it may still be carried out
 	s.work <- struct{}{}
 	defer func() { <-s.work }()
+	defer close(t.over)
 	ctx, cancel := context.WithTimeout(context.Background(), applyDeadline)
 	defer cancel()
 	if err := s.o.Apply(ctx, s.o.Running(), t.before); err != nil {

@@ -278,3 +278,31 @@ func TestTrialOfNothing(t *testing.T) {
 		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+// What the manager does by itself waits for the end of a trial, and a load
+// meanwhile does not change what the trial goes back to.
+func TestAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMachine(t, map[string]string{"cloud-config.yml": "hostname: lake\n"})
+		m.set("hostname", "sea")
+		if _, err := m.Apply(t.Context(), time.Minute, "ann"); err != nil {
+			t.Fatal(err)
+		}
+		m.Remember()
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := m.Alone(short, func() error { return errors.New("ran") }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("during a trial: %v", err)
+		}
+		begin, host := time.Now(), ""
+		if err := m.Alone(t.Context(), func() error { host = m.running.Config.Hostname; return nil }); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(begin); host != "lake" || waited != 59*time.Second {
+			t.Errorf("after %s: %s", waited, host)
+		}
+		if len(m.work) > 0 {
+			t.Error("nobody else can change the machine")
+		}
+	})
+}

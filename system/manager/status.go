@@ -1,0 +1,152 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/control/api"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+// Status says how the machine is.
+func (m *Manager) Status() api.Status {
+	net := m.net.State()
+	reasons := m.reasons(net)
+	eng, engineOn := m.engineStatus()
+	if engineOn && !eng.Ready && m.isBooted() && len(reasons) == 0 {
+		reasons = append(reasons, "the user engine (docker) does not answer")
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	st := api.Status{
+		Reasons: reasons, Waiting: m.waiting(), Version: m.version, Slot: m.boot.Slot,
+		Hostname: net.Names.Hostname, Kernel: kernelRelease(), Engine: eng,
+		Storage: m.mounted.Device, Network: links(net), Uptime: m.clock.now(),
+	}
+	switch {
+	case !m.booted:
+		st.State = api.StateBooting
+	case m.useless():
+		st.State = api.StateFailed
+	case len(reasons) > 0:
+		st.State = api.StateDegraded
+	default:
+		st.State = api.StateReady
+	}
+	return st
+}
+
+func (m *Manager) isBooted() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.booted
+}
+
+// useless reports that nobody can work with the machine: neither a console
+// nor an engine runs. m.mu is held.
+func (m *Manager) useless() bool {
+	for _, name := range []string{"console", "docker"} {
+		if g := m.units[name]; g != nil && g.IsOpen() {
+			return false
+		}
+	}
+	return true
+}
+
+// reasons collects everything that is wrong, one sentence each.
+func (m *Manager) reasons(net netconf.State) []string {
+	var out []string
+	for _, s := range m.graph.Info() {
+		// The network's and the services' own sentences are better than
+		// their steps'.
+		if s.Err != nil && s.Name != "network" && s.Name != "services" {
+			out = append(out, strings.Split(s.Name+": "+s.Err.Error(), "\n")...)
+		}
+	}
+	out = append(out, net.Problems...)
+	for _, i := range m.sup.List() {
+		switch i.State {
+		case supervise.Failed, supervise.CrashLooping:
+			out = append(out, fmt.Sprintf("service %s is %s: %s", i.Unit.Name, i.State, i.Message))
+		case supervise.Waiting, supervise.Starting:
+			if m.isBooted() {
+				out = append(out, fmt.Sprintf("service %s is %s: %s", i.Unit.Name, i.State, i.Message))
+			}
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, topic := range slices.Sorted(maps.Keys(m.notes)) {
+		out = append(out, m.notes[topic]...)
+	}
+	if m.goingDown != "" {
+		out = append(out, "the machine is going down ("+m.goingDown+")")
+	}
+	return out
+}
+
+// waiting says what the boot is at, with its deadlines. m.mu is held.
+func (m *Manager) waiting() []string {
+	if m.booted {
+		return nil
+	}
+	var out []string
+	for _, s := range m.graph.Info() {
+		if !s.Start.IsZero() && s.End.IsZero() {
+			left := time.Until(s.Deadline).Round(time.Second)
+			out = append(out, fmt.Sprintf("%s: waits for %s, %s left", s.Name, s.For, left))
+		}
+	}
+	return out
+}
+
+// engineStatus asks the user engine; the second result is false when it is
+// turned off.
+func (m *Manager) engineStatus() (api.Engine, bool) {
+	m.mu.Lock()
+	e := api.Engine{Name: "docker", Version: m.engine}
+	_, on := m.units["docker"]
+	m.mu.Unlock()
+	if !on {
+		return api.Engine{Name: "none"}, false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	e.Ready = supervise.Check(ctx, unit.Probe{Socket: engine.Socket, HTTP: "/_ping"}) == nil
+	return e, true
+}
+
+func links(net netconf.State) []api.Link {
+	var out []api.Link
+	for _, l := range net.Links {
+		if l.Loopback {
+			continue
+		}
+		link := api.Link{Name: l.Name, MAC: l.MAC, Up: l.Up, Source: l.Source}
+		for _, a := range l.Addresses {
+			link.Addresses = append(link.Addresses, a.Prefix.String())
+		}
+		if len(l.Gateways) > 0 {
+			link.Gateway = l.Gateways[0].String()
+		}
+		out = append(out, link)
+	}
+	return out
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
