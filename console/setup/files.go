@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/atomicfile"
 )
@@ -43,6 +45,9 @@ func (s *setup) place(f osconfig.File) error {
 		return fmt.Errorf("owner: %w", err)
 	}
 	path := s.path(f.Path)
+	if err := trusted(s.Root, f.Path, f.Append); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
@@ -63,7 +68,11 @@ func (s *setup) replace(path string, content []byte, mode os.FileMode, uid, gid 
 		return fmt.Errorf("owner: %w", err)
 	}
 	// After the owner: a change of owner takes set-id bits away.
-	if err := os.Chmod(path, mode); err != nil {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return fmt.Errorf("permissions: %w", err)
+	}
+	if err := errors.Join(f.Chmod(mode), f.Close()); err != nil {
 		return fmt.Errorf("permissions: %w", err)
 	}
 	return nil

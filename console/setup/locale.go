@@ -42,15 +42,14 @@ func (s *setup) timezone(name string) error {
 }
 
 // useLocale sets the language of sessions and commands, when the console has
-// it. The image brings C.UTF-8 only: what
-// others are generated from is large.
+// it. The image brings C.UTF-8 only: what others are generated from is large.
 func (s *setup) useLocale(name string) error {
 	s.locale = localeDefault
 	switch {
 	case name == "" && s.plan.Locale == "":
 		return nil // as the image has it
 	case name == "" || name == localeDefault:
-	case name == "C" || name == "POSIX" || exists(s.path("/usr/lib/locale/"+localeDir(name))):
+	case name == "C" || name == "POSIX" || filepath.Base(name) == name && exists(s.path("/usr/lib/locale/"+localeDir(name))):
 		s.locale = name
 	default:
 		s.note(fmt.Sprintf("locale %s is not in the console; sessions have %s", name, localeDefault))

@@ -93,6 +93,9 @@ func (s *setup) mount(ctx, wait context.Context, r row) error {
 			return errors.New("the console has no NFS client (mount.nfs); mount it as a volume of a container")
 		}
 	}
+	if strings.HasPrefix(r.device, "-") { // an option, for the programs below
+		return fmt.Errorf("%q is no device", r.device)
+	}
 	device, err := s.await(wait, r)
 	if err != nil {
 		return err

@@ -93,6 +93,12 @@ func (s *setup) passwords(ctx context.Context, p Plan) error {
 			continue
 		}
 		w, known := wanted[name], s.memory.Passwords[name]
+		if w.hash == "" && w.plain == "" && !w.random {
+			// An empty field in /etc/shadow lets everybody in.
+			errs = append(errs, fmt.Errorf("password of %s: it is empty, and not set", name))
+			delete(wanted, name)
+			continue
+		}
 		if known.Hash != "" && known.is(w) && sameInstance(known.Instance, p.InstanceID) {
 			if p.InstanceID != "" {
 				known.Instance = p.InstanceID

@@ -116,3 +116,20 @@ func TestRandomPassword(t *testing.T) {
 		t.Error("another one after a boot")
 	}
 }
+
+// TestEmptyPassword: an empty password would let everybody in.
+func TestEmptyPassword(t *testing.T) {
+	for _, a := range []Accounts{
+		{Chpasswd: osconfig.Chpasswd{Users: []osconfig.Password{{Name: "rancher"}}}},
+		{Chpasswd: osconfig.Chpasswd{Users: []osconfig.Password{{Name: "rancher", Type: "text"}}}},
+	} {
+		r := newRoom(t)
+		s := r.setup()
+		if err := s.everybody(t.Context(), Plan{Accounts: a}); err == nil || !strings.Contains(err.Error(), "it is empty") {
+			t.Error(err)
+		}
+		if got, _ := r.shadowOf(t, "rancher"); got != "*" {
+			t.Errorf("%q", got)
+		}
+	}
+}

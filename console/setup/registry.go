@@ -30,6 +30,9 @@ func (s *setup) registries(auths map[string]osconfig.RegistryAuth) error {
 
 func (s *setup) dockerConfig(home string, id int, auths map[string]osconfig.RegistryAuth) error {
 	path := home + "/.docker/config.json"
+	if err := trusted(s.Root, path, true); err != nil {
+		return fmt.Errorf("registry_auths: %w", err)
+	}
 	config := map[string]any{}
 	text, err := os.ReadFile(s.path(path))
 	if err == nil {
@@ -37,6 +40,9 @@ func (s *setup) dockerConfig(home string, id int, auths map[string]osconfig.Regi
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("registry_auths: %s: %w", path, err)
+	}
+	if config == nil { // the file says null
+		config = map[string]any{}
 	}
 	entries, _ := config["auths"].(map[string]any)
 	if entries == nil {

@@ -105,6 +105,10 @@ func TestRegistries(t *testing.T) {
 	if got := r.read(t, "/root/.docker/config.json"); got != "{ not JSON" {
 		t.Errorf("overwritten: %q", got)
 	}
+	r.write(t, "/root/.docker/config.json", "null")
+	if err := s.registries(auths); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestTimezoneAndLocale(t *testing.T) {

@@ -24,8 +24,9 @@ func (s *setup) sudo(ctx context.Context, p Plan) error {
 		var mine strings.Builder
 		for _, rule := range u.Sudo {
 			rule = strings.TrimSpace(rule)
-			// A line break would begin a rule for somebody else.
-			rule = strings.NewReplacer("\n", " ", "\r", " ").Replace(rule)
+			// A line break would begin a rule for somebody else, a backslash
+			// at the end would take the next one's line in.
+			rule = strings.TrimRight(strings.NewReplacer("\n", " ", "\r", " ").Replace(rule), "\\ ")
 			if rule == "" || rule == "false" || goodName(u.Name) != nil {
 				continue
 			}

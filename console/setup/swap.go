@@ -62,6 +62,9 @@ func (s *setup) useSwap(ctx context.Context, path string, c osconfig.Swap) error
 	if err != nil {
 		return err
 	}
+	if exists(s.path(path)) && !isSwap(s.path(path)) && s.memory.Swap != path {
+		return errors.New("there is a file of that name that is no swap file; remove it or choose another name")
+	}
 	active := s.swapIsOn(path)
 	if info, err := os.Stat(s.path(path)); err == nil && isSwap(s.path(path)) && (info.Size() == size || c.Size == "auto" && s.memory.Swap == path) {
 		if active {

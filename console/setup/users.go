@@ -230,6 +230,9 @@ func (s *setup) shadow(u osconfig.User) error {
 		}
 		expire = strconv.FormatInt(day.Unix()/86400, 10)
 	}
+	if strings.Trim(u.Inactive, "0123456789") != "" {
+		return fmt.Errorf("inactive %q: want a number of days", u.Inactive)
+	}
 	return s.editShadow(u.Name, func(f []string) {
 		if f[1] == "" || strings.HasPrefix(f[1], "!") {
 			f[1] = "*"

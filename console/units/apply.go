@@ -19,8 +19,8 @@ import (
 func (r *Runner) Apply(ctx context.Context, plan []osconfig.CoreOSUnit) {
 	next, faults := r.load(plan)
 	gone, again := r.replaced(next)
-	for _, u := range gone {
-		<-u.ended
+	for _, ended := range gone {
+		<-ended
 	}
 	r.mu.Lock()
 	for name, u := range r.units {
@@ -47,7 +47,8 @@ func (r *Runner) Apply(ctx context.Context, plan []osconfig.CoreOSUnit) {
 }
 
 // replaced stops what is gone or changed, and says which of those ran.
-func (r *Runner) replaced(next map[string]*unit) (gone []*unit, again []string) {
+// What is replaced starts no more, whoever wants it: a timer for instance.
+func (r *Runner) replaced(next map[string]*unit) (gone []chan struct{}, again []string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for name, u := range r.units {
@@ -55,10 +56,11 @@ func (r *Runner) replaced(next map[string]*unit) (gone []*unit, again []string) 
 			continue
 		}
 		r.stop(u)
+		u.refuse = true
 	}
 	for name, u := range r.units {
 		if u.cancel != nil && closed(u.asked) {
-			gone = append(gone, u)
+			gone = append(gone, u.ended)
 			again = append(again, name)
 		}
 	}

@@ -160,7 +160,10 @@ func (r *Runner) order(ctx context.Context, u *unit) outcome {
 			}
 		case other == nil && isKnown && !known.Ready:
 			r.set(u, Waiting, "for "+name)
-			if err := r.o.Ready(ctx, known); err != nil {
+			tell := time.AfterFunc(longWait, r.changed) // now it is a problem
+			err := r.o.Ready(ctx, known)
+			tell.Stop()
+			if err != nil {
 				return outcome{err: fmt.Errorf("%s: %w", name, err), kind: "dependency"}
 			}
 		}

@@ -48,6 +48,10 @@ func (r *Runner) Status() []Status {
 // hear of.
 const manyRestarts = 3
 
+// longWait is when a unit that waits for the engine or the network is a
+// problem, too: it may wait for ever.
+const longWait = 3 * time.Minute
+
 // Problems are sentences about what does not work.
 func (r *Runner) Problems() []string {
 	r.mu.Lock()
@@ -57,6 +61,8 @@ func (r *Runner) Problems() []string {
 		switch {
 		case s.State == Failed:
 			out = append(out, fmt.Sprintf("unit %s failed: %s", s.Name, s.Text))
+		case s.State == Waiting && s.Text != "" && time.Since(s.Since) >= longWait:
+			out = append(out, fmt.Sprintf("unit %s has not started: it waits %s since %s", s.Name, s.Text, s.Since.UTC().Format(time.TimeOnly+" MST")))
 		case s.Restarts >= manyRestarts && s.State != Inactive:
 			out = append(out, fmt.Sprintf("unit %s keeps ending: %d restarts, the last after %s", s.Name, s.Restarts, s.Last))
 		}
