@@ -21,6 +21,9 @@ type memory struct {
 	Passwords map[string]password `json:"passwords"` // by account
 	Appended  map[string][]string `json:"appended"`  // hashes of what files grew by, by path
 	Swap      string              `json:"swap"`      // the swap file that was made
+	// Registries are the entries of registry_auths in people's files, which
+	// outlast the console.
+	Registries []string `json:"registries,omitempty"`
 }
 
 // password is what became of one that the configuration sets.

@@ -16,16 +16,25 @@ import (
 )
 
 // registries puts registry_auths into the Docker client's config.json of
-// rancher and root, and takes out what the plan before put in. What people
+// rancher and root, and takes out what an earlier plan put in. What people
 // have there besides stays.
 func (s *setup) registries(auths map[string]osconfig.RegistryAuth) error {
-	if len(auths) == 0 && len(s.plan.Registries) == 0 {
+	if len(auths) == 0 && len(s.memory.Registries) == 0 {
 		return nil
 	}
-	return errors.Join(
+	err := errors.Join(
 		s.dockerConfig("/home/"+userName, userID, auths),
 		s.dockerConfig("/root", 0, auths),
 	)
+	if err == nil { // else the next round takes out what this one could not
+		s.memory.Registries = nil
+	}
+	for name, a := range auths {
+		s.memory.Registries = append(s.memory.Registries, registryName(name, a))
+	}
+	slices.Sort(s.memory.Registries)
+	s.memory.Registries = slices.Compact(s.memory.Registries)
+	return errors.Join(err, s.keepMemory())
 }
 
 func (s *setup) dockerConfig(home string, id int, auths map[string]osconfig.RegistryAuth) error {
@@ -48,8 +57,8 @@ func (s *setup) dockerConfig(home string, id int, auths map[string]osconfig.Regi
 	if entries == nil {
 		entries = map[string]any{}
 	}
-	for name, a := range s.plan.Registries {
-		delete(entries, registryName(name, a))
+	for _, name := range s.memory.Registries {
+		delete(entries, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(auths)) {
 		entries[registryName(name, auths[name])] = authEntry(auths[name])

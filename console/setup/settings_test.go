@@ -91,7 +91,7 @@ func TestRegistries(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || r.owned["/home/rancher/.docker/config.json"] != "1100:1100" || r.owned["/root/.docker"] != "0:0" {
 		t.Errorf("%v, owners %v, %v", info.Mode(), r.owned, err)
 	}
-	s.plan.Registries = auths
+	s = r.setup() // of the next boot
 	if err := s.registries(nil); err != nil {
 		t.Fatal(err)
 	}

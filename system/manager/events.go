@@ -43,6 +43,7 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 		switch name {
 		case "console":
 			m.consoleUp()
+			m.remindConsole()
 		case "docker":
 			m.engineUp()
 		}

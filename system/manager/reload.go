@@ -44,6 +44,19 @@ func (m *Manager) reloadConsole(ctx context.Context, c osconfig.Config) error {
 	}
 }
 
+// remindConsole tells a console that was found running of a plan that was
+// written while there was no manager to tell it: one that starts anew may go
+// back to the configuration before a trial.
+func (m *Manager) remindConsole() {
+	i, err := m.sup.Get("console")
+	if err != nil || i.PID == 0 || hasPlan(setup.PlanPath, setup.StatusPath) {
+		return
+	}
+	if err := hangUp(i.PID); err != nil {
+		m.log.Warn("console", "error", err)
+	}
+}
+
 // hasPlan reports whether the console's last word is about the plan as it
 // stands.
 func hasPlan(plan, status string) bool {
