@@ -139,6 +139,7 @@ func profile(environment map[string]string, locale string) []byte {
 	if locale != localeDefault {
 		fmt.Fprintf(&b, "LANG='%s'\nexport LANG\n", strings.ReplaceAll(locale, "'", ""))
 	}
+	b.WriteString("case $- in *i*) [ ! -s /run/pharos/etc/motd ] || cat /run/pharos/etc/motd ;; esac\n")
 	for _, name := range names(environment) {
 		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(environment[name], "'", `'\''`))
 	}

@@ -71,12 +71,15 @@ func engineVersion(ctx context.Context) (string, error) {
 // file in RAM, and the console writes it only when something changes.
 const setupEvery = 2 * time.Second
 
-// watchSetup turns what the console's set-up could not do into reasons.
+// watchSetup turns what the console's set-up could not do into reasons, and
+// keeps the banner of logins.
 func (m *Manager) watchSetup(ctx context.Context) {
 	tick := time.NewTicker(setupEvery)
 	defer tick.Stop()
 	var notes []string
+	var banner string
 	for {
+		banner = m.writeBanner(banner)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
