@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -121,7 +122,7 @@ func (d *daemon) stop(ctx context.Context) error {
 	if err != nil {
 		return nil // it does not run
 	}
-	if err := unix.Kill(pid, unix.SIGTERM); err != nil {
+	if err := unix.Kill(pid, unix.SIGTERM); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("SIGTERM to %s: %w", d.path, err)
 	}
 	return awaitExit(ctx, pid)
@@ -154,6 +155,9 @@ func listener(socket string) (int, error) {
 // awaitExit blocks until a process that need not be our child has ended.
 func awaitExit(ctx context.Context, pid int) error {
 	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil // it has ended since somebody saw it
+	}
 	if err != nil {
 		return fmt.Errorf("watch process %d: %w", pid, err)
 	}
