@@ -41,7 +41,7 @@ func (m *Manager) bootSteps() []supervise.Step {
 		{Name: "network", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepNetwork,
 			For: "an address", Deadline: networkDeadline},
 		{Name: "datasource", Lane: "network", After: []string{"config", "drivers"}, Run: m.stepDatasource,
-			For: "the answer of the datasource", Deadline: datasourceDeadline},
+			For: "the answer of the datasource", Deadline: datasourceDeadline + fetchMargin},
 		{Name: "apply-datasource", Lane: "manager", After: []string{"datasource", "units"}, Run: m.stepApplyDatasource,
 			For: "what the datasource changed", Deadline: servicesDeadline},
 		{Name: "config-modules", Lane: "manager", After: []string{"config", "drivers"}, Run: m.stepConfigModules,

@@ -29,8 +29,9 @@ import (
 const (
 	// datasourceDeadline ends the boot's wait for an online source.
 	datasourceDeadline = 30 * time.Second
-	// fetchMargin is left of it for making a configuration of the answer.
-	fetchMargin = 500 * time.Millisecond
+	// fetchMargin is what the step has beyond it, for making a configuration of
+	// the answer, and for saying which source did not give one.
+	fetchMargin = 5 * time.Second
 )
 
 // online is what the second pass knows. Manager.mu guards it.
