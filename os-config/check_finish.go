@@ -79,23 +79,6 @@ func manageEtcHosts(n *Node) []finding {
 	return wrong(fmt.Sprintf("%s is not one of: true, false, localhost, template", quote(n.Text)))
 }
 
-// units checks coreos.units for names that come twice.
-func units(n *Node) []finding {
-	var out found
-	seen := map[string]*Node{}
-	for _, item := range n.List {
-		name := item.Child("name")
-		if name.IsNull() {
-			continue
-		}
-		if first := seen[name.Text]; first != nil {
-			out.conflict(Error, name, fmt.Sprintf("unit %s a second time; the first is on line %d", quote(name.Text), first.Pos.Line))
-		}
-		seen[name.Text] = name
-	}
-	return out
-}
-
 // unitEntry checks one unit; content is what checks the text of unit files.
 func unitEntry(content UnitChecker) func(n *Node) []finding {
 	return func(n *Node) []finding {

@@ -67,28 +67,45 @@ func loginName(s string) string {
 	return ""
 }
 
-// users looks for accounts that come twice.
-func users(n *Node) []finding {
-	var out found
-	names, numbers := map[string]*Node{}, map[string]*Node{}
-	for _, item := range n.List {
-		name := item.Child("name")
-		if name.IsNull() {
-			continue
-		}
-		if first := names[name.Text]; first != nil {
-			out.conflict(Error, name, fmt.Sprintf("user %s a second time; the first is on line %d", quote(name.Text), first.Pos.Line))
-		}
-		names[name.Text] = name
-		uid := item.Child("uid")
-		if uid.IsNull() || uid.Text == "0" {
-			continue
-		}
-		if first := numbers[uid.Text]; first != nil {
-			out.conflict(Error, uid, fmt.Sprintf("number %s is that of another user too, on line %d", uid.Text, first.Pos.Line))
-		}
-		numbers[uid.Text] = uid
+// once finds items of a list whose name another one has too; what says what
+// they are.
+func once(what string) func(n *Node) []finding {
+	return func(n *Node) []finding {
+		var out found
+		out.repeated(n, "name", func(name, first *Node) string {
+			return fmt.Sprintf("%s %s a second time; the first is on line %d", what, quote(name.Text), first.Pos.Line)
+		})
+		return out
 	}
+}
+
+// repeated finds items of a list whose value at key another one has too.
+func (f *found) repeated(list *Node, key string, text func(again, first *Node) string) {
+	seen := map[string]*Node{}
+	for _, item := range list.List {
+		v := item.Child(key)
+		if v.IsNull() {
+			continue
+		}
+		if first := seen[v.Text]; first != nil {
+			f.conflict(Error, v, text(v, first))
+		}
+		seen[v.Text] = v
+	}
+}
+
+// users looks for accounts that come twice. The number 0 stands for a free one.
+func users(n *Node) []finding {
+	out := found(once("user")(n))
+	numbered := NewList(n.Pos)
+	for _, item := range n.List {
+		if textAt(item, "uid") != "0" {
+			numbered.List = append(numbered.List, item)
+		}
+	}
+	out.repeated(numbered, "uid", func(uid, first *Node) string {
+		return fmt.Sprintf("number %s is that of another user too, on line %d", uid.Text, first.Pos.Line)
+	})
 	return out
 }
 
@@ -191,22 +208,6 @@ func sudoRule(s string) string {
 		return fmt.Sprintf("%s names no command; %s", quote(s), example)
 	}
 	return ""
-}
-
-func groups(n *Node) []finding {
-	var out found
-	seen := map[string]*Node{}
-	for _, item := range n.List {
-		name := item.Child("name")
-		if name.IsNull() {
-			continue
-		}
-		if first := seen[name.Text]; first != nil {
-			out.conflict(Error, name, fmt.Sprintf("group %s a second time; the first is on line %d", quote(name.Text), first.Pos.Line))
-		}
-		seen[name.Text] = name
-	}
-	return out
 }
 
 func groupEntry(n *Node) []finding {

@@ -18,7 +18,7 @@ func cloudInitRules(content UnitChecker, now time.Time) map[string]rule {
 		"users[].groups[]":              on(loginName),
 		"users[].sudo[]":                on(sudoRule),
 		"users[].ssh_authorized_keys[]": {check: authorizedKey},
-		"groups":                        {check: groups},
+		"groups":                        {check: once("group")},
 		"groups[]":                      {check: groupEntry},
 		"groups[].members[]":            on(loginName),
 		"chpasswd.list[]":               {check: passwordLine},
@@ -43,7 +43,7 @@ func cloudInitRules(content UnitChecker, now time.Time) map[string]rule {
 		"power_state": {check: powerState},
 		"phone_home":  {check: phoneHome},
 
-		"coreos.units":                  {check: units},
+		"coreos.units":                  {check: once("unit")},
 		"coreos.units[]":                {check: unitEntry(content)},
 		"coreos.units[].drop_ins[]":     {check: dropIn},
 		"coreos.update.reboot_strategy": {check: rebootStrategy},
