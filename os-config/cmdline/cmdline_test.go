@@ -67,7 +67,7 @@ func TestReport(t *testing.T) {
 	tests := []struct{ text, want string }{
 		{"quiet cc.hostname=a_b", "cmdline:1:7: error: hostname: \"a_b\" is no host name: letters, digits and inner hyphens, parts of 1 to 63 of them between dots\n"},
 		{"rancher.debgu", "cmdline:1:1: error: rancher.debgu: unknown key; did you mean debug?\n"},
-		{"rancher.state.wait", "cmdline:1:1: warning: rancher.state.wait: not supported; it has no effect: it is not needed any more\n"},
+		{"rancher.state.wait", "cmdline:1:1: warning: rancher.state.wait: not needed any more: the boot always waits for the state device; it has no effect\n"},
 		{"rancher.debug rancher.debug.x=1", "cmdline:1:15: error: rancher.debug.x: debug is set to a value before; it cannot have parts too\n"},
 		{"rancher.network..x=1 cc.=1 rancher.ssh.", "cmdline:1:1: error: rancher.network..x: an empty part between dots\ncmdline:1:28: error: rancher.ssh.: the name ends in a dot\n"},
 		{"rancher.ssh.port=abc", "cmdline:1:1: error: rancher.ssh.port: want a whole number, found the text \"abc\"\n"},
