@@ -74,6 +74,9 @@ func fullName(n *Node) []finding {
 	return nil
 }
 
+// IsDomain says whether a name is one by RFC 1123.
+func IsDomain(s string) bool { return domain(s) == "" }
+
 // domain checks a name by RFC 1123.
 func domain(s string) string {
 	for label := range strings.SplitSeq(strings.TrimSuffix(s, "."), ".") {

@@ -118,7 +118,7 @@ func TestNetwork(t *testing.T) {
 	l.Size("12")
 	n.ByMAC("nonsense").Add("192.0.2.6", "24")
 	n.DNS("192.0.2.53", " 192.0.2.53", "x")
-	n.Search("example.com.", "example.com", "")
+	n.Search("example.com.", "example.com", "", "example/0")
 	node, report := n.Section()
 	want := `dns:
   nameservers:
@@ -140,7 +140,7 @@ interfaces:
 	if d := cmp.Diff(want, osconfig.FormatYAML(node)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if len(report) != 7 || report.HasErrors() {
+	if len(report) != 8 || report.HasErrors() {
 		t.Errorf("%d problems:\n%s", len(report), report)
 	}
 	if node, report := NewNetwork("x").Section(); node != nil || report != nil {

@@ -88,7 +88,11 @@ func (n *Network) DNS(servers ...string) {
 func (n *Network) Search(domains ...string) {
 	for _, d := range domains {
 		d = strings.TrimSuffix(strings.TrimSpace(d), ".")
-		if d != "" && !slices.Contains(n.dns.Search, d) {
+		switch {
+		case d == "" || slices.Contains(n.dns.Search, d):
+		case !osconfig.IsDomain(d):
+			n.Warn("the search domain %s is left out: that is no name", short(d))
+		default:
 			n.dns.Search = append(n.dns.Search, d)
 		}
 	}
