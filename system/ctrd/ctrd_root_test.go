@@ -284,3 +284,12 @@ func TestRootExec(t *testing.T) {
 	}
 	w.stillRuns(p)
 }
+
+// A stream that ends early costs the other nothing.
+func TestRootClosedStdout(t *testing.T) {
+	w := newWorld(t)
+	u := newUnit("closed", "errors")
+	p := w.start(u)
+	w.eventually("the last of many lines on stderr", w.logContains(u.Name, "error 4999 of this program"))
+	w.stillRuns(p)
+}

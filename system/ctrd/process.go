@@ -121,11 +121,15 @@ func (p *Process) exec(ctx context.Context, args []string) ([]byte, int, error) 
 	id := "exec-" + rand.Text()
 	out := filepath.Join(p.client.opts.Paths.Logs, "."+p.unit.Name+"-"+id)
 	defer os.Remove(out)
+	stdout, stderr, err := outputs(out)
+	if err != nil {
+		return nil, 0, err
+	}
 	_, err = p.client.tasks.Exec(ctx, &tasks.ExecProcessRequest{
 		ContainerID: p.unit.Name,
 		ExecID:      id,
-		Stdout:      "file://" + out,
-		Stderr:      "file://" + out,
+		Stdout:      stdout,
+		Stderr:      stderr,
 		Spec:        &anypb.Any{TypeUrl: processType, Value: spec},
 	})
 	if err != nil {

@@ -102,11 +102,15 @@ func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, erro
 	if err != nil {
 		return nil, fmt.Errorf("unit %s: runtime options: %w", name, err)
 	}
+	stdout, stderr, err := outputs(p.log)
+	if err != nil {
+		return nil, fmt.Errorf("unit %s: log file: %w", name, err)
+	}
 	request := &tasks.CreateTaskRequest{
 		ContainerID: name,
 		Rootfs:      []*types.Mount{{Type: p.rootfs.Type, Source: p.rootfs.Source, Options: p.rootfs.Options}},
-		Stdout:      "file://" + p.log,
-		Stderr:      "file://" + p.log,
+		Stdout:      stdout,
+		Stderr:      stderr,
 		Options:     opts,
 	}
 	if shim != "" {

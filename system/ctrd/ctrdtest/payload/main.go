@@ -43,6 +43,12 @@ func run(args []string) (int, error) {
 		return 0, os.WriteFile(args[1], []byte(args[2]), 0o644)
 	case "env":
 		fmt.Println(os.Getenv(args[1]))
+	case "errors": // says more than a pipe holds on stderr, after stdout is closed
+		os.Stdout.Close()
+		for i := range 5000 {
+			fmt.Fprintf(os.Stderr, "error %04d of this program\n", i)
+		}
+		<-signals
 	case "child": // starts a stubborn child and waits
 		cmd := exec.Command("/proc/self/exe", "stubborn")
 		if err := cmd.Start(); err != nil {
