@@ -65,6 +65,7 @@ type LeaseStatus struct {
 type LeaseRequest struct {
 	Link     Link
 	Hostname string // sent to the server, option 12; may be empty
+	Options  DHCPOptions
 	// Previous is a lease that may still be good, to be confirmed. It may
 	// hold an address only, if the rest is not known.
 	Previous *Lease
@@ -76,4 +77,71 @@ type DHCP interface {
 	// does not release. Report is called from Run's goroutine. The error is
 	// ctx's, or says why the link cannot be used at all.
 	Run(ctx context.Context, request LeaseRequest, report func(LeaseStatus)) error
+}
+
+// Lease6 is what a DHCPv6 server granted and told (RFC 8415). The numbers in
+// comments are option codes.
+type Lease6 struct {
+	Server    []byte    // 2, the server's DUID
+	Addresses []Granted // 5, prefix length 128
+	Prefixes  []Granted // 26, delegated
+	DNS       []netip.Addr
+	Search    []string
+	NTP       []netip.Addr
+
+	Acquired time.Time     // when the message was sent that was answered
+	T1, T2   time.Duration // from Acquired
+}
+
+// Granted is one address or delegated prefix. Lifetimes are from Acquired;
+// 0 is for ever.
+type Granted struct {
+	Prefix           netip.Prefix
+	Preferred, Valid time.Duration
+}
+
+// Lease6Status is what a DHCPv6 client reports at each transition.
+type Lease6Status struct {
+	State   LeaseState // init, selecting, requesting, bound, renewing, rebinding; init-reboot is a CONFIRM
+	Lease   *Lease6    // valid, nil if there is none; never changed after the report
+	Attempt int
+	Message string
+}
+
+// Lease6Request says which link a lease is wanted for.
+type Lease6Request struct {
+	Link      Link
+	Stateless bool // no addresses, only the rest (INFORMATION-REQUEST)
+	Delegate  bool // a prefix is asked for, too
+	Hostname  string
+	Previous  *Lease6
+}
+
+// DHCP6 obtains DHCPv6 leases.
+type DHCP6 interface {
+	// Run is like DHCP.Run.
+	Run(ctx context.Context, request Lease6Request, report func(Lease6Status)) error
+}
+
+// LinkLocal4 finds a free link-local IPv4 address (RFC 3927) and defends it.
+type LinkLocal4 interface {
+	// Run reports an address when it is claimed and the zero Prefix when it
+	// was lost, until ctx ends.
+	Run(ctx context.Context, link Link, report func(netip.Prefix)) error
+}
+
+// LeaseStore keeps leases over a restart of the machine, by the link's
+// permanent hardware address.
+type LeaseStore interface {
+	// Load returns the lease that is kept, nil if there is none that is still
+	// good.
+	Load(mac string) *Lease
+	// Save keeps a lease; nil forgets it.
+	Save(mac string, lease *Lease) error
+}
+
+// Runner runs the commands of a specification.
+type Runner interface {
+	// Run runs an argument vector to its end. Its output is logged.
+	Run(ctx context.Context, args []string) error
 }

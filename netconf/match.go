@@ -10,9 +10,11 @@ import (
 
 // Match selects links. Exactly one field is set.
 type Match struct {
-	MAC  string // permanent hardware address, lower case, may be a glob
-	Name string
-	Glob string
+	MAC    string // permanent hardware address, lower case, may be a glob
+	Name   string
+	Path   string // as udev's ID_PATH, may be a glob: "pci-0000:00:03.0"
+	Driver string // may be a glob: "virtio_net"
+	Glob   string // of names
 }
 
 // ParseMatch reads a key of rancher.network.interfaces: an exact name, a glob
