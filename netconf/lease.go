@@ -69,6 +69,11 @@ type LeaseRequest struct {
 	// Previous is a lease that may still be good, to be confirmed. It may
 	// hold an address only, if the rest is not known.
 	Previous *Lease
+	// Renew asks at once for what would be asked for later: a lease that
+	// there is is renewed, a message that is waited for is repeated. Nil
+	// never does. A channel with capacity 1 is enough; what comes while one
+	// is pending may be dropped.
+	Renew <-chan struct{}
 }
 
 // DHCP obtains leases.
