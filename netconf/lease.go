@@ -94,8 +94,11 @@ type Lease6 struct {
 	Search    []string
 	NTP       []netip.Addr
 
-	Acquired time.Time     // when the message was sent that was answered
-	T1, T2   time.Duration // from Acquired
+	Acquired time.Time // when the message was sent that was answered
+	// T1 and T2 are when it is renewed and rebound, from Acquired; 0 is never.
+	// Without addresses and prefixes T1 is option 32, the time until the rest
+	// is asked for again.
+	T1, T2 time.Duration
 }
 
 // Granted is one address or delegated prefix. Lifetimes are from Acquired;
@@ -120,6 +123,13 @@ type Lease6Request struct {
 	Delegate  bool // a prefix is asked for, too
 	Hostname  string
 	Previous  *Lease6
+	// Renew makes the client ask at once instead of when it is time. Nil never
+	// does.
+	Renew <-chan struct{}
+	// Declined takes addresses of the lease that duplicate address detection
+	// has found elsewhere: they leave the lease, and the server is told. Nil
+	// has none.
+	Declined <-chan netip.Addr
 }
 
 // DHCP6 obtains DHCPv6 leases.
