@@ -90,8 +90,8 @@ type box struct {
 func inBox(t *testing.T, run func(*testing.T, *box)) {
 	synctest.Test(t, func(t *testing.T) {
 		k := netconftest.NewKernel()
-		k.AddLink("eth0", "", "02:00:00:00:00:01")
-		k.AddLink("eth1", "", "02:00:00:00:00:02")
+		k.AddHardware("eth0", "", "02:00:00:00:00:01")
+		k.AddHardware("eth1", "", "02:00:00:00:00:02")
 		b := newBox(t, k)
 		defer b.stop()
 		run(t, b)

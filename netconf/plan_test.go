@@ -91,7 +91,7 @@ func TestDiff(t *testing.T) {
 // TestApplyGoesOn: one refusal does not keep the rest from being done.
 func TestApplyGoesOn(t *testing.T) {
 	k := netconftest.NewKernel()
-	eth0 := id(k.AddLink("eth0", "", "02:00:00:00:00:01"), "eth0")
+	eth0 := id(k.AddHardware("eth0", "", "02:00:00:00:00:01"), "eth0")
 	refused := errors.New("refused")
 	k.Refuse(func(call string) error {
 		if strings.HasPrefix(call, "addr add 10.0.0.2/24") {

@@ -24,10 +24,10 @@ func TestMissingLink(t *testing.T) {
 		b.problems()
 		b.pass(11 * time.Second)
 		b.problems("interfaces.eth7: no link is named eth7")
-		b.kernel.AddLink("eth7", "", "02:00:00:00:00:07")
+		b.kernel.AddHardware("eth7", "", "02:00:00:00:00:07")
 		synctest.Wait()
 		b.problems()
-		b.kernel.DelLink("eth7")
+		b.kernel.Remove("eth7")
 		synctest.Wait()
 		b.problems("interfaces.eth7: no link is named eth7")
 	})
@@ -89,8 +89,8 @@ func TestNamesRefused(t *testing.T) {
 func TestRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := netconftest.NewKernel()
-		k.AddLink("eth0", "", "02:00:00:00:00:01")
-		k.AddLink("eth1", "", "02:00:00:00:00:02")
+		k.AddHardware("eth0", "", "02:00:00:00:00:01")
+		k.AddHardware("eth1", "", "02:00:00:00:00:02")
 		config := network(links{"eth0": dynamic(), "eth1": static("10.0.0.2/24", "10.0.0.1")})
 		b := newBox(t, k)
 		b.configure(config)
@@ -115,7 +115,7 @@ func TestRestart(t *testing.T) {
 // TestForeign: what Docker has made is left alone, and not shown.
 func TestForeign(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
-		b.kernel.AddLink("docker0", "bridge", "02:00:00:00:00:0a")
+		b.kernel.AddHardware("docker0", "bridge", "02:00:00:00:00:0a")
 		b.kernel.AddForeignAddr("docker0", netip.MustParsePrefix("172.17.0.1/16"))
 		b.kernel.AddForeignAddr("eth0", netip.MustParsePrefix("10.9.9.9/24"))
 		b.configure(network(links{"*": dynamic()}))
@@ -166,7 +166,7 @@ func TestHandMade(t *testing.T) {
 		synctest.Wait()
 		b.calls("addr del 10.0.0.2/24 dev eth0", "addr add 10.0.0.2/24 dev eth0",
 			"route replace default via 10.0.0.1 dev eth0 metric 102")
-		b.kernel.SetDown("eth0")
+		b.kernel.TakeDown("eth0")
 		synctest.Wait()
 		b.calls("link set eth0 up", "route replace default via 10.0.0.1 dev eth0 metric 102")
 	})

@@ -50,9 +50,9 @@ func NewKernel() *Kernel {
 	}
 }
 
-// AddLink adds a link that is down, with its cable plugged in, and returns
+// AddHardware adds a link that is down, with its cable plugged in, and returns
 // its index. The MAC address is its permanent one too if kind is empty.
-func (k *Kernel) AddLink(name, kind, mac string) int {
+func (k *Kernel) AddHardware(name, kind, mac string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := &link{plugged: true, Link: netconf.Link{
@@ -66,8 +66,8 @@ func (k *Kernel) AddLink(name, kind, mac string) int {
 	return l.Index
 }
 
-// DelLink removes a link with all that is on it.
-func (k *Kernel) DelLink(name string) {
+// Remove removes a link with all that is on it.
+func (k *Kernel) Remove(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.named(name)
@@ -86,8 +86,8 @@ func (k *Kernel) Plug(name string, in bool) {
 	k.notify()
 }
 
-// SetDown sets a link administratively down; its routes go.
-func (k *Kernel) SetDown(name string) {
+// TakeDown sets a link administratively down; its routes go.
+func (k *Kernel) TakeDown(name string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.named(name)

@@ -12,8 +12,8 @@ func TestKernelInMemory(t *testing.T) {
 	k := netconftest.NewKernel()
 	netconftest.TestKernel(t, netconftest.World{
 		Kernel:         k,
-		AddLink:        func(name string) { k.AddLink(name, "veth", "02:00:00:00:00:01") },
-		DelLink:        k.DelLink,
+		AddLink:        func(name string) { k.AddHardware(name, "veth", "02:00:00:00:00:01") },
+		DelLink:        k.Remove,
 		Plug:           k.Plug,
 		AddForeignAddr: k.AddForeignAddr,
 		AddForeignRoute: func(name string, dst netip.Prefix) {
