@@ -147,30 +147,52 @@ type Route struct {
 
 // String prints the route as ip(8) does.
 func (r Route) String() string {
-	dst := r.Dst.String()
+	s := r.Dst.String()
 	if r.Dst.Bits() == 0 {
-		dst = "default"
+		s = "default"
 	}
-	s := dst
-	if r.Gateway.IsValid() {
-		s += " via " + r.Gateway.String()
+	if r.Type != "" {
+		s = r.Type + " " + s
 	}
-	s += " dev " + r.Link.Name
-	if r.Source.IsValid() {
-		s += " src " + r.Source.String()
+	add := func(name string, value any, shown bool) {
+		if shown {
+			s += fmt.Sprintf(" %s %v", name, value)
+		}
 	}
-	return fmt.Sprintf("%s metric %d", s, r.Metric)
+	add("via", r.Gateway, r.Gateway.IsValid())
+	add("dev", r.Link.Name, r.Link.Name != "")
+	add("table", r.Table, r.Table != 0)
+	add("scope", r.Scope, r.Scope != "")
+	add("src", r.Source, r.Source.IsValid())
+	add("metric", r.Metric, true)
+	add("mtu", r.MTU, r.MTU != 0)
+	return s
 }
 
-// same tells whether two routes do the same; the name and OnLink, which only
-// matters when a route is added, do not count.
-func (r Route) same(o Route) bool {
-	return r.replaces(o) && r.Gateway == o.Gateway && r.Source == o.Source
+// table is the routing table's number; main has two.
+func (r Route) table() int {
+	if r.Table == 254 { // RT_TABLE_MAIN
+		return 0
+	}
+	return r.Table
+}
+
+// unicast tells whether the route leads somewhere.
+func (r Route) unicast() bool { return r.Type == "" || r.Type == "unicast" }
+
+// same tells whether have does what the route asks for; the name and OnLink,
+// which only matters when a route is added, do not count, nor does the scope
+// unless it is asked for.
+func (r Route) same(have Route) bool {
+	return r.replaces(have) && r.unicast() == have.unicast() && (r.unicast() || r.Type == have.Type) &&
+		(!r.unicast() || r.Link.Index == have.Link.Index) &&
+		r.Gateway == have.Gateway && r.Source == have.Source && r.MTU == have.MTU &&
+		(r.Scope == "" || r.Scope == have.Scope)
 }
 
 // replaces tells whether adding r takes the place of o.
 func (r Route) replaces(o Route) bool {
-	return r.Link.Index == o.Link.Index && r.Dst == o.Dst && r.Metric == o.Metric
+	return r.table() == o.table() && r.Dst == o.Dst && r.Metric == o.Metric
 }
 
 // foreign tells whether a link belongs to a container engine. Only an exact

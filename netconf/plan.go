@@ -2,72 +2,9 @@ package netconf
 
 import (
 	"errors"
-	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 )
-
-// OpKind is what a change does.
-type OpKind int
-
-// Kinds of change, in the order in which a plan has them: what is added comes
-// before what is taken away. Creating links (bond, VLAN, bridge) will come
-// before all of them.
-const (
-	OpSetMTU OpKind = iota
-	OpSetUp
-	OpAddAddr
-	OpAddRoute
-	OpDelRoute
-	OpDelAddr
-)
-
-// Op is one change to the kernel's state.
-type Op struct {
-	Kind  OpKind
-	Link  LinkID
-	Addr  netip.Prefix // OpAddAddr, OpDelAddr
-	Route Route        // OpAddRoute, OpDelRoute
-	MTU   int          // OpSetMTU, bytes
-}
-
-// String prints the change like an ip(8) command.
-func (o Op) String() string {
-	switch o.Kind {
-	case OpSetMTU:
-		return fmt.Sprintf("link set %s mtu %d", o.Link, o.MTU)
-	case OpSetUp:
-		return fmt.Sprintf("link set %s up", o.Link)
-	case OpAddAddr:
-		return fmt.Sprintf("addr add %s dev %s", o.Addr, o.Link)
-	case OpDelAddr:
-		return fmt.Sprintf("addr del %s dev %s", o.Addr, o.Link)
-	case OpAddRoute:
-		return "route replace " + o.Route.String()
-	case OpDelRoute:
-		return "route del " + o.Route.String()
-	}
-	return "unknown"
-}
-
-func (o Op) do(k Kernel) error {
-	switch o.Kind {
-	case OpSetMTU:
-		return k.SetMTU(o.Link, o.MTU)
-	case OpSetUp:
-		return k.SetUp(o.Link)
-	case OpAddAddr:
-		return k.AddAddr(o.Link, o.Addr)
-	case OpDelAddr:
-		return k.DelAddr(o.Link, o.Addr)
-	case OpAddRoute:
-		return k.AddRoute(o.Route)
-	case OpDelRoute:
-		return k.DelRoute(o.Route)
-	}
-	return fmt.Errorf("unknown operation %d", o.Kind)
-}
 
 // Plan is an ordered list of changes.
 type Plan []Op
