@@ -111,6 +111,8 @@ func allowed() map[string]string {
 func boundaries() map[string]string {
 	return map[string]string{
 		"github.com/vishvananda/":           "netconf/rtnl netconf/netconftest",
+		"github.com/safchain/":              "netconf/rtnl",
+		"golang.zx2c4.com/":                 "netconf/rtnl",
 		"github.com/insomniacslk/dhcp":      "netconf/dhcp",
 		"github.com/mdlayher/":              "netconf/dhcp",
 		"github.com/containerd/containerd/": "system/ctrd system/oci cmd/containerd",
