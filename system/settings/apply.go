@@ -89,6 +89,18 @@ func (s *Settings) Apply(ctx context.Context, try time.Duration, who string) (ap
 	if try != 0 && (try < shortestTrial || try > longestTrial) {
 		return api.ConfigDiff{}, fmt.Errorf("a trial takes %s to %s: %w", shortestTrial, longestTrial, errdefs.ErrInvalidArgument)
 	}
+	return s.carry(ctx, job{try: try, who: who})
+}
+
+// job is one application of the files.
+type job struct {
+	try  time.Duration // 0 is for good
+	who  string
+	part func(before, after load.Result) load.Result // what of it is applied; nil is all
+}
+
+// carry does a job; it goes on when ctx ends.
+func (s *Settings) carry(ctx context.Context, j job) (api.ConfigDiff, error) {
 	select {
 	case s.work <- struct{}{}:
 	default:
@@ -103,7 +115,7 @@ func (s *Settings) Apply(ctx context.Context, try time.Duration, who string) (ap
 	go func() {
 		defer func() { <-s.work }()
 		defer cancel()
-		diff, err := s.apply(work, cancel, try, who)
+		diff, err := s.apply(work, cancel, j)
 		done <- answer{diff, err}
 	}()
 	select {
@@ -140,8 +152,8 @@ func (s *Settings) Alone(ctx context.Context, do func() error) error {
 	}
 }
 
-// apply is Apply's work; s.work is held.
-func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, try time.Duration, who string) (api.ConfigDiff, error) {
+// apply is carry's work; s.work is held.
+func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, j job) (api.ConfigDiff, error) {
 	before := s.o.Running()
 	if before.Document.Root == nil {
 		return api.ConfigDiff{}, errNotLoaded()
@@ -149,6 +161,9 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, try tim
 	after := s.again(before)
 	if errs := newErrors(before, after); len(errs) > 0 {
 		return api.ConfigDiff{}, invalid(errs)
+	}
+	if j.part != nil {
+		after = j.part(before, after)
 	}
 	files, err := s.files()
 	if err != nil {
@@ -164,8 +179,8 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, try tim
 	if s.booted == nil {
 		s.booted = &before
 	}
-	if try > 0 && len(d.Changes) > 0 {
-		if err := s.begin(try, before, cancel); err != nil {
+	if j.try > 0 && len(d.Changes) > 0 {
+		if err := s.begin(j.try, before, cancel); err != nil {
 			s.mu.Unlock()
 			return api.ConfigDiff{}, err
 		}
@@ -174,7 +189,7 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, try tim
 		s.applied = files
 	}
 	s.mu.Unlock()
-	s.o.Log.Info("configuration is applied", "who", who, "changes", len(d.Changes), "try", try)
+	s.o.Log.Info("configuration is applied", "who", j.who, "changes", len(d.Changes), "try", j.try)
 	if err := s.o.Apply(ctx, before, after); err != nil {
 		d.Problems = append(d.Problems, lines(err)...)
 	}

@@ -68,13 +68,16 @@ func New(o Options) *Settings {
 func (s *Settings) path(p string) string { return filepath.Join(s.o.Root, p) }
 
 // again is the configuration that the files make now.
-func (s *Settings) again(running load.Result) load.Result {
+func (s *Settings) again(running load.Result) load.Result { return s.reread(running, nil) }
+
+// reread is again with texts, by path, that take the place of files.
+func (s *Settings) reread(running load.Result, changed map[string][]byte) load.Result {
 	l := &load.Loader{Root: s.o.Root, Log: s.o.Log}
 	if s.o.Loader != nil {
 		l = s.o.Loader()
 	}
 	l.KeepLastGood = false // nobody has booted with it
-	return l.Again(running, nil)
+	return l.Again(running, changed)
 }
 
 // Remember notes that the files below conf are those of the configuration
