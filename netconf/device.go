@@ -73,6 +73,10 @@ type Hardware struct {
 type IPv6 struct {
 	AcceptRA bool // also while the machine forwards (accept_ra 2)
 	Privacy  bool // temporary addresses are made and preferred (RFC 8981)
+	// Unset is true of a link that still has something else, as the kernel
+	// makes links: advertisements are followed until the machine forwards
+	// (accept_ra 1). It is never wanted.
+	Unset bool
 }
 
 // Rule is a policy routing rule (ip-rule(8)).

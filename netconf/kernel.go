@@ -24,7 +24,8 @@ type Kernel interface {
 	Links() ([]Link, error)
 	// Hardware tells what ethtool shows of a link.
 	Hardware(link LinkID) (Hardware, error)
-	// Routes lists the routes, of all tables, that carry Protocol.
+	// Routes lists the routes, of all tables, that carry Protocol, as
+	// Route.Normal has them.
 	Routes() ([]Route, error)
 	// Rules lists the policy rules that carry Protocol.
 	Rules() ([]Rule, error)
@@ -141,7 +142,7 @@ type Route struct {
 	Dst     netip.Prefix // masked; length 0 is the default route
 	Gateway netip.Addr   // zero: on link
 	Source  netip.Addr   // preferred source; zero leaves it to the kernel
-	Metric  int
+	Metric  int          // 0 is 1024 in IPv6
 	OnLink  bool // the gateway is reachable although no address covers it
 }
 
@@ -169,30 +170,18 @@ func (r Route) String() string {
 	return s
 }
 
-// table is the routing table's number; main has two.
-func (r Route) table() int {
-	if r.Table == 254 { // RT_TABLE_MAIN
-		return 0
-	}
-	return r.Table
-}
-
-// unicast tells whether the route leads somewhere.
-func (r Route) unicast() bool { return r.Type == "" || r.Type == "unicast" }
-
 // same tells whether have does what the route asks for; the name and OnLink,
-// which only matters when a route is added, do not count, nor does the scope
-// unless it is asked for.
+// which only matters when a route is added, do not count.
 func (r Route) same(have Route) bool {
-	return r.replaces(have) && r.unicast() == have.unicast() && (r.unicast() || r.Type == have.Type) &&
-		(!r.unicast() || r.Link.Index == have.Link.Index) &&
-		r.Gateway == have.Gateway && r.Source == have.Source && r.MTU == have.MTU &&
-		(r.Scope == "" || r.Scope == have.Scope)
+	r, have = r.Normal(), have.Normal()
+	return r.replaces(have) && r.Link.Index == have.Link.Index && r.Type == have.Type &&
+		r.Gateway == have.Gateway && r.Source == have.Source && r.MTU == have.MTU && r.Scope == have.Scope
 }
 
 // replaces tells whether adding r takes the place of o.
 func (r Route) replaces(o Route) bool {
-	return r.table() == o.table() && r.Dst == o.Dst && r.Metric == o.Metric
+	r, o = r.Normal(), o.Normal()
+	return r.Table == o.Table && r.Dst == o.Dst && r.Metric == o.Metric
 }
 
 // foreign tells whether a link belongs to a container engine. Only an exact
