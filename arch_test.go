@@ -69,6 +69,7 @@ func allowed() map[string]string {
 
 		"netconf":             "os-config",
 		"netconf/dhcp":        "netconf",
+		"netconf/firewall":    "os-config",
 		"netconf/netconftest": "netconf",
 		"netconf/nd":          "",
 		"netconf/resolv":      "netconf system/atomicfile",
@@ -114,7 +115,9 @@ func boundaries() map[string]string {
 		"github.com/safchain/":              "netconf/rtnl",
 		"golang.zx2c4.com/":                 "netconf/rtnl",
 		"github.com/insomniacslk/dhcp":      "netconf/dhcp",
-		"github.com/mdlayher/":              "netconf/dhcp",
+		"github.com/mdlayher/packet":        "netconf/dhcp",
+		"github.com/mdlayher/netlink":       "netconf/firewall",
+		"github.com/google/nftables":        "netconf/firewall",
 		"github.com/containerd/containerd/": "system/ctrd system/oci cmd/containerd",
 		"github.com/opencontainers/":        "system/ctrd system/oci",
 		"google.golang.org/":                "system/ctrd cmd/containerd",

@@ -1,0 +1,397 @@
+package firewall_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/netconf/firewall"
+	"github.com/pharos-os/pharos/netconf/netconftest"
+)
+
+// The far ends of cables run this test binary as a helper: it dials what
+// dialList names and prints what answered, or serves on serveAt.
+const (
+	dialList = "PHAROS_FIREWALL_DIAL"
+	serveAt  = "PHAROS_FIREWALL_SERVE"
+)
+
+// patience is how long a silently dropped packet is waited for.
+const patience = 700 * time.Millisecond
+
+func TestHelper(t *testing.T) {
+	switch {
+	case os.Getenv(serveAt) != "":
+		serve(t, "tcp", os.Getenv(serveAt))
+		fmt.Println("serving")
+		select {} // ends with the peer that it runs in
+	case os.Getenv(dialList) != "":
+		type answer struct{ Target, Got string }
+		answers := make(chan answer)
+		targets := strings.Fields(os.Getenv(dialList))
+		for _, target := range targets {
+			go func() { answers <- answer{target, ask(target)} }()
+		}
+		got := map[string]string{}
+		for range targets {
+			a := <-answers
+			got[a.Target] = a.Got
+		}
+		if err := json.NewEncoder(os.Stdout).Encode(got); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ask sends to NETWORK!ADDRESS and says whether there was an answer.
+func ask(target string) string {
+	network, address, _ := strings.Cut(target, "!")
+	c, err := net.DialTimeout(network, address, patience)
+	if err != nil {
+		return "silent"
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err.Error()
+	}
+	if _, err := c.Write([]byte("hello")); err != nil {
+		return err.Error()
+	}
+	if _, err := c.Read(make([]byte, 5)); err != nil {
+		return "silent"
+	}
+	return "answer"
+}
+
+// serve answers everything that comes.
+func serve(t *testing.T, network, address string) {
+	t.Helper()
+	if network == "udp" {
+		c, err := net.ListenPacket(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			buf := make([]byte, 64)
+			for {
+				n, from, err := c.ReadFrom(buf)
+				if err != nil {
+					return
+				}
+				_, _ = c.WriteTo(buf[:n], from)
+			}
+		}()
+		return
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Write([]byte("hello"))
+			c.Close()
+		}
+	}()
+}
+
+// dial asks all targets from the peer's side.
+func dial(t *testing.T, peer *netconftest.Peer, targets ...string) map[string]string {
+	t.Helper()
+	cmd := peer.Command(os.Args[0], "-test.run=^TestHelper$")
+	cmd.Env = append(os.Environ(), dialList+"="+strings.Join(targets, " "))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("dial: %v\n%s", err, out)
+	}
+	line, _, _ := strings.Cut(string(out), "\n")
+	var got map[string]string
+	if err := json.Unmarshal([]byte(line), &got); err != nil {
+		t.Fatalf("dial: %v\n%s", err, out)
+	}
+	return got
+}
+
+// cable connects the test's namespace with the peer's: 10.N.0.1 and fd00:N::1
+// here, .2 there.
+func cable(t *testing.T, peer *netconftest.Peer, name string, n int) {
+	t.Helper()
+	peer.Cable(t, name, "far"+name)
+	netconftest.Run(t, "ip", "link", "set", name, "up")
+	netconftest.Run(t, "ip", "addr", "add", fmt.Sprintf("10.%d.0.1/24", n), "dev", name)
+	netconftest.Run(t, "ip", "addr", "add", fmt.Sprintf("fd00:%d::1/64", n), "dev", name, "nodad")
+	peer.Run(t, "ip", "addr", "add", fmt.Sprintf("10.%d.0.2/24", n), "dev", "far"+name)
+	peer.Run(t, "ip", "addr", "add", fmt.Sprintf("fd00:%d::2/64", n), "dev", "far"+name, "nodad")
+}
+
+func apply(t *testing.T, spec firewall.Spec) {
+	t.Helper()
+	if err := firewall.Apply(spec); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := firewall.Plan(spec); err != nil || left != nil {
+		t.Fatalf("after Apply, Plan still says %q, %v", left, err)
+	}
+}
+
+// generation is every rule by the number that the kernel gave it.
+func generation(t *testing.T) string {
+	t.Helper()
+	conn, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	chains, err := conn.ListChains()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s strings.Builder
+	for _, c := range chains {
+		fmt.Fprintf(&s, "%s/%s;", c.Table.Name, c.Name)
+		rules, err := conn.GetRules(c.Table, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rules {
+			fmt.Fprintf(&s, " %d", r.Handle) // never used twice
+		}
+	}
+	return s.String()
+}
+
+func prefixes(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+func TestRootInput(t *testing.T) {
+	if !netconftest.InNamespaceFor(t, 2*time.Minute) {
+		return
+	}
+	netconftest.Run(t, "ip", "link", "set", "lo", "up")
+	peer, other := netconftest.NewPeer(t), netconftest.NewPeer(t)
+	cable(t, peer, "eth0", 1)
+	cable(t, other, "eth1", 2)
+	for _, p := range []string{"22", "80", "85", "91"} {
+		serve(t, "tcp", ":"+p)
+	}
+	serve(t, "udp", "10.1.0.1:53")
+	serve(t, "udp", "10.1.0.1:54")
+
+	off := firewall.Spec{}
+	spec := firewall.Spec{Policy: firewall.Drop, Allow: []firewall.Rule{
+		{Protocol: "tcp", Ports: []firewall.PortRange{{First: 22, Last: 22}}, From: prefixes("10.1.0.0/30", "10.1.0.4/30", "fd00:1::2/128")},
+		{Protocol: "tcp", Ports: []firewall.PortRange{{First: 80, Last: 90}}, Interface: "eth1"},
+		{Protocol: "udp", Ports: []firewall.PortRange{{First: 53, Last: 53}}},
+	}}
+	const silent, answer = "silent", "answer"
+	all := map[string]string{
+		"tcp!10.1.0.1:22": answer, "tcp![fd00:1::1]:22": answer, // by source
+		"tcp!10.1.0.1:80": silent, "tcp![fd00:1::1]:85": silent, // by link
+		"udp!10.1.0.1:53": answer, "udp!10.1.0.1:54": silent,
+	}
+	check := func(what string, peer *netconftest.Peer, want map[string]string) {
+		t.Helper()
+		var targets []string
+		for target := range want {
+			targets = append(targets, target)
+		}
+		if d := cmp.Diff(want, dial(t, peer, targets...)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", what, d)
+		}
+	}
+	open := map[string]string{}
+	for target := range all {
+		open[target] = answer
+	}
+	check("without a firewall", peer, open)
+	if lines, err := firewall.Plan(spec); err != nil || len(lines) != 4 {
+		t.Errorf("plan: %q, %v", lines, err)
+	}
+	apply(t, spec)
+	check("policy drop", peer, all)
+	check("policy drop, the other link", other, map[string]string{
+		"tcp!10.2.0.1:22": silent, "tcp!10.2.0.1:80": answer, "tcp![fd00:2::1]:85": answer, "tcp!10.2.0.1:91": silent,
+	})
+	if got := ask("tcp!127.0.0.1:91"); got != answer {
+		t.Errorf("from the machine itself: %s", got)
+	}
+	before := generation(t)
+	apply(t, spec)
+	if after := generation(t); after != before {
+		t.Errorf("the second Apply changed rules:\n%s\n%s", before, after)
+	}
+	spec.Policy, spec.Allow = firewall.Accept, nil
+	apply(t, spec)
+	check("policy accept", peer, open)
+	apply(t, off)
+	if got := generation(t); got != "" {
+		t.Errorf("off, and there is %s", got)
+	}
+	check("off again", peer, open)
+}
+
+// TestRootRepair: rules that somebody changed are put right.
+func TestRootRepair(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	conn, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	docker := conn.AddTable(&nftables.Table{Name: "docker-bridges", Family: nftables.TableFamilyIPv4})
+	conn.AddChain(&nftables.Chain{Name: "filter-FORWARD", Table: docker})
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	spec := firewall.Spec{Policy: firewall.Drop}
+	apply(t, spec)
+	table := &nftables.Table{Name: firewall.Table, Family: nftables.TableFamilyINet}
+	input := &nftables.Chain{Name: "input", Table: table}
+	accept := nftables.ChainPolicyAccept
+	for name, harm := range map[string]func(){
+		"a rule is gone": func() {
+			rules, err := conn.GetRules(table, input)
+			if err != nil || len(rules) < 3 {
+				t.Fatalf("rules %v, %v", rules, err)
+			}
+			if err := conn.DelRule(rules[2]); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a rule more": func() {
+			conn.InsertRule(&nftables.Rule{Table: table, Chain: input, Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}})
+		},
+		"emptied":        func() { conn.FlushChain(input) },
+		"another policy": func() { conn.AddChain(&nftables.Chain{Name: "input", Table: table, Policy: &accept}) },
+		"a chain more":   func() { conn.AddChain(&nftables.Chain{Name: "extra", Table: table}) },
+		"no table":       func() { conn.DelTable(table) },
+	} {
+		harm()
+		if err := conn.Flush(); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if lines, err := firewall.Plan(spec); err != nil || lines == nil {
+			t.Errorf("%s, and Plan says %q, %v", name, lines, err)
+		}
+		apply(t, spec)
+	}
+	// Docker's table stays, whatever happens to ours.
+	apply(t, firewall.Spec{})
+	tables, err := conn.ListTables()
+	if err != nil || len(tables) != 1 || tables[0].Name != "docker-bridges" {
+		t.Errorf("tables %v, %v; want Docker's alone", tables, err)
+	}
+}
+
+// TestRootMany: as many networks as a list of a cloud's has.
+func TestRootMany(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	rule := firewall.Rule{Protocol: "tcp", Ports: []firewall.PortRange{{First: 1, Last: 65535}}}
+	for i := range 1200 {
+		rule.From = append(rule.From,
+			netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24),
+			netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0x0d, 0xb8, byte(i >> 8), byte(i), 1}), 56))
+	}
+	apply(t, firewall.Spec{Policy: firewall.Drop, Allow: []firewall.Rule{rule, {Protocol: "any", From: prefixes("0.0.0.0/0", "::/0"), Interface: "*"}}})
+}
+
+// TestRootPublished: the machine forwards to a container as Docker's rules do.
+func TestRootPublished(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	outside, inside := netconftest.NewPeer(t), netconftest.NewPeer(t)
+	cable(t, outside, "eth0", 1)
+	cable(t, inside, "br0", 3)
+	outside.Run(t, "ip", "route", "add", "default", "via", "10.1.0.1")
+	inside.Run(t, "ip", "route", "add", "default", "via", "10.3.0.1")
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	server := inside.Command(os.Args[0], "-test.run=^TestHelper$")
+	server.Env = append(os.Environ(), serveAt+"=10.3.0.2:80")
+	out, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Process.Kill(); server.Wait() })
+	if _, err := out.Read(make([]byte, 64)); err != nil {
+		t.Fatal(err)
+	}
+	translate(t, map[uint16]string{8080: "10.3.0.2", 9090: "10.3.0.2"})
+
+	const first, second, direct = "tcp!10.1.0.1:8080", "tcp!10.1.0.1:9090", "tcp!10.3.0.2:80"
+	check := func(what string, spec firewall.Spec, want map[string]string) {
+		t.Helper()
+		apply(t, spec)
+		if d := cmp.Diff(want, dial(t, outside, first, second, direct)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", what, d)
+		}
+	}
+	open := map[string]string{first: "answer", second: "answer", direct: "answer"}
+	spec := firewall.Spec{Policy: firewall.Drop, Allow: []firewall.Rule{{Protocol: "tcp", Ports: []firewall.PortRange{{First: 8080, Last: 8080}}}}}
+	check("published ports are not ours", spec, open)
+	spec.PublishedPorts = true
+	check("published ports are filtered", spec, map[string]string{first: "answer", second: "silent", direct: "answer"})
+	spec.Allow[0].From = prefixes("10.9.0.0/16")
+	check("from elsewhere", spec, map[string]string{first: "silent", second: "silent", direct: "answer"})
+	spec.Allow[0].From = prefixes("10.1.0.2/32")
+	check("from here", spec, map[string]string{first: "answer", second: "silent", direct: "answer"})
+	spec.Policy = firewall.Accept
+	check("policy accept", spec, open)
+}
+
+// translate rewrites ports of the machine to port 80 of a container, with the
+// hook and priority that Docker's table has.
+func translate(t *testing.T, ports map[uint16]string) {
+	t.Helper()
+	conn, err := nftables.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := conn.AddTable(&nftables.Table{Name: "docker-bridges", Family: nftables.TableFamilyIPv4})
+	chain := conn.AddChain(&nftables.Chain{
+		Name: "nat-PREROUTING", Table: table, Type: nftables.ChainTypeNAT,
+		Hooknum: nftables.ChainHookPrerouting, Priority: nftables.ChainPriorityNATDest,
+	})
+	for p, to := range ports {
+		conn.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_TCP}},
+			&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binaryutil.BigEndian.PutUint16(p)},
+			&expr.Immediate{Register: 1, Data: netip.MustParseAddr(to).AsSlice()},
+			&expr.Immediate{Register: 2, Data: binaryutil.BigEndian.PutUint16(80)},
+			&expr.NAT{Type: expr.NATTypeDestNAT, Family: unix.NFPROTO_IPV4, RegAddrMin: 1, RegProtoMin: 2},
+		}})
+	}
+	if err := conn.Flush(); err != nil {
+		t.Fatal(err)
+	}
+}
