@@ -143,7 +143,7 @@ type Route struct {
 	Gateway netip.Addr   // zero: on link
 	Source  netip.Addr   // preferred source; zero leaves it to the kernel
 	Metric  int          // 0 is 1024 in IPv6
-	OnLink  bool // the gateway is reachable although no address covers it
+	OnLink  bool         // the gateway is reachable although no address covers it
 }
 
 // String prints the route as ip(8) does.
