@@ -17,6 +17,8 @@ type State struct {
 	Problems    []string  // sentences; each disappears when it is cured
 	Names       Names     // as last written
 	Links       []LinkState
+	Routes      []Route // those that carry Protocol, as last seen
+	Rules       []Rule  // likewise
 }
 
 // LinkState is one link with what the manager knows about it.
@@ -29,6 +31,21 @@ type LinkState struct {
 	LeaseState LeaseState
 	Attempt    int    // messages of this lease state that nobody has answered
 	Message    string // the DHCP client's last word
+
+	Lease6      *Lease6    // nil: none
+	Lease6State LeaseState // empty: no DHCPv6 client runs
+	Attempt6    int
+	Message6    string
+	Delegated   netip.Prefix // its address of a prefix that another link was given
+	LinkLocal   netip.Prefix // its address of RFC 3927
+	RDNSS       []netip.Addr // advertised name servers that are still valid (RFC 8106)
+	DNSSL       []string     // advertised search domains, likewise
+	Waiting     []string     // what it waits for, sentences without its name; empty: all that is configured is there
+
+	// When it got so far for the first time; zero: not yet.
+	Seen       time.Time // netlink had it: its driver is ready
+	CarrierAt  time.Time
+	Configured time.Time // all that is configured was there: addresses, a lease where DHCP is asked for
 }
 
 // State returns a snapshot.
@@ -120,7 +137,7 @@ func (m *Manager) started() time.Time {
 // assess decides what is online, waited for and wrong. Deadlines that lie
 // ahead are returned as the next time to look; zero is never.
 func (m *Manager) assess(links []LinkState, applyErr error, now time.Time) (s State, next time.Time) {
-	s = State{Links: links, Names: m.written, Problems: []string{}, Waiting: []string{}}
+	s = State{Links: links, Routes: m.routes, Names: m.written, Problems: []string{}, Waiting: []string{}}
 	due := func(at time.Time) bool {
 		if !now.Before(at) {
 			return true
