@@ -70,6 +70,7 @@ func allowed() map[string]string {
 		"netconf":             "os-config",
 		"netconf/dhcp":        "netconf",
 		"netconf/firewall":    "os-config",
+		"netconf/hooks":       "",
 		"netconf/netconftest": "netconf",
 		"netconf/nd":          "",
 		"netconf/resolv":      "netconf system/atomicfile",
