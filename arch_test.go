@@ -68,7 +68,8 @@ func allowed() map[string]string {
 		"os-config/schema/gen": "os-config",
 
 		"netconf":             "os-config",
-		"netconf/dhcp":        "netconf",
+		"netconf/arp":         "netconf",
+		"netconf/dhcp":        "netconf netconf/arp",
 		"netconf/firewall":    "os-config",
 		"netconf/hooks":       "",
 		"netconf/netconftest": "netconf",

@@ -4,8 +4,11 @@
 //
 // It is built for a fast start. The first message leaves as soon as Run is
 // called, unanswered ones are repeated after 100 ms, 200 ms, 400 ms …, the first
-// offer is taken, rapid commit (RFC 4039) is offered, and no address is
-// probed by ARP before it is used.
+// offer is taken, rapid commit (RFC 4039) is offered, and an address is probed
+// by ARP while it is used already, not before (see guard).
+//
+// What servers send is not trusted: a message or an option that cannot be
+// costs a line in the log, once.
 package dhcp
 
 import (
@@ -18,6 +21,7 @@ import (
 	"time"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/arp"
 )
 
 // Timing. RFC 2131, section 4.1, starts at 4 s; servers are faster today.
@@ -51,9 +55,10 @@ type Conn interface {
 
 // Options of a Client. Zero fields take what is right for a real machine.
 type Options struct {
-	Log    *slog.Logger                     // nil discards
-	Open   func(netconf.Link) (Conn, error) // nil opens a packet socket
-	Random func() uint32                    // for transaction ids and jitter
+	Log     *slog.Logger                           // nil discards
+	Open    func(netconf.Link) (Conn, error)       // nil opens a packet socket
+	OpenARP func(netconf.LinkID) (arp.Conn, error) // nil is arp.Open
+	Random  func() uint32                          // for transaction ids and jitter
 }
 
 // Client obtains leases. It holds no state between Runs and may run on any
@@ -69,6 +74,9 @@ func New(opts Options) *Client {
 	}
 	if opts.Open == nil {
 		opts.Open = openPacket
+	}
+	if opts.OpenARP == nil {
+		opts.OpenARP = arp.Open
 	}
 	if opts.Random == nil {
 		opts.Random = rand.Uint32
@@ -88,7 +96,7 @@ func (c *Client) Run(ctx context.Context, request netconf.LeaseRequest, report f
 	m := &machine{
 		opts: c.opts, request: request, hardware: hardware, report: report,
 		log:     c.opts.Log.With("link", request.Link.Name),
-		started: time.Now(),
+		started: time.Now(), complained: make(map[string]bool),
 	}
 	defer m.closeConn()
 	return m.run(ctx)

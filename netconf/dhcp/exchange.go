@@ -2,6 +2,7 @@ package dhcp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -17,7 +18,7 @@ const maxMessage = 1500
 type exchange struct {
 	build  func() *dhcpv4.DHCPv4           // called for each repetition
 	send   func([]byte) error              // nil broadcasts
-	accept func(*dhcpv4.DHCPv4) bool       // whether a message is an answer
+	accept verdict                         // whether a message is an answer
 	wait   func(attempt int) time.Duration // for an answer; nil is backoff
 	tries  int                             // 0 is any number
 	until  time.Time                       // zero is for ever
@@ -33,7 +34,7 @@ func (m *machine) exchange(ctx context.Context, x exchange) *dhcpv4.DHCPv4 {
 	}
 	for attempt := 1; x.tries == 0 || attempt <= x.tries; attempt++ {
 		if attempt > 1 {
-			m.message = "nobody answers"
+			m.message, m.complaint = cmp.Or(m.complaint, "nobody answers"), ""
 		}
 		if err := m.transmit(x, attempt); err != nil {
 			m.message = err.Error()
@@ -71,8 +72,9 @@ func (m *machine) transmit(x exchange, attempt int) error {
 	return nil
 }
 
-// listen waits for an acceptable message.
-func (m *machine) listen(ctx context.Context, wait time.Duration, accept func(*dhcpv4.DHCPv4) bool) *dhcpv4.DHCPv4 {
+// listen waits for an acceptable message. It ends early when somebody asks for
+// a renewal: the message is then repeated.
+func (m *machine) listen(ctx context.Context, wait time.Duration, accept verdict) *dhcpv4.DHCPv4 {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -81,14 +83,51 @@ func (m *machine) listen(ctx context.Context, wait time.Duration, accept func(*d
 			return nil
 		case <-timer.C:
 			return nil
+		case _, ok := <-m.request.Renew:
+			if m.renewAsked(ok) {
+				return nil
+			}
 		case err := <-m.broken: // the next transmit opens another
 			m.closeConn()
 			m.message = fmt.Sprintf("receive: %v", err)
 		case p := <-m.messages:
-			if p.TransactionID == m.xid && bytes.Equal(p.ClientHWAddr, m.hardware) && accept(p) {
+			if !m.isForUs(p) {
+				continue
+			}
+			ok, why := accept(p)
+			if ok {
 				return p
 			}
+			if why != "" {
+				m.complain(why)
+			}
 		}
+	}
+}
+
+// renewAsked takes what came from the channel Renew.
+func (m *machine) renewAsked(open bool) bool {
+	if !open {
+		m.request.Renew = nil // or it would be ready for ever
+	}
+	return open
+}
+
+// isForUs tells whether a message answers the last one of this client. The
+// client's id has to be the one that was sent, if it is there (RFC 6842).
+func (m *machine) isForUs(p *dhcpv4.DHCPv4) bool {
+	id := p.Options.Get(dhcpv4.OptionClientIdentifier)
+	return p.TransactionID == m.xid && bytes.Equal(p.ClientHWAddr, m.hardware) &&
+		(len(id) == 0 || bytes.Equal(id, m.clientID()))
+}
+
+// complain logs what is wrong with a message, each thing once: a server may
+// send it a thousand times.
+func (m *machine) complain(why string) {
+	m.complaint = why
+	if !m.complained[why] {
+		m.complained[why] = true
+		m.log.Warn("bad message from a server", "why", why)
 	}
 }
 
@@ -118,7 +157,7 @@ func receive(conn Conn, messages chan<- *dhcpv4.DHCPv4, broken chan<- error) {
 			broken <- err
 			return
 		}
-		p, err := dhcpv4.FromBytes(bytes.Clone(buffer[:n]))
+		p, err := decode(buffer[:n])
 		if err != nil || p.OpCode != dhcpv4.OpcodeBootReply {
 			continue
 		}

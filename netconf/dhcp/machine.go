@@ -32,9 +32,16 @@ type machine struct {
 	wanted  netip.Addr     // address to ask for; zero: any
 	offer   *dhcpv4.DHCPv4 // in requesting
 	xid     dhcpv4.TransactionID
-	refused int // NAKs in a row
+	refused int           // NAKs in a row
+	rest    time.Duration // before the next attempt to get a lease
+	young   bool          // nobody has looked whether the lease's address is free
+	asked   bool          // the renewal was asked for from outside
+	dispute dispute
 	lost    bool
 	message string // last trouble
+
+	complaint  string          // about the last message that was ignored
+	complained map[string]bool // what has been logged
 }
 
 // run does nothing but move from state to state.
@@ -103,11 +110,12 @@ func (m *machine) drop(why string) {
 // init draws a new transaction id. After repeated refusals it waits, or
 // client and server would go round in circles at the speed of the wire.
 func (m *machine) init(ctx context.Context) netconf.LeaseState {
+	if m.rest > 0 {
+		pause(ctx, m.jitter(m.rest))
+		m.rest = 0
+	}
 	m.newTransaction()
 	m.started = time.Now()
-	if m.refused > 1 {
-		pause(ctx, m.jitter(backoff(m.refused)))
-	}
 	return netconf.LeaseSelecting
 }
 
@@ -116,7 +124,7 @@ func (m *machine) reboot(ctx context.Context) netconf.LeaseState {
 	m.newTransaction()
 	reply := m.exchange(ctx, exchange{
 		build:  func() *dhcpv4.DHCPv4 { return m.packet(dhcpv4.MessageTypeRequest, m.askWanted) },
-		accept: isAnswer,
+		accept: answerOf(netip.Addr{}),
 		tries:  rebootTries,
 		until:  m.expiry(),
 	})
@@ -130,16 +138,8 @@ func (m *machine) selecting(ctx context.Context) netconf.LeaseState {
 			return m.packet(dhcpv4.MessageTypeDiscover, m.askWanted,
 				dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionRapidCommit, nil)))
 		},
-		accept: func(p *dhcpv4.DHCPv4) bool {
-			switch p.MessageType() {
-			case dhcpv4.MessageTypeOffer:
-				return usable(p)
-			case dhcpv4.MessageTypeAck:
-				return usable(p) && p.Options.Has(dhcpv4.OptionRapidCommit)
-			}
-			return false
-		},
-		until: m.expiry(),
+		accept: offered,
+		until:  m.expiry(),
 	})
 	switch {
 	case reply == nil:
@@ -160,36 +160,62 @@ func (m *machine) requesting(ctx context.Context) netconf.LeaseState {
 				dhcpv4.WithOption(dhcpv4.OptRequestedIPAddress(offer.YourIPAddr)),
 				dhcpv4.WithOption(dhcpv4.OptServerIdentifier(offer.ServerIdentifier())))
 		},
-		accept: isAnswer,
+		accept: answerTo(offer),
 		tries:  requestTries,
 		until:  m.expiry(),
 	})
 	return m.settle(reply, netconf.LeaseInit)
 }
 
-// bound sleeps until T1. The socket is closed: it has nothing to hear.
+// bound waits for T1, or until somebody asks for a renewal. The socket is
+// closed: it has nothing to hear. Meanwhile it is found out whether the
+// address of a new lease is free.
 func (m *machine) bound(ctx context.Context) netconf.LeaseState {
 	m.closeConn()
-	if m.lease.Duration == 0 {
-		<-ctx.Done()
-		return netconf.LeaseBound
+	rivals, stop := m.guard(ctx)
+	defer stop()
+	var due <-chan time.Time
+	if m.lease.Duration > 0 {
+		timer := time.NewTimer(time.Until(m.lease.Acquired.Add(m.lease.T1)))
+		defer timer.Stop()
+		due = timer.C
 	}
-	pause(ctx, time.Until(m.lease.Acquired.Add(m.lease.T1)))
-	return netconf.LeaseRenewing
+	for {
+		select {
+		case <-ctx.Done():
+			return netconf.LeaseBound
+		case <-due:
+			return netconf.LeaseRenewing
+		case _, ok := <-m.request.Renew:
+			if m.asked = m.renewAsked(ok); m.asked {
+				return netconf.LeaseRenewing
+			}
+		case rival, ok := <-rivals:
+			if ok {
+				return m.decline(rival)
+			}
+			m.dispute, rivals = dispute{}, nil
+		}
+	}
 }
 
-// renewing asks the server that granted the lease, until T2.
+// renewing asks the server that granted the lease, until T2. If somebody asked
+// for it before its time and there is no answer, it is asked for as after a
+// change of networks.
 func (m *machine) renewing(ctx context.Context) netconf.LeaseState {
 	m.newTransaction()
 	m.started = time.Now()
-	from, to := m.lease.Address.Addr(), m.lease.Server
-	return m.settle(m.exchange(ctx, exchange{
-		build:  m.renewal,
-		send:   func(message []byte) error { return m.conn.Unicast(message, from, to) },
-		accept: isAnswer,
-		wait:   halfOf(m.lease.Acquired.Add(m.lease.T2)),
-		until:  m.lease.Acquired.Add(m.lease.T2),
-	}), netconf.LeaseRebinding)
+	end := m.lease.Acquired.Add(m.lease.T2)
+	x := exchange{build: m.renewal, accept: answerOf(m.lease.Server), wait: halfOf(end), until: end}
+	if from, to := m.lease.Address.Addr(), m.lease.Server; to.IsValid() {
+		x.send = func(message []byte) error { return m.conn.Unicast(message, from, to) }
+	}
+	otherwise := netconf.LeaseRebinding
+	if m.asked {
+		m.asked = false
+		x.tries, x.until, otherwise = quickRenewals, m.expiry(), netconf.LeaseInitReboot
+	}
+	return m.settle(m.exchange(ctx, x), otherwise)
 }
 
 // rebinding asks every server, until the lease is over.
@@ -197,7 +223,7 @@ func (m *machine) rebinding(ctx context.Context) netconf.LeaseState {
 	m.newTransaction()
 	return m.settle(m.exchange(ctx, exchange{
 		build:  m.renewal,
-		accept: isAnswer,
+		accept: answerOf(netip.Addr{}),
 		wait:   halfOf(m.expiry()),
 		until:  m.expiry(),
 	}), netconf.LeaseRebinding)
@@ -210,7 +236,9 @@ func (m *machine) settle(reply *dhcpv4.DHCPv4, otherwise netconf.LeaseState) net
 		return otherwise
 	}
 	if reply.MessageType() == dhcpv4.MessageTypeNak {
-		m.refused++
+		if m.refused++; m.refused > 1 {
+			m.rest = backoff(m.refused)
+		}
 		text := "a server refused the address"
 		if s := reply.Message(); s != "" {
 			text += fmt.Sprintf(": %q", s)
@@ -218,9 +246,28 @@ func (m *machine) settle(reply *dhcpv4.DHCPv4, otherwise netconf.LeaseState) net
 		m.drop(text)
 		return netconf.LeaseInit
 	}
-	m.lease = parseLease(reply, m.sent)
-	m.wanted, m.refused, m.message = m.lease.Address.Addr(), 0, ""
+	lease, faults := parseLease(reply, m.sent)
+	for _, fault := range faults {
+		m.complain(fault)
+	}
+	if !lease.Server.IsValid() {
+		lease.Server = m.server()
+	}
+	m.young = m.state != netconf.LeaseRenewing && m.state != netconf.LeaseRebinding || m.lease.Address != lease.Address
+	m.lease = lease
+	m.wanted, m.refused, m.message, m.complaint = m.lease.Address.Addr(), 0, "", ""
 	return netconf.LeaseBound
+}
+
+// server is who an answer without a name can only be from; zero: not known.
+func (m *machine) server() netip.Addr {
+	switch {
+	case m.state == netconf.LeaseRequesting:
+		return fromIP(m.offer.ServerIdentifier())
+	case m.lease != nil:
+		return m.lease.Server
+	}
+	return netip.Addr{}
 }
 
 // expiry is when the lease ends; zero is never.

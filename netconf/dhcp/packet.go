@@ -1,48 +1,53 @@
 package dhcp
 
 import (
-	"encoding/binary"
-	"net"
-	"net/netip"
-	"time"
+	"cmp"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
-
-	"github.com/pharos-os/pharos/netconf"
 )
 
-// fallbackLease is how long a lease counts whose server did not say.
-const fallbackLease = time.Hour
-
 // requestedOptions is the parameter request list; option 121 comes before 3,
-// as RFC 3442 asks.
+// as RFC 3442 asks. Option 33 is not in it: its routes have no masks, and 121
+// has taken its place.
 func requestedOptions() []dhcpv4.OptionCode {
 	return []dhcpv4.OptionCode{
-		dhcpv4.OptionSubnetMask, dhcpv4.OptionClasslessStaticRoute, dhcpv4.OptionRouter,
-		dhcpv4.OptionDomainNameServer, dhcpv4.OptionHostName, dhcpv4.OptionDomainName,
+		dhcpv4.OptionSubnetMask, dhcpv4.OptionClasslessStaticRoute, dhcpv4.GenericOptionCode(microsoftRoutes),
+		dhcpv4.OptionRouter, dhcpv4.OptionDomainNameServer, dhcpv4.OptionHostName, dhcpv4.OptionDomainName,
 		dhcpv4.OptionInterfaceMTU, dhcpv4.OptionNTPServers, dhcpv4.OptionDNSDomainSearchList,
 		dhcpv4.OptionRenewTimeValue, dhcpv4.OptionRebindingTimeValue,
 	}
 }
 
-// packet builds a message of this client.
-func (m *machine) packet(kind dhcpv4.MessageType, modifiers ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
+// clientID is option 61: the configured one, or the hardware address.
+func (m *machine) clientID() []byte {
+	if id := m.request.Options.ClientID; len(id) > 0 {
+		return id
+	}
+	return append([]byte{byte(iana.HWTypeEthernet)}, m.hardware...)
+}
+
+// bare builds a message that only says who sends it.
+func (m *machine) bare(kind dhcpv4.MessageType) *dhcpv4.DHCPv4 {
 	p := &dhcpv4.DHCPv4{
 		OpCode: dhcpv4.OpcodeBootRequest, HWType: iana.HWTypeEthernet,
 		TransactionID: m.xid, ClientHWAddr: m.hardware, Options: make(dhcpv4.Options),
 	}
-	options := []dhcpv4.Option{
-		dhcpv4.OptMessageType(kind),
-		dhcpv4.OptClientIdentifier(append([]byte{byte(iana.HWTypeEthernet)}, m.hardware...)),
-		dhcpv4.OptParameterRequestList(requestedOptions()...),
-		dhcpv4.OptMaxMessageSize(maxMessage - 28), // without IP and UDP headers
+	p.UpdateOption(dhcpv4.OptMessageType(kind))
+	p.UpdateOption(dhcpv4.OptClientIdentifier(m.clientID()))
+	return p
+}
+
+// packet builds a message that asks for something.
+func (m *machine) packet(kind dhcpv4.MessageType, modifiers ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
+	p := m.bare(kind)
+	p.UpdateOption(dhcpv4.OptParameterRequestList(requestedOptions()...))
+	p.UpdateOption(dhcpv4.OptMaxMessageSize(maxMessage - 28)) // without IP and UDP headers
+	if class := m.request.Options.VendorClass; class != "" {
+		p.UpdateOption(dhcpv4.OptClassIdentifier(class))
 	}
-	if name := m.request.Hostname; name != "" {
-		options = append(options, dhcpv4.OptHostName(name))
-	}
-	for _, o := range options {
-		p.UpdateOption(o)
+	if name := cmp.Or(m.request.Options.Hostname, m.request.Hostname); name != "" {
+		p.UpdateOption(dhcpv4.OptHostName(name))
 	}
 	for _, modify := range modifiers {
 		modify(p)
@@ -65,86 +70,13 @@ func (m *machine) renewal() *dhcpv4.DHCPv4 {
 	return p
 }
 
-// isAnswer accepts what may follow a REQUEST.
-func isAnswer(p *dhcpv4.DHCPv4) bool {
-	switch p.MessageType() {
-	case dhcpv4.MessageTypeAck:
-		return usable(p)
-	case dhcpv4.MessageTypeNak:
-		return true
+// refusal tells the server that the address is somebody else's. It may have no
+// options but these (RFC 2131, table 5).
+func (m *machine) refusal() *dhcpv4.DHCPv4 {
+	p := m.bare(dhcpv4.MessageTypeDecline)
+	p.UpdateOption(dhcpv4.OptRequestedIPAddress(m.lease.Address.Addr().AsSlice()))
+	if m.lease.Server.IsValid() {
+		p.UpdateOption(dhcpv4.OptServerIdentifier(m.lease.Server.AsSlice()))
 	}
-	return false
-}
-
-// usable tells whether an offer or ACK is about an address that a host can
-// have, from a server that says who it is.
-func usable(p *dhcpv4.DHCPv4) bool {
-	a := fromIP(p.YourIPAddr)
-	return a.Is4() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() &&
-		a != netip.AddrFrom4([4]byte{255, 255, 255, 255}) && fromIP(p.ServerIdentifier()).Is4()
-}
-
-// parseLease reads an ACK that is usable.
-func parseLease(p *dhcpv4.DHCPv4, now time.Time) *netconf.Lease {
-	bits, _ := p.SubnetMask().Size()
-	if bits == 0 { // none, or not a mask
-		bits, _ = p.YourIPAddr.DefaultMask().Size()
-	}
-	l := &netconf.Lease{
-		Address: netip.PrefixFrom(fromIP(p.YourIPAddr), bits),
-		Server:  fromIP(p.ServerIdentifier()),
-		Routers: fromIPs(p.Router()), DNS: fromIPs(p.DNS()), NTP: fromIPs(p.NTPServers()),
-		Domain: p.DomainName(), Hostname: p.HostName(),
-		Acquired: now,
-	}
-	if search := p.DomainSearch(); search != nil {
-		l.Search = search.Labels
-	}
-	if mtu := p.Options.Get(dhcpv4.OptionInterfaceMTU); len(mtu) == 2 {
-		l.MTU = int(binary.BigEndian.Uint16(mtu))
-	}
-	for _, r := range p.ClasslessStaticRoute() {
-		ones, _ := r.Dest.Mask.Size()
-		l.Routes = append(l.Routes, netconf.LeaseRoute{
-			Dst: netip.PrefixFrom(fromIP(r.Dest.IP), ones).Masked(), Gateway: specified(fromIP(r.Router)),
-		})
-	}
-	l.Duration = p.IPAddressLeaseTime(fallbackLease)
-	if l.Duration >= dhcpv4.MaxLeaseTime {
-		l.Duration = 0
-		return l
-	}
-	l.Duration = max(l.Duration, time.Second)
-	l.T1 = p.IPAddressRenewalTime(0)
-	l.T2 = p.IPAddressRebindingTime(0)
-	if l.T2 <= 0 || l.T2 >= l.Duration {
-		l.T2 = l.Duration * 7 / 8
-	}
-	if l.T1 <= 0 || l.T1 >= l.T2 {
-		l.T1 = min(l.Duration/2, l.T2*4/7)
-	}
-	return l
-}
-
-func fromIP(ip net.IP) netip.Addr {
-	a, _ := netip.AddrFromSlice(ip)
-	return a.Unmap()
-}
-
-// specified returns the zero Addr for 0.0.0.0.
-func specified(a netip.Addr) netip.Addr {
-	if a.IsUnspecified() {
-		return netip.Addr{}
-	}
-	return a
-}
-
-func fromIPs(list []net.IP) []netip.Addr {
-	var out []netip.Addr
-	for _, ip := range list {
-		if a := specified(fromIP(ip)); a.IsValid() {
-			out = append(out, a)
-		}
-	}
-	return out
+	return p
 }

@@ -1,11 +1,14 @@
 package dhcp_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,6 +27,9 @@ type wire struct {
 	began    time.Time
 	log      []string // "0s DISCOVER", …
 	answer   func(*dhcpv4.DHCPv4) *dhcpv4.DHCPv4
+	raw      func(*dhcpv4.DHCPv4) [][]byte // what comes before answer's
+	last     *dhcpv4.DHCPv4                // what was sent last
+	ether    ether
 	openErr  error
 	open     int // sockets
 	inbox    chan []byte
@@ -39,7 +45,7 @@ func (w *wire) dial(netconf.Link) (dhcp.Conn, error) {
 		return nil, w.openErr
 	}
 	w.open++
-	w.inbox, w.closed = make(chan []byte, 16), make(chan struct{})
+	w.inbox, w.closed = make(chan []byte, 64), make(chan struct{})
 	return &end{wire: w, inbox: w.inbox, closed: w.closed}, nil
 }
 
@@ -64,7 +70,12 @@ func (e *end) Broadcast(message []byte) error {
 	if p.IsBroadcast() {
 		text += " broadcast"
 	}
-	e.log = append(e.log, text)
+	e.log, e.last = append(e.log, text), p
+	if e.raw != nil {
+		for _, b := range e.raw(p) {
+			e.inbox <- b
+		}
+	}
 	if e.answer != nil {
 		if reply := e.answer(p); reply != nil {
 			e.inbox <- reply.ToBytes()
@@ -158,9 +169,13 @@ func refuses(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
 type session struct {
 	*wire
 	stop func()
+	text bytes.Buffer // the log
 	mu   sync.Mutex
 	seen []netconf.LeaseStatus
 }
+
+// logged counts the lines of the log that have a text; the client must be idle.
+func (s *session) logged(text string) int { return strings.Count(s.text.String(), text) }
 
 // reports returns the states since the last time, repetitions left out; "!"
 // marks a loss, the address a lease.
@@ -184,16 +199,21 @@ func (s *session) reports() []string {
 
 func start(t *testing.T, w *wire, previous *netconf.Lease) *session {
 	t.Helper()
+	return request(t, w, netconf.LeaseRequest{Previous: previous})
+}
+
+// request starts a client on eth0 of the wire.
+func request(t *testing.T, w *wire, r netconf.LeaseRequest) *session {
+	t.Helper()
 	w.began = time.Now()
 	s := &session{wire: w}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	client := dhcp.New(dhcp.Options{Open: w.dial, Random: func() uint32 { return 1 << 31 }}) // no jitter
+	client := dhcp.New(dhcp.Options{Open: w.dial, OpenARP: w.ether.open, Random: func() uint32 { return 1 << 31 }, // no jitter
+		Log: slog.New(slog.NewTextHandler(&s.text, nil))})
+	r.Link = netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"}
 	go func() {
-		done <- client.Run(ctx, netconf.LeaseRequest{
-			Link:     netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"},
-			Previous: previous,
-		}, func(r netconf.LeaseStatus) {
+		done <- client.Run(ctx, r, func(r netconf.LeaseStatus) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.seen = append(s.seen, r)
