@@ -7,7 +7,7 @@ package netconftest
 import (
 	"context"
 	"fmt"
-	"net/netip"
+	"maps"
 	"slices"
 	"sync"
 
@@ -22,7 +22,9 @@ type Kernel struct {
 	next        int
 	links       []*link
 	routes      []route
+	rules       []netconf.Rule
 	subscribers map[chan struct{}]bool
+	readers     map[chan netconf.Advert]bool
 	calls       []string
 	refuse      func(call string) error
 }
@@ -30,6 +32,13 @@ type Kernel struct {
 type link struct {
 	netconf.Link
 	plugged bool // a cable is in: carrier follows when the link is up
+	parent  int  // index of the link that it is on
+	used    bool // a bridge that has had members: without any it has no carrier
+	ownMAC  bool // it was set and no longer follows members
+	ownMTU  bool
+	before  string           // the MAC address that a bond's member had before
+	primary string           // a bond's, as asked for: it counts once that link is a member
+	set     netconf.Hardware // what ethtool shows
 }
 
 // route is a route and whether it carries netconf.Protocol.
@@ -45,64 +54,11 @@ func NewKernel() *Kernel {
 	return &Kernel{
 		next:        2,
 		subscribers: make(map[chan struct{}]bool),
+		readers:     make(map[chan netconf.Advert]bool),
 		links: []*link{{plugged: true, Link: netconf.Link{
-			LinkID: netconf.LinkID{Index: 1, Name: "lo"}, MAC: "00:00:00:00:00:00", Loopback: true, MTU: 65536}}},
+			LinkID: netconf.LinkID{Index: 1, Name: "lo"}, MAC: "00:00:00:00:00:00", Loopback: true, MTU: 65536,
+			IPv6: netconf.IPv6{Unset: true}}}},
 	}
-}
-
-// AddHardware adds a link that is down, with its cable plugged in, and returns
-// its index. The MAC address is its permanent one too if kind is empty.
-func (k *Kernel) AddHardware(name, kind, mac string) int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l := &link{plugged: true, Link: netconf.Link{
-		LinkID: netconf.LinkID{Index: k.next, Name: name}, Kind: kind, MAC: mac, MTU: 1500}}
-	if kind == "" {
-		l.PermMAC = mac
-	}
-	k.next++
-	k.links = append(k.links, l)
-	k.notify()
-	return l.Index
-}
-
-// Remove removes a link with all that is on it.
-func (k *Kernel) Remove(name string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l := k.named(name)
-	k.links = slices.DeleteFunc(k.links, func(o *link) bool { return o == l })
-	k.dropRoutes(func(r route) bool { return r.Link.Index == l.Index })
-	k.notify()
-}
-
-// Plug puts the cable in, or pulls it.
-func (k *Kernel) Plug(name string, in bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l := k.named(name)
-	l.plugged = in
-	l.Carrier = in && l.Up
-	k.notify()
-}
-
-// TakeDown sets a link administratively down; its routes go.
-func (k *Kernel) TakeDown(name string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l := k.named(name)
-	l.Up, l.Carrier = false, false
-	k.dropRoutes(func(r route) bool { return r.Link.Index == l.Index })
-	k.notify()
-}
-
-// AddForeignAddr adds an address that somebody else owns.
-func (k *Kernel) AddForeignAddr(name string, prefix netip.Prefix) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l := k.named(name)
-	l.Addresses = append(l.Addresses, netconf.Address{Prefix: prefix})
-	k.notify()
 }
 
 // Refuse makes operations fail for which f returns an error; nil ends that.
@@ -134,6 +90,14 @@ func (k *Kernel) Links() ([]netconf.Link, error) {
 	for _, l := range k.links {
 		c := l.Link
 		c.Addresses = slices.Clone(l.Addresses)
+		c.Device.Bond, c.Device.Egress, c.Device.Ingress = maps.Clone(l.Device.Bond), maps.Clone(l.Device.Egress), maps.Clone(l.Device.Ingress)
+		c.Device.WireGuard.Peers = slices.Clone(l.Device.WireGuard.Peers)
+		if p := k.index(l.parent); p != nil {
+			c.Device.Parent = p.Name
+		}
+		if m := k.byName(l.primary); m != nil && m.Master == l.Index {
+			c.Device.Bond["primary"] = l.primary
+		}
 		out = append(out, c)
 	}
 	return out, nil
@@ -150,6 +114,13 @@ func (k *Kernel) Routes() ([]netconf.Route, error) {
 		}
 	}
 	return out, nil
+}
+
+// Rules implements netconf.Kernel.
+func (k *Kernel) Rules() ([]netconf.Rule, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.rules), nil
 }
 
 // Subscribe implements netconf.Kernel.
@@ -184,22 +155,61 @@ func (k *Kernel) refused(call string) error {
 	return k.refuse(call)
 }
 
-// named finds a link; a name that no test has added is a mistake in the test
-// and ends it.
-func (k *Kernel) named(name string) *link {
-	return k.links[slices.IndexFunc(k.links, func(l *link) bool { return l.Name == name })]
+func (k *Kernel) byName(name string) *link {
+	return k.first(func(l *link) bool { return l.Name == name })
+}
+
+func (k *Kernel) index(index int) *link {
+	return k.first(func(l *link) bool { return l.Index == index })
+}
+
+func (k *Kernel) first(which func(*link) bool) *link {
+	if i := slices.IndexFunc(k.links, which); i >= 0 {
+		return k.links[i]
+	}
+	return nil
+}
+
+// find returns the link that an id means, nil if there is none.
+func (k *Kernel) find(id netconf.LinkID) *link {
+	if id.Index != 0 {
+		return k.index(id.Index)
+	}
+	return k.byName(id.Name)
+}
+
+// record keeps an operation for Calls and asks whether it may be.
+func (k *Kernel) record(op netconf.Op) error {
+	k.calls = append(k.calls, op.String())
+	if err := k.refused(op.String()); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	return nil
 }
 
 // begin records an operation and finds its link. The lock is held.
 func (k *Kernel) begin(op netconf.Op) (*link, error) {
-	k.calls = append(k.calls, op.String())
-	if err := k.refused(op.String()); err != nil {
-		return nil, fmt.Errorf("%s: %w", op, err)
+	if err := k.record(op); err != nil {
+		return nil, err
 	}
-	for _, l := range k.links {
-		if l.Index == op.Link.Index {
-			return l, nil
-		}
+	if l := k.find(op.Link); l != nil {
+		return l, nil
 	}
 	return nil, fmt.Errorf("%s: %w", op, unix.ENODEV)
+}
+
+// change records an operation, does it and lets what depends on it follow.
+func (k *Kernel) change(op netconf.Op, do func(*link) error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l, err := k.begin(op)
+	if err != nil {
+		return err
+	}
+	if err := do(l); err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	k.settle()
+	k.notify()
+	return nil
 }

@@ -1,148 +1,145 @@
 package netconftest
 
 import (
-	"errors"
-	"fmt"
+	"maps"
+	"net"
 	"net/netip"
-	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/netconf"
 )
 
+// longest is the length of a link's name, IFNAMSIZ - 1.
+const longest = 15
+
 // SetUp implements netconf.Kernel. The loopback link gets its addresses.
 func (k *Kernel) SetUp(id netconf.LinkID) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l, err := k.begin(netconf.Op{Kind: netconf.OpSetUp, Link: id})
-	if err != nil {
-		return err
-	}
-	l.Up, l.Carrier = true, l.plugged
-	if l.Loopback && len(l.Addresses) == 0 {
-		l.Addresses = []netconf.Address{
-			{Prefix: netip.MustParsePrefix("127.0.0.1/8")}, {Prefix: netip.MustParsePrefix("::1/128")}}
-	}
-	k.notify()
-	return nil
+	return k.change(netconf.Op{Kind: netconf.OpSetUp, Link: id}, func(l *link) error {
+		if l.Loopback && len(l.Addresses) == 0 {
+			l.Addresses = []netconf.Address{{Prefix: netip.MustParsePrefix("127.0.0.1/8"), Kernel: true},
+				{Prefix: netip.MustParsePrefix("::1/128"), Kernel: true}}
+		}
+		return k.up(l)
+	})
 }
 
-// SetMTU implements netconf.Kernel.
-func (k *Kernel) SetMTU(id netconf.LinkID, mtu int) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	op := netconf.Op{Kind: netconf.OpSetMTU, Link: id, MTU: mtu}
-	l, err := k.begin(op)
-	if err != nil {
-		return err
-	}
-	if mtu < 68 || mtu > 65535 {
-		return fmt.Errorf("%s: %w", op, unix.EINVAL)
-	}
-	l.MTU = mtu
-	k.notify()
-	return nil
-}
-
-// AddAddr implements netconf.Kernel.
-func (k *Kernel) AddAddr(id netconf.LinkID, prefix netip.Prefix) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l, err := k.begin(netconf.Op{Kind: netconf.OpAddAddr, Link: id, Addr: prefix})
-	if err != nil {
-		return err
-	}
-	if !l.Has(prefix) {
-		l.Addresses = append(l.Addresses, netconf.Address{Prefix: prefix, Own: true})
-		k.notify()
-	}
-	return nil
-}
-
-// DelAddr implements netconf.Kernel. Like Linux without promote_secondaries,
-// it takes the later addresses of an IPv4 subnet along with the first, the
-// routes that have the address as their source, and all IPv4 routes of the
-// link with its last IPv4 address.
-func (k *Kernel) DelAddr(id netconf.LinkID, prefix netip.Prefix) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	l, err := k.begin(netconf.Op{Kind: netconf.OpDelAddr, Link: id, Addr: prefix})
-	if errors.Is(err, unix.ENODEV) {
+// SetDown implements netconf.Kernel.
+func (k *Kernel) SetDown(id netconf.LinkID) error {
+	return k.change(netconf.Op{Kind: netconf.OpSetDown, Link: id}, func(l *link) error {
+		k.down(l)
 		return nil
-	}
-	if err != nil {
-		return err
-	}
-	first := slices.IndexFunc(l.Addresses, func(a netconf.Address) bool { return a.Prefix.Masked() == prefix.Masked() })
-	primary := prefix.Addr().Is4() && first >= 0 && l.Addresses[first].Prefix == prefix
-	l.Addresses = slices.DeleteFunc(l.Addresses, func(a netconf.Address) bool {
-		return a.Prefix == prefix || primary && a.Prefix.Masked() == prefix.Masked()
 	})
-	last := !slices.ContainsFunc(l.Addresses, func(a netconf.Address) bool { return a.Prefix.Addr().Is4() })
-	k.dropRoutes(func(r route) bool {
-		return r.Link.Index == l.Index && (last && r.Dst.Addr().Is4() ||
-			r.Source.IsValid() && !hasAddr(l, r.Source))
+}
+
+// SetName implements netconf.Kernel.
+func (k *Kernel) SetName(id netconf.LinkID, name string) error {
+	return k.change(netconf.Op{Kind: netconf.OpSetName, Link: id, Name: name}, func(l *link) error {
+		switch o := k.byName(name); {
+		case o == l:
+			return nil
+		case o != nil:
+			return unix.EEXIST
+		case name == "" || len(name) > longest || strings.ContainsAny(name, "/: \t\n"):
+			return unix.EINVAL
+		}
+		l.Name = name
+		return nil
 	})
-	k.notify()
-	return nil
 }
 
-// AddRoute implements netconf.Kernel.
-func (k *Kernel) AddRoute(r netconf.Route) error {
-	return k.addRoute(r, true)
+// SetMAC implements netconf.Kernel.
+func (k *Kernel) SetMAC(id netconf.LinkID, mac string) error {
+	return k.change(netconf.Op{Kind: netconf.OpSetMAC, Link: id, MAC: mac}, func(l *link) error {
+		hw, err := net.ParseMAC(mac)
+		if err != nil || len(hw) != 6 {
+			return unix.EINVAL
+		}
+		if hw[0]&1 != 0 {
+			return unix.EADDRNOTAVAIL
+		}
+		l.ownMAC = true
+		k.setMAC(l, hw.String())
+		return nil
+	})
 }
 
-// AddForeignRoute adds a route that somebody else owns.
-func (k *Kernel) AddForeignRoute(r netconf.Route) error {
-	return k.addRoute(r, false)
+// SetMTU implements netconf.Kernel. A VLAN's MTU is at most its parent's and
+// shrinks with it; a bond's is its members' too.
+func (k *Kernel) SetMTU(id netconf.LinkID, mtu int) error {
+	return k.change(netconf.Op{Kind: netconf.OpSetMTU, Link: id, MTU: mtu}, func(l *link) error {
+		if mtu < 68 || mtu > 65535 {
+			return unix.EINVAL
+		}
+		if p := k.index(l.parent); p != nil && l.Kind != netconf.KindVXLAN && mtu > p.MTU {
+			if l.Kind == netconf.KindVLAN {
+				return unix.ERANGE
+			}
+			return unix.EINVAL
+		}
+		l.ownMTU = true
+		k.setMTU(l, mtu)
+		return nil
+	})
 }
 
-func (k *Kernel) addRoute(r netconf.Route, own bool) error {
+func (k *Kernel) setMTU(l *link, mtu int) {
+	l.MTU = mtu
+	for _, c := range k.children(l) {
+		if c.Kind != netconf.KindVXLAN && c.MTU > mtu {
+			k.setMTU(c, mtu)
+		}
+	}
+	if l.Kind == netconf.KindBond {
+		for _, m := range k.members(l) {
+			k.setMTU(m, mtu)
+		}
+	}
+}
+
+// SetIPv6 implements netconf.Kernel.
+func (k *Kernel) SetIPv6(id netconf.LinkID, v netconf.IPv6) error {
+	return k.change(netconf.Op{Kind: netconf.OpSetIPv6, Link: id, IPv6: v}, func(l *link) error {
+		l.IPv6 = netconf.IPv6{AcceptRA: v.AcceptRA, Privacy: v.Privacy}
+		return nil
+	})
+}
+
+// SetHardware implements netconf.Kernel.
+func (k *Kernel) SetHardware(id netconf.LinkID, h netconf.Hardware) error {
+	return k.change(netconf.Op{Kind: netconf.OpSetHardware, Link: id, Hardware: h}, func(l *link) error {
+		for offload, on := range h.Offloads {
+			list := l.set.Features(offload)
+			if on && len(list) == 0 {
+				return unix.EOPNOTSUPP
+			}
+			for _, feature := range list {
+				l.set.Offloads[feature] = on
+			}
+		}
+		if (h.RingRX != 0 || h.RingTX != 0) && l.set.RingRX == 0 {
+			return unix.EOPNOTSUPP
+		}
+		if h.RingRX != 0 {
+			l.set.RingRX = h.RingRX
+		}
+		if h.RingTX != 0 {
+			l.set.RingTX = h.RingTX
+		}
+		return nil
+	})
+}
+
+// Hardware implements netconf.Kernel.
+func (k *Kernel) Hardware(id netconf.LinkID) (netconf.Hardware, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	op := netconf.Op{Kind: netconf.OpAddRoute, Link: r.Link, Route: r}
-	l, err := k.begin(op)
-	if err != nil {
-		return err
+	l := k.find(id)
+	if l == nil {
+		return netconf.Hardware{}, unix.ENODEV
 	}
-	switch {
-	case !l.Up:
-		return fmt.Errorf("%s: %w", op, unix.ENETDOWN)
-	case r.Source.IsValid() && !hasAddr(l, r.Source):
-		return fmt.Errorf("%s: %w", op, unix.EINVAL)
-	case r.Gateway.IsValid() && !r.OnLink && !reaches(l, r.Gateway):
-		return fmt.Errorf("%s: %w", op, unix.ENETUNREACH)
-	}
-	r.Link.Name = ""
-	k.dropRoutes(func(o route) bool { return o.Dst == r.Dst && o.Metric == r.Metric })
-	k.routes = append(k.routes, route{r, own})
-	return nil
-}
-
-// DelRoute implements netconf.Kernel.
-func (k *Kernel) DelRoute(r netconf.Route) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	_, err := k.begin(netconf.Op{Kind: netconf.OpDelRoute, Link: r.Link, Route: r})
-	if err != nil && !errors.Is(err, unix.ENODEV) {
-		return err
-	}
-	k.dropRoutes(func(o route) bool {
-		return o.own && o.Link.Index == r.Link.Index && o.Dst == r.Dst && o.Metric == r.Metric && o.Gateway == r.Gateway
-	})
-	return nil
-}
-
-func (k *Kernel) dropRoutes(which func(route) bool) {
-	k.routes = slices.DeleteFunc(k.routes, which)
-}
-
-func hasAddr(l *link, a netip.Addr) bool {
-	return slices.ContainsFunc(l.Addresses, func(o netconf.Address) bool { return o.Prefix.Addr() == a })
-}
-
-func reaches(l *link, gateway netip.Addr) bool {
-	return gateway.Is6() && gateway.IsLinkLocalUnicast() ||
-		slices.ContainsFunc(l.Addresses, func(o netconf.Address) bool { return o.Prefix.Contains(gateway) })
+	h := l.set
+	h.Offloads = maps.Clone(h.Offloads)
+	return h, nil
 }
