@@ -23,6 +23,7 @@ func newApp(t *terminal) *cli.App {
 			serviceCommand(t),
 			logsCommand(t),
 			configCommand(t),
+			networkCommand(t),
 			versionCommand(t),
 			completionCommand(t),
 			{Name: "help", Aliases: []string{"h"}, Usage: "show help of a command", ArgsUsage: "[COMMAND]…"},

@@ -76,7 +76,7 @@ func wantsUnits(path string) bool {
 
 // nodes walks the command tree.
 func nodes(path string, commands []*cli.Command, flags []cli.Flag) []node {
-	n := node{Path: path, Words: fixedWords(path), Units: wantsUnits(path), Keys: wantsKey(path), Files: path == "ros config validate"}
+	n := node{Path: path, Words: fixedWords(path), Units: wantsUnits(path), Keys: wantsKey(path), Files: path == "ros config validate" || path == "ros network plan"}
 	var below []node
 	for _, c := range commands {
 		if c.Name == "help" || c.Hidden {

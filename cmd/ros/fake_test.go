@@ -55,6 +55,7 @@ type fakeManager struct {
 	shutdown []api.Shutdown
 	holds    bool // a followed log goes on
 	config   fakeConfig
+	network  fakeNetwork
 }
 
 func newFakeManager() *fakeManager {

@@ -46,6 +46,10 @@ func routes() []route {
 		{"GET " + api.PathConfigHistory, (*handler).configHistory},
 		{"POST " + api.PathConfigRollback, (*handler).configRollback},
 		{"GET " + api.PathConfigSources, (*handler).configSources},
+		{"GET " + api.PathNetwork, (*handler).network},
+		{"POST " + api.PathNetworkPlan, (*handler).networkPlan},
+		{"POST " + api.PathNetworkApply, (*handler).networkApply},
+		{"POST " + api.PathNetworkLinks + "/{name}/renew", (*handler).networkRenew},
 		{"POST " + api.PathShutdown, (*handler).shutdown},
 		{"/", (*handler).nothing},
 	}

@@ -41,6 +41,7 @@ type Backend interface {
 	// full the defaults as well; without private, secrets are left out.
 	Config(key string, full, private bool) (string, error)
 	ConfigBackend
+	NetworkBackend
 	// Shutdown starts to poweroff, reboot or halt and returns at once.
 	Shutdown(action string, force bool) error
 }
@@ -59,6 +60,19 @@ type ConfigBackend interface {
 	ConfigHistory() ([]api.ConfigGeneration, error)
 	ConfigRollback(number int, who string) (api.ConfigWritten, error)
 	ConfigSources() (api.ConfigSources, error)
+}
+
+// NetworkBackend is the part of Backend that is about the network.
+type NetworkBackend interface {
+	Network() api.Network
+	// NetworkPlan says what applying the files would change, with the
+	// cloud-config text merged into the machine's own.
+	NetworkPlan(text string) (api.NetworkPlan, error)
+	// NetworkApply returns when the network is online or that takes too long.
+	// When ctx ends it goes on. who is for the log.
+	NetworkApply(ctx context.Context, who string) (api.NetworkApplied, error)
+	// NetworkRenew returns when the link's leases have been renewed.
+	NetworkRenew(ctx context.Context, link string) (api.NetworkLink, error)
 }
 
 // Listener is the API's socket, for root and one group.

@@ -11,7 +11,6 @@ import (
 
 	"github.com/pharos-os/pharos/console"
 	"github.com/pharos-os/pharos/console/setup"
-	"github.com/pharos-os/pharos/netconf"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
@@ -102,20 +101,6 @@ func (m *Manager) stepConfigModules(context.Context) error {
 func (m *Manager) stepNetwork(ctx context.Context) error {
 	m.applyNetwork(m.cfg())
 	return m.net.WaitOnline(ctx)
-}
-
-func (m *Manager) applyNetwork(c osconfig.Config) {
-	spec, errs := netconf.FromConfig(c.Rancher.Network)
-	var wrong []string
-	for _, err := range errs {
-		wrong = append(wrong, "network: "+err.Error())
-	}
-	m.note("network configuration", wrong...)
-	spec.Hostname, spec.FQDN = c.Hostname, c.FQDN
-	m.mu.Lock()
-	spec.LinkLocal = m.online.linkLocal
-	m.mu.Unlock()
-	m.net.Apply(spec)
 }
 
 // watchOnline marks the milestone whenever the network first gets there, also

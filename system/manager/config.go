@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/containerd/errdefs"
-
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/system/control/api"
@@ -198,7 +196,7 @@ func (m *Manager) ConfigDiff() (api.ConfigDiff, error) { return m.settings.Diff(
 // ConfigApply applies the configuration. The boot does that by itself.
 func (m *Manager) ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
 	if !m.isBooted() {
-		return api.ConfigDiff{}, fmt.Errorf("the boot is not done yet (ros status); try again after it: %w", errdefs.ErrUnavailable)
+		return api.ConfigDiff{}, errBooting()
 	}
 	return m.settings.Apply(ctx, try, who)
 }

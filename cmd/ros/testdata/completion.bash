@@ -6,13 +6,14 @@ _ros() {
       "ros s") path="ros service" ;;
       "ros service ls") path="ros service list" ;;
       "ros c") path="ros config" ;;
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros version"|"ros completion") path="$path $word" ;;
+      "ros net") path="ros network" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros version"|"ros completion") path="$path $word" ;;
     esac
   done
   local keys='KEYS'
   case "$path" in
     "ros")
-      words='status boot service logs config version completion --help'
+      words='status boot service logs config network version completion --help'
       ;;
     "ros status")
       words='--json --help'
@@ -109,6 +110,22 @@ _ros() {
       words='--help'
       ;;
     "ros config sources")
+      words='--json --help'
+      ;;
+    "ros network")
+      words='status plan apply renew --help'
+      ;;
+    "ros network status")
+      words='--json --help'
+      ;;
+    "ros network plan")
+      words='--json --help'
+      [[ $cur == -* ]] || { COMPREPLY=($(compgen -f -- "$cur")); return; }
+      ;;
+    "ros network apply")
+      words='--json --help'
+      ;;
+    "ros network renew")
       words='--json --help'
       ;;
     "ros version")

@@ -9,7 +9,9 @@ function __ros_at
         set path "ros service list"
       case "ros c"
         set path "ros config"
-      case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros version" "ros completion"
+      case "ros net"
+        set path "ros network"
+      case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros network" "ros network status" "ros network plan" "ros network apply" "ros network renew" "ros version" "ros completion"
         set path "$path $word"
     end
   end
@@ -21,6 +23,7 @@ complete -c ros -n '__ros_at ros' -a boot -d 'show what the boot did when'
 complete -c ros -n '__ros_at ros' -a service -d 'list and control the system\'s services'
 complete -c ros -n '__ros_at ros' -a logs -d 'print the logs of the system, the kernel or one service'
 complete -c ros -n '__ros_at ros' -a config -d 'show, check, change and apply the configuration'
+complete -c ros -n '__ros_at ros' -a network -d 'show, plan and apply the network'
 complete -c ros -n '__ros_at ros' -a version -d 'print this program\'s version'
 complete -c ros -n '__ros_at ros' -a completion -d 'print the completion script of a shell'
 complete -c ros -n '__ros_at ros' -l help -d 'show help'
@@ -138,6 +141,20 @@ complete -c ros -n '__ros_at ros config rollback' -l help -d 'show help'
 complete -c ros -n '__ros_at ros config schema' -l help -d 'show help'
 complete -c ros -n '__ros_at ros config sources' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros config sources' -l help -d 'show help'
+complete -c ros -n '__ros_at ros network' -a status -d 'show links, addresses, routes and names, and where each is from'
+complete -c ros -n '__ros_at ros network' -a plan -d 'say what applying the network\'s configuration would change'
+complete -c ros -n '__ros_at ros network' -a apply -d 'bring the network to its configuration'
+complete -c ros -n '__ros_at ros network' -a renew -d 'ask for a link\'s leases anew'
+complete -c ros -n '__ros_at ros network' -l help -d 'show help'
+complete -c ros -n '__ros_at ros network status' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros network status' -l help -d 'show help'
+complete -c ros -n '__ros_at ros network plan' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros network plan' -l help -d 'show help'
+complete -c ros -n '__ros_at ros network plan' -F
+complete -c ros -n '__ros_at ros network apply' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros network apply' -l help -d 'show help'
+complete -c ros -n '__ros_at ros network renew' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros network renew' -l help -d 'show help'
 complete -c ros -n '__ros_at ros version' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros version' -l help -d 'show help'
 complete -c ros -n '__ros_at ros completion' -a bash -d ''

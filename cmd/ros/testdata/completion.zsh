@@ -8,7 +8,8 @@ _ros() {
       "ros s") at="ros service" ;;
       "ros service ls") at="ros service list" ;;
       "ros c") at="ros config" ;;
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros version"|"ros completion") at="$at $word" ;;
+      "ros net") at="ros network" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros version"|"ros completion") at="$at $word" ;;
     esac
   done
   local -a keys=(KEYS)
@@ -20,6 +21,7 @@ _ros() {
         'service:list and control the system'\''s services'
         'logs:print the logs of the system, the kernel or one service'
         'config:show, check, change and apply the configuration'
+        'network:show, plan and apply the network'
         'version:print this program'\''s version'
         'completion:print the completion script of a shell'
         '--help:show help')
@@ -219,6 +221,35 @@ _ros() {
         '--help:show help')
       ;;
     "ros config sources")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros network")
+      found=(
+        'status:show links, addresses, routes and names, and where each is from'
+        'plan:say what applying the network'\''s configuration would change'
+        'apply:bring the network to its configuration'
+        'renew:ask for a link'\''s leases anew'
+        '--help:show help')
+      ;;
+    "ros network status")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros network plan")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      _files
+      ;;
+    "ros network apply")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros network renew")
       found=(
         '--json:print JSON'
         '--help:show help')

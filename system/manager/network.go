@@ -1,0 +1,174 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/control/api"
+)
+
+const (
+	// onlineWait bounds how long `ros network apply` waits for the network.
+	onlineWait = 30 * time.Second
+	// renewWait bounds how long `ros network renew` waits for an answer.
+	renewWait = 20 * time.Second
+)
+
+// networkSpec is what a configuration wants of the network; the errors are
+// values that are left out.
+func (m *Manager) networkSpec(c osconfig.Config) (netconf.Spec, []error) {
+	spec, errs := netconf.FromConfig(c.Rancher.Network)
+	spec.Hostname, spec.FQDN = c.Hostname, c.FQDN
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	spec.LinkLocal = m.online.linkLocal
+	return spec, errs
+}
+
+// applyNetwork hands the network of a configuration to netconf, which takes it
+// from there.
+func (m *Manager) applyNetwork(c osconfig.Config) {
+	spec, errs := m.networkSpec(c)
+	var wrong []string
+	for _, err := range errs {
+		wrong = append(wrong, "network: "+err.Error())
+	}
+	m.note("network configuration", wrong...)
+	m.net.Apply(spec)
+}
+
+// NetworkPlan says what applying the files would change.
+func (m *Manager) NetworkPlan(text string) (api.NetworkPlan, error) {
+	after, d, err := m.settings.NetworkDiff(text)
+	if err != nil {
+		return api.NetworkPlan{}, err
+	}
+	changes, err := m.networkChanges(after)
+	return api.NetworkPlan{Keys: d.Changes, Changes: changes, Problems: d.Problems}, err
+}
+
+// networkChanges is what the kernel would be told for a configuration.
+func (m *Manager) networkChanges(c osconfig.Config) ([]api.NetworkChange, error) {
+	spec, _ := m.networkSpec(c) // what is wrong with it is a problem of the file already
+	plan, err := m.planFor(spec)
+	var out []api.NetworkChange
+	for _, op := range plan {
+		out = append(out, api.NetworkChange{Link: op.Link.Name, Text: op.String()})
+	}
+	return out, err
+}
+
+// NetworkApply applies rancher.network of the files.
+func (m *Manager) NetworkApply(ctx context.Context, who string) (api.NetworkApplied, error) {
+	if !m.isBooted() {
+		return api.NetworkApplied{}, errBooting()
+	}
+	after, _, err := m.settings.NetworkDiff("")
+	if err != nil {
+		return api.NetworkApplied{}, err
+	}
+	changes, err := m.networkChanges(after)
+	if err != nil {
+		return api.NetworkApplied{}, err
+	}
+	d, err := m.settings.ApplyNetwork(ctx, who)
+	if err != nil {
+		return api.NetworkApplied{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, onlineWait)
+	defer cancel()
+	m.waitNetwork(ctx, after)
+	s := m.net.State()
+	return api.NetworkApplied{
+		NetworkPlan: api.NetworkPlan{Keys: d.Changes, Changes: changes, Problems: slices.Concat(d.Problems, s.Problems)},
+		Online:      s.Online, Waiting: s.Waiting,
+	}, nil
+}
+
+// errBooting refuses what the boot does by itself.
+func errBooting() error {
+	return fmt.Errorf("the boot is not done yet (ros status); try again after it: %w", errdefs.ErrUnavailable)
+}
+
+// waitNetwork waits until nothing is left to do for a configuration and the
+// network is online, or until ctx ends. Only both together say that it has
+// been applied: it may have been online all the time.
+func (m *Manager) waitNetwork(ctx context.Context, c osconfig.Config) {
+	spec, _ := m.networkSpec(c)
+	for {
+		s, changed := m.net.Watch()
+		if plan, err := m.planFor(spec); err == nil && len(plan) == 0 && s.Online {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// NetworkRenew asks for a link's leases anew and waits for the answer.
+func (m *Manager) NetworkRenew(ctx context.Context, name string) (api.NetworkLink, error) {
+	s, changed := m.net.Watch()
+	before, ok := linkState(s, name)
+	if !ok {
+		return api.NetworkLink{}, fmt.Errorf("there is no link %q; see: ros network status: %w", name, errdefs.ErrNotFound)
+	}
+	if err := m.renew(name); err != nil {
+		return api.NetworkLink{}, fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
+	}
+	ctx, cancel := context.WithTimeout(ctx, renewWait)
+	defer cancel()
+	for {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return api.NetworkLink{}, fmt.Errorf("%s: no new lease in %s, it is asked for on: %w", name, renewWait, errdefs.ErrUnavailable)
+		}
+		s, changed = m.net.Watch()
+		after, ok := linkState(s, name)
+		switch {
+		case !ok:
+			return api.NetworkLink{}, fmt.Errorf("link %s is gone: %w", name, errdefs.ErrNotFound)
+		case leasesOf(before).renewed(leasesOf(after)):
+			return m.report().link(after), nil
+		}
+	}
+}
+
+func linkState(s netconf.State, name string) (netconf.LinkState, bool) {
+	i := slices.IndexFunc(s.Links, func(l netconf.LinkState) bool { return l.Name == name })
+	if i < 0 {
+		return netconf.LinkState{}, false
+	}
+	return s.Links[i], true
+}
+
+// leases are when those of a link were granted; zero: there is none.
+type leases struct{ v4, v6 time.Time }
+
+// renewed tells whether each lease that there was has been granted anew, and
+// any at all.
+func (l leases) renewed(after leases) bool {
+	newer := func(a, b time.Time) bool { return b.After(a) }
+	return (newer(l.v4, after.v4) || newer(l.v6, after.v6)) &&
+		(l.v4.IsZero() || newer(l.v4, after.v4)) && (l.v6.IsZero() || newer(l.v6, after.v6))
+}
+
+func leasesOf(l netconf.LinkState) leases {
+	var out leases
+	if l.Lease != nil {
+		out.v4 = l.Lease.Acquired
+	}
+	if l.Lease6 != nil {
+		out.v6 = l.Lease6.Acquired
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package manager
+
+import (
+	"encoding/json"
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/load"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// bootedAt is when the machine of these tests was started.
+func bootedAt() time.Time { return time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC) }
+
+// configured is what a user-data text makes.
+func configured(t *testing.T, text string) load.Result {
+	t.Helper()
+	layer, report := osconfig.Parse("user-data", "user-data", []byte(text))
+	if report.HasErrors() {
+		t.Fatal(report)
+	}
+	doc := osconfig.Merge(layer)
+	config, report := osconfig.Decode(doc)
+	if report.HasErrors() {
+		t.Fatal(report)
+	}
+	return load.Result{Config: config, Document: doc}
+}
+
+// aState has an address of every source.
+func aState() netconf.State {
+	at := func(s int) time.Time { return bootedAt().Add(time.Duration(s) * time.Second) }
+	prefix, addr := netip.MustParsePrefix, netip.MustParseAddr
+	return netconf.State{
+		Waiting: []string{"a lease on eth1"}, Problems: []string{"eth1: no DHCP lease after 30 s, still trying"},
+		Names: netconf.Names{Hostname: "lake", FQDN: "lake.example.org",
+			Nameservers: []netip.Addr{addr("192.0.2.53"), addr("198.51.100.53"), addr("2001:db8::53"), addr("2001:db8::54")},
+			Search:      []string{"example.org", "lan", "ra.example"}},
+		Links: []netconf.LinkState{
+			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 1, Name: "lo"}, Up: true, Loopback: true, MTU: 65536,
+				Addresses: []netconf.Address{{Prefix: prefix("127.0.0.1/8")}}}},
+			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "52:54:00:00:00:01", Driver: "virtio_net",
+				Path: "pci-0000:00:03.0", Up: true, Carrier: true, MTU: 1500, Addresses: []netconf.Address{
+					{Prefix: prefix("198.51.100.7/24"), Own: true}, {Prefix: prefix("2001:db8::7/128"), Own: true},
+					{Prefix: prefix("2001:db8::5054:ff:fe00:1/64"), Kernel: true, Tentative: true},
+					{Prefix: prefix("fe80::5054:ff:fe00:1/64"), Kernel: true}, {Prefix: prefix("203.0.113.9/32")}}},
+				Key: "eth0", LeaseState: netconf.LeaseBound, Lease6State: netconf.LeaseRenewing, Attempt6: 2, Message6: "nobody answers",
+				Lease: &netconf.Lease{Address: prefix("198.51.100.7/24"), Server: addr("198.51.100.1"), DNS: []netip.Addr{addr("198.51.100.53")},
+					Domain: "lan", Hostname: "Lake.", Acquired: at(4), Duration: time.Hour, T1: 30 * time.Minute},
+				Lease6: &netconf.Lease6{Server: []byte{0, 3, 0xab}, DNS: []netip.Addr{addr("2001:db8::53")}, Acquired: at(5), T1: time.Minute,
+					Addresses: []netconf.Granted{{Prefix: prefix("2001:db8::7/128"), Valid: 2 * time.Hour}},
+					Prefixes:  []netconf.Granted{{Prefix: prefix("2001:db8:100::/56")}}},
+				RDNSS: []netip.Addr{addr("2001:db8::54")}, DNSSL: []string{"ra.example"},
+				Seen: at(2), CarrierAt: at(3), Configured: at(5)},
+			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 3, Name: "eth1"}, MAC: "52:54:00:00:00:02", Up: true, Master: 4, MTU: 9000},
+				Key: "eth1", LeaseState: netconf.LeaseSelecting, Attempt: 3, Waiting: []string{"a lease"}, Seen: at(2)},
+			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 4, Name: "bond0"}, Kind: "bond", Up: false, MTU: 9000,
+				Device: netconf.Device{Kind: "bond", Bond: map[string]string{"mode": "802.3ad"}}}, Key: "bond0"},
+			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 5, Name: "office"}, Kind: "vlan", Up: true, Carrier: true, MTU: 1500,
+				Device: netconf.Device{Kind: "vlan", ID: 100, Parent: "bond0"}, Addresses: []netconf.Address{
+					{Prefix: prefix("192.0.2.7/24"), Own: true}, {Prefix: prefix("169.254.3.4/16"), Own: true}, {Prefix: prefix("2001:db8:100::1/64"), Own: true, Duplicate: true}}},
+				Key: "office", LinkLocal: prefix("169.254.3.4/16"), Delegated: prefix("2001:db8:100::1/64")},
+		},
+		Routes: []netconf.Route{
+			{Link: netconf.LinkID{Index: 2}, Dst: prefix("0.0.0.0/0"), Gateway: addr("198.51.100.1"), Source: addr("198.51.100.7"), Metric: 1002},
+			{Type: "blackhole", Table: 100, Dst: prefix("203.0.113.0/24")},
+		},
+		Rules: []netconf.Rule{{From: prefix("192.0.2.0/24"), Table: 100, Priority: 1000}, {Mark: 16, IIF: "eth0", Table: 254, Priority: 1001, IPv6: true}},
+	}
+}
+
+func aReport(t *testing.T) networkReport {
+	return networkReport{state: aState(), clock: clock{bootedAt()}, now: bootedAt().Add(64 * time.Second), config: configured(t, `
+hostname: sea
+rancher:
+  network:
+    firewall: {policy: drop, allow: [{ports: [22]}]}
+    interfaces:
+      office: {dns: {nameservers: [192.0.2.53], search: [example.org]}}
+`)}
+}
+
+func TestNetworkReport(t *testing.T) {
+	got, err := json.MarshalIndent(aReport(t).network(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "network.json")
+	if *update {
+		if err := os.WriteFile(path, append(got, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)+"\n"); diff != "" {
+		t.Errorf("%s (write it with -update):\n%s", path, diff)
+	}
+}
+
+// Each name says which rule it came by.
+func TestNamesOrigin(t *testing.T) {
+	r := aReport(t)
+	for value, want := range map[string]string{"192.0.2.53": "interfaces.office", "198.51.100.53": "dhcp eth0", "2001:db8::53": "dhcp6 eth0",
+		"2001:db8::54": "ra eth0", "192.0.2.99": ""} {
+		if got := r.originOf("nameservers", value); got != want {
+			t.Errorf("%s is from %q, want %q", value, got, want)
+		}
+	}
+	if got := r.hostname(); got.Value != "lake" || got.From != "dhcp eth0" {
+		t.Errorf("%+v", got)
+	}
+	r.state.Names.Hostname = "sea"
+	if got := r.hostname(); got.From != "user-data" {
+		t.Errorf("%+v", got)
+	}
+	r.state.Names.Hostname = netconf.DefaultHostname
+	if got := r.hostname(); got.From != "default" {
+		t.Errorf("%+v", got)
+	}
+	r.config = configured(t, "rancher: {network: {dns: {nameservers: [198.51.100.53], search: [lan]}}}")
+	for what, value := range map[string]string{"nameservers": "198.51.100.53", "search": "lan"} {
+		if got := r.originOf(what, value); got != "user-data" {
+			t.Errorf("%s %s is from %q", what, value, got)
+		}
+	}
+}
+
+func TestLeasesRenewed(t *testing.T) {
+	a, b := bootedAt(), bootedAt().Add(time.Second)
+	var none time.Time
+	for _, tc := range []struct {
+		before, after leases
+		want          bool
+	}{
+		{leases{a, none}, leases{b, none}, true},
+		{leases{a, none}, leases{a, none}, false},
+		{leases{none, none}, leases{none, none}, false},
+		{leases{none, none}, leases{b, none}, true},
+		{leases{a, a}, leases{b, a}, false}, // the other one is waited for
+		{leases{a, a}, leases{b, b}, true},
+		{leases{none, a}, leases{none, b}, true},
+		{leases{a, none}, leases{none, none}, false}, // lost
+	} {
+		if got := tc.before.renewed(tc.after); got != tc.want {
+			t.Errorf("%+v: %v", tc, got)
+		}
+	}
+}
