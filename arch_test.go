@@ -72,6 +72,7 @@ func allowed() map[string]string {
 		"netconf/dhcp":        "netconf netconf/arp",
 		"netconf/firewall":    "os-config",
 		"netconf/hooks":       "",
+		"netconf/leasefile":   "netconf system/atomicfile",
 		"netconf/netconftest": "netconf",
 		"netconf/nd":          "",
 		"netconf/resolv":      "netconf system/atomicfile",
