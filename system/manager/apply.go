@@ -98,19 +98,6 @@ func (m *Manager) stepConfigModules(context.Context) error {
 	return m.loadModules(m.cfg().Rancher.Modules)
 }
 
-func (m *Manager) stepNetwork(ctx context.Context) error {
-	m.applyNetwork(m.cfg())
-	return m.net.WaitOnline(ctx)
-}
-
-// watchOnline marks the milestone whenever the network first gets there, also
-// after the boot has stopped waiting.
-func (m *Manager) watchOnline(ctx context.Context) {
-	if m.net.WaitOnline(ctx) == nil {
-		m.reach("network")
-	}
-}
-
 // firstUnits are what people wait for after a boot. The others wait for
 // launchedFirst: until these are ready, but no longer than launchDeadline.
 // Making a container takes a second of both CPUs on a slow machine, and a

@@ -17,9 +17,13 @@ import (
 // Boot is the record of the boot: stage 1's, the graph's and the units'.
 func (m *Manager) Boot() api.Boot {
 	b := api.Boot{Stages: slices.Clone(m.boot.Stages)}
+	done := 0.0 // when the boot was
 	for _, s := range m.graph.Info() {
 		if s.Start.IsZero() {
 			continue
+		}
+		if s.Name == "ready" {
+			done = m.clock.at(s.End)
 		}
 		st := api.Stage{Name: s.Name, Lane: s.Lane, Start: m.clock.at(s.Start), End: m.clock.at(s.End), After: s.After}
 		if s.Err != nil {
@@ -30,6 +34,7 @@ func (m *Manager) Boot() api.Boot {
 		}
 		b.Stages = append(b.Stages, st)
 	}
+	b.Stages = append(b.Stages, linkStages(m.net.State(), m.clock, done)...)
 	for _, i := range m.sup.List() {
 		if st, ok := m.unitStage(i); ok {
 			b.Stages = append(b.Stages, st)

@@ -32,8 +32,12 @@ func (m *Manager) networkSpec(c osconfig.Config) (netconf.Spec, []error) {
 }
 
 // applyNetwork hands the network of a configuration to netconf, which takes it
-// from there.
+// from there. The firewall comes first: an address that nobody filters must
+// not be there for a moment.
 func (m *Manager) applyNetwork(c osconfig.Config) {
+	if err := m.filter(c); err != nil { // it is noted already
+		m.log.Error("firewall", "error", err)
+	}
 	spec, errs := m.networkSpec(c)
 	var wrong []string
 	for _, err := range errs {
@@ -57,7 +61,14 @@ func (m *Manager) NetworkPlan(text string) (api.NetworkPlan, error) {
 func (m *Manager) networkChanges(c osconfig.Config) ([]api.NetworkChange, error) {
 	spec, _ := m.networkSpec(c) // what is wrong with it is a problem of the file already
 	plan, err := m.planFor(spec)
+	if err != nil {
+		return nil, err
+	}
+	lines, err := m.filterPlan(c)
 	var out []api.NetworkChange
+	for _, line := range lines {
+		out = append(out, api.NetworkChange{Text: line})
+	}
 	for _, op := range plan {
 		out = append(out, api.NetworkChange{Link: op.Link.Name, Text: op.String()})
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/pharos-os/pharos/netconf"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/system/control/api"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -156,5 +157,47 @@ func TestLeasesRenewed(t *testing.T) {
 		if got := tc.before.renewed(tc.after); got != tc.want {
 			t.Errorf("%+v: %v", tc, got)
 		}
+	}
+}
+
+// TestLinkStages: `ros boot` shows when a link's driver was ready, when it had
+// its carrier, and when it was configured.
+func TestLinkStages(t *testing.T) {
+	c := clock{bootedAt()}
+	stage := func(name string, start, end float64) api.Stage {
+		return api.Stage{Name: name, Lane: "network", Start: start, End: end}
+	}
+	s := aState()
+	want := []api.Stage{stage("eth0 carrier", 2, 3), stage("eth0 address", 3, 5), stage("eth1 carrier", 2, 0)}
+	if diff := cmp.Diff(want, linkStages(s, c, 0)); diff != "" {
+		t.Error(diff)
+	}
+	// What came after the boot does not stretch its picture.
+	if diff := cmp.Diff([]api.Stage{stage("eth0 carrier", 2, 3), stage("eth0 address", 3, 0), stage("eth1 carrier", 2, 0)}, linkStages(s, c, 4)); diff != "" {
+		t.Error(diff)
+	}
+	// One that nobody waits for has no bar that never ends.
+	s.Links[2].Waiting = nil
+	if diff := cmp.Diff(want[:2], linkStages(s, c, 9)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Without a policy, on a machine that never had one, the kernel is not asked.
+func TestNoFirewall(t *testing.T) {
+	m := &Manager{notes: map[string][]string{}}
+	if err := m.filter(osconfig.Config{}); err != nil || len(m.notes) > 0 {
+		t.Errorf("%v, %q", err, m.notes)
+	}
+	if lines, err := m.filterPlan(osconfig.Config{}); err != nil || len(lines) > 0 {
+		t.Errorf("%q, %v", lines, err)
+	}
+	var c osconfig.Config
+	c.Rancher.Network.Firewall.Policy = "maybe"
+	if err := m.filter(c); err == nil || len(m.notes["firewall"]) != 1 {
+		t.Errorf("%v, %q", err, m.notes)
+	}
+	if err := m.filter(osconfig.Config{}); err != nil || len(m.notes) > 0 {
+		t.Errorf("what was wrong is forgotten: %v, %q", err, m.notes)
 	}
 }

@@ -66,9 +66,8 @@ func (m *Manager) useless() bool {
 func (m *Manager) reasons(net netconf.State) []string {
 	var out []string
 	for _, s := range m.graph.Info() {
-		// The network's and the services' own sentences are better than
-		// their steps'.
-		if s.Err != nil && s.Name != "network" && s.Name != "services" {
+		// Their own sentences are better than their steps'.
+		if s.Err != nil && !slices.Contains([]string{"firewall", "network", "services"}, s.Name) {
 			out = append(out, strings.Split(s.Name+": "+s.Err.Error(), "\n")...)
 		}
 	}

@@ -1,0 +1,71 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/system/control/api"
+)
+
+// stepNetwork hands netconf what is wanted and waits until it is there. It
+// does not wait for drivers: netconf takes each link as soon as it shows up.
+func (m *Manager) stepNetwork(ctx context.Context) error {
+	m.applyNetwork(m.cfg())
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go m.missLinks(ctx, cancel)
+	if err := m.net.WaitOnline(ctx); err != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// missLinks ends the boot's wait when all drivers are there and none has made
+// a link. One that is plugged in later is taken all the same.
+func (m *Manager) missLinks(ctx context.Context, end context.CancelCauseFunc) {
+	for _, step := range []string{"drivers", "udev-settled"} {
+		if m.graph.Gate(step).Wait(ctx) != nil {
+			return
+		}
+	}
+	if !slices.ContainsFunc(m.net.State().Links, func(l netconf.LinkState) bool { return !l.Loopback }) {
+		end(errors.New("this machine has no network link"))
+	}
+}
+
+// watchOnline marks the milestone whenever the network first gets there, also
+// after the boot has stopped waiting.
+func (m *Manager) watchOnline(ctx context.Context) {
+	if m.net.WaitOnline(ctx) == nil {
+		m.reach("network")
+	}
+}
+
+// linkStages are how far each link that is configured has got, from the
+// moment that its driver had made it: to its carrier, and from there to all
+// that is configured for it. What came after end, seconds since kernel start,
+// is no part of the boot; 0 is no end yet.
+func linkStages(s netconf.State, c clock, end float64) []api.Stage {
+	var out []api.Stage
+	add := func(name string, start, stop float64, waits bool) {
+		if start == 0 || end > 0 && start > end || stop == 0 && !waits {
+			return
+		}
+		if end > 0 && stop > end {
+			stop = 0 // it was still at it when the boot was done
+		}
+		out = append(out, api.Stage{Name: name, Lane: "network", Start: start, End: stop})
+	}
+	for _, l := range s.Links {
+		if l.Key == "" || l.Loopback {
+			continue
+		}
+		waits := len(l.Waiting) > 0
+		seen, carrier, configured := c.at(l.Seen), c.at(l.CarrierAt), c.at(l.Configured)
+		add(l.Name+" carrier", seen, carrier, waits)
+		add(l.Name+" address", carrier, configured, waits)
+	}
+	return out
+}
