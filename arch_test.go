@@ -95,7 +95,8 @@ func allowed() map[string]string {
 		"system/supervise":      "system/unit",
 		"system/manager":        "*", // the composition root sees everything
 
-		"services":                   "os-config services/engine system/unit",
+		"services":                   "os-config services/chrony services/engine system/unit",
+		"services/chrony":            "os-config system/atomicfile",
 		"services/engine":            "os-config system/unit",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",

@@ -1,45 +1,16 @@
 package services
 
 import (
-	"strings"
 	"time"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/chrony"
 	"github.com/pharos-os/pharos/system/unit"
 )
 
-// ChronySocket is chronyd's command socket as the machine sees it. chronyd
-// makes the directory that it is in itself, with the owner and mode that it
-// insists on; the mount is therefore one level up: the unit's whole /run.
-const ChronySocket = "/run/pharos/ntp/chrony/chronyd.sock"
-
-// defaultPool is asked when nobody names a time server. Debian lets its
-// derivatives use it.
-const defaultPool = "2.debian.pool.ntp.org"
-
-// timeSources are chronyd's directives for the servers of a configuration. As
-// arguments they are a part of the unit: with other servers it is another one
-// and starts again.
-func timeSources(c osconfig.NTP) []string {
-	var list []string
-	add := func(kind string, names []string) {
-		for _, name := range names {
-			if name != "" && !strings.ContainsAny(name, " \t\r\n#!;%") { // a directive is a line
-				list = append(list, kind+" "+name+" iburst")
-			}
-		}
-	}
-	add("server", c.Servers)
-	add("pool", c.Pools)
-	if len(list) == 0 {
-		add("pool", []string{defaultPool})
-	}
-	return list
-}
-
 // NTP is chronyd. It needs no network to start: it waits for one itself, so
-// its being up never depends on a time server.
-func NTP(m Machine, c osconfig.NTP) unit.Unit {
+// its being up never depends on a time server. Its servers are not a part of
+// the unit: package chrony tells it, also while it runs.
+func NTP(m Machine) unit.Unit {
 	return unit.Unit{
 		Name:  "ntp",
 		Image: "ntp",
@@ -47,13 +18,16 @@ func NTP(m Machine, c osconfig.NTP) unit.Unit {
 		// the image's user, -F 1 installs its own, narrower syscall filter. "/"
 		// is no pid file: it would always say 1, which is alive by definition,
 		// and a killed chronyd's would refuse the next one.
-		Args: append([]string{"/usr/sbin/chronyd", "-d", "-F", "1", "-u", "_chrony",
-			"include /etc/chrony/chrony.conf", "pidfile /"}, timeSources(c)...),
+		Args: []string{"/usr/sbin/chronyd", "-d", "-F", "1", "-u", "_chrony",
+			"include /etc/chrony/chrony.conf", "pidfile /"},
 		Env: m.zone(),
 		Mounts: []unit.Mount{
-			{Source: "/run/pharos/ntp", Target: "/run", Options: []string{"rw"}, Mkdir: 0o755},
-			// Time sources that the manager writes (*.sources).
-			{Source: "/run/pharos/chrony", Target: "/run/pharos/chrony", Options: []string{"ro"}, Mkdir: 0o755},
+			// chronyd makes its socket's directory itself, with the owner and
+			// mode that it insists on: the mount is one level up. It has the
+			// machine's name, too, for the paths that chronyd answers to.
+			{Source: chrony.Run, Target: "/run", Options: []string{"rw"}, Mkdir: 0o755},
+			{Source: chrony.Run, Target: chrony.Run, Options: []string{"rw"}, Mkdir: 0o755},
+			{Source: chrony.SourceDir, Target: chrony.SourceDir, Options: []string{"ro"}, Mkdir: 0o755},
 			// The drift file: the clock's error survives a reboot. One level
 			// up, too: chronyd makes /var/lib/chrony and gives it to itself.
 			{Source: "/var/lib/pharos/ntp", Target: "/var/lib", Options: []string{"rw"}, Mkdir: 0o755},
@@ -78,7 +52,7 @@ func NTP(m Machine, c osconfig.NTP) unit.Unit {
 		Cgroup:      "system",
 		Group:       unit.CoreGroup,
 		Requires:    []string{NeedsState},
-		Ready:       unit.Probe{File: ChronySocket, Timeout: 30 * time.Second},
+		Ready:       unit.Probe{File: chrony.Socket, Timeout: 30 * time.Second},
 		Restart:     unit.RestartAlways,
 		StopTimeout: 5 * time.Second,
 	}

@@ -6,19 +6,10 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
-
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
-func TestTimeSources(t *testing.T) {
-	got := timeSources(osconfig.NTP{Servers: []string{"10.9.0.1", "two words"}, Pools: []string{"pool.example.org"}})
-	if d := cmp.Diff([]string{"server 10.9.0.1 iburst", "pool pool.example.org iburst"}, got); d != "" {
-		t.Error(d)
-	}
-	if d := cmp.Diff([]string{"pool 2.debian.pool.ntp.org iburst"}, timeSources(osconfig.NTP{})); d != "" {
-		t.Error(d)
-	}
+func TestNTPOff(t *testing.T) {
 	off := false
 	for _, u := range Core(osconfig.Config{NTP: osconfig.NTP{Enabled: &off}}, Machine{}) {
 		if u.Name == "ntp" {

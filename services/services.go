@@ -62,7 +62,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 		units = append(units, Syslog(m))
 	}
 	if on := cfg.NTP.Enabled; (on == nil || *on) && included(cfg, "ntp") {
-		units = append(units, NTP(m, cfg.NTP))
+		units = append(units, NTP(m))
 	}
 	if on := cfg.Rancher.Docker.Enabled; (on == nil || *on) && included(cfg, "docker") {
 		stop := shutdownTimeout

@@ -26,6 +26,7 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/services/chrony"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/control"
 	"github.com/pharos-os/pharos/system/control/api"
@@ -69,6 +70,7 @@ type Manager struct {
 	containerd *daemon
 	net        *netconf.Manager
 	names      *resolv.Writer
+	chrony     *chrony.Daemon
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
@@ -187,6 +189,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	m.chrony = chrony.New(chrony.Socket, chrony.SourceDir)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = netconf.New(kernel, dhcp.New(dhcp.Options{Log: component("dhcp")}), m.names, netconf.Options{Log: component("network")})
 	m.containerd = &daemon{
@@ -228,11 +231,12 @@ func (m *Manager) run(ctx context.Context) error {
 	}
 	var wg sync.WaitGroup
 	for name, run := range map[string]func(context.Context) error{
-		"control":    func(ctx context.Context) error { return control.Serve(ctx, l, m, m.log) },
-		"log book":   m.book.Run,
-		"network":    m.net.Run,
-		"supervisor": m.sup.Run,
-		"containerd": func(ctx context.Context) error { m.containerd.run(ctx); return nil },
+		"control":     func(ctx context.Context) error { return control.Serve(ctx, l, m, m.log) },
+		"log book":    m.book.Run,
+		"network":     m.net.Run,
+		"timeservers": m.watchTimeServers,
+		"supervisor":  m.sup.Run,
+		"containerd":  func(ctx context.Context) error { m.containerd.run(ctx); return nil },
 		"init": func(ctx context.Context) error {
 			// The heartbeat goes through the supervisor's locks: a manager
 			// that is stuck in them must not look alive.
