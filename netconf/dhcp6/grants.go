@@ -1,0 +1,119 @@
+package dhcp6
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv6"
+
+	"github.com/pharos-os/pharos/netconf"
+)
+
+// readAddresses reads an IA_NA (RFC 8415, section 21.4).
+func (m *message) readAddresses(b []byte, iaid [4]byte) error {
+	var o dhcpv6.OptIANA
+	if err := o.FromBytes(b); err != nil {
+		return err
+	}
+	if o.IaId != iaid {
+		return fmt.Errorf("an association that nobody asked for: %x", o.IaId)
+	}
+	if err := backwards(o.T1, o.T2); err != nil {
+		return err
+	}
+	a := &m.addresses
+	a.t1, a.t2 = o.T1, o.T2
+	if s := o.Options.Status(); s != nil {
+		a.status = status{s.StatusCode, s.StatusMessage}
+	}
+	for _, one := range o.Options.Addresses() {
+		addr, _ := netip.AddrFromSlice(one.IPv6Addr)
+		if err := a.add(single(addr), one.PreferredLifetime, one.ValidLifetime); err != nil {
+			m.flaw("%v", err)
+		}
+	}
+	return nil
+}
+
+// readPrefixes reads an IA_PD (section 21.21).
+func (m *message) readPrefixes(b []byte, iaid [4]byte) error {
+	var o dhcpv6.OptIAPD
+	if err := o.FromBytes(b); err != nil {
+		return err
+	}
+	if o.IaId != iaid {
+		return fmt.Errorf("an association that nobody asked for: %x", o.IaId)
+	}
+	if err := backwards(o.T1, o.T2); err != nil {
+		return err
+	}
+	a := &m.prefixes
+	a.t1, a.t2 = o.T1, o.T2
+	if s := o.Options.Status(); s != nil {
+		a.status = status{s.StatusCode, s.StatusMessage}
+	}
+	for _, one := range o.Options.Prefixes() {
+		var prefix netip.Prefix
+		if one.Prefix != nil {
+			addr, _ := netip.AddrFromSlice(one.Prefix.IP)
+			if bits, size := one.Prefix.Mask.Size(); size == 128 {
+				prefix = netip.PrefixFrom(addr, bits).Masked()
+			}
+		}
+		if err := a.add(prefix, one.PreferredLifetime, one.ValidLifetime); err != nil {
+			m.flaw("%v", err)
+		}
+	}
+	return nil
+}
+
+// backwards says that T1 is after T2: section 21.4 has the whole association
+// discarded then, so that another server's is used.
+func backwards(t1, t2 time.Duration) error {
+	if t1 > t2 && t2 > 0 {
+		return fmt.Errorf("T1 (%v) is after T2 (%v)", t1, t2)
+	}
+	return nil
+}
+
+// add takes one address or prefix. Lifetimes are the wire's.
+func (a *association) add(p netip.Prefix, preferred, valid time.Duration) error {
+	addr := p.Addr()
+	switch {
+	case !p.IsValid() || p.Bits() == 0 || !addr.IsGlobalUnicast() || addr.Is4In6():
+		return fmt.Errorf("%v is nothing that a link can have", p)
+	case preferred > valid:
+		return fmt.Errorf("%v is preferred for longer (%v) than it is valid (%v)", p, preferred, valid)
+	case len(a.granted)+len(a.gone) == maxGrants:
+		return fmt.Errorf("more than %d addresses or prefixes", maxGrants)
+	case find(a.granted, p) >= 0:
+		return fmt.Errorf("%v is there twice", p)
+	case valid == 0:
+		a.gone = append(a.gone, p)
+	default:
+		// 0 is for ever in a lease: what is not preferred at all is so for
+		// the shortest time there is.
+		a.granted = append(a.granted, netconf.Granted{
+			Prefix: p, Preferred: finite(max(preferred, time.Second)), Valid: finite(valid)})
+	}
+	return nil
+}
+
+// finite turns the wire's "for ever" into a lease's.
+func finite(d time.Duration) time.Duration {
+	if d == endless {
+		return 0
+	}
+	return d
+}
+
+// find returns the index of a prefix, or -1.
+func find(list []netconf.Granted, p netip.Prefix) int {
+	for i, g := range list {
+		if g.Prefix == p {
+			return i
+		}
+	}
+	return -1
+}

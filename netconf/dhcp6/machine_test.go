@@ -1,0 +1,369 @@
+package dhcp6_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv6"
+
+	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/dhcp6"
+)
+
+const hour = time.Hour
+
+func TestRetransmission(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{}, netconf.Lease6Request{})
+		defer s.stop()
+		pass(t, 400*time.Second)
+		check(t, "messages", []string{"0s SOLICIT", "1.05s SOLICIT", "3.15s SOLICIT", "7.35s SOLICIT", "15.75s SOLICIT",
+			"32.55s SOLICIT", "1m6.15s SOLICIT", "2m13.35s SOLICIT", "4m13.35s SOLICIT", "6m13.35s SOLICIT"}, s.take())
+		if r := s.lastReport(); r.Message != "nobody answers" || r.Attempt != 10 {
+			t.Errorf("report %+v", r)
+		}
+		s.reports()
+		s.set(grants(na(address("2001:db8::5", hour, hour))))
+		s.renew <- struct{}{} // somebody does not want to wait for two minutes
+		synctest.Wait()
+		check(t, "messages", []string{"6m40s SOLICIT", "6m40s REQUEST 2001:db8::5"}, s.take())
+		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5"}, s.reports())
+	})
+}
+
+// TestMessages looks at what is sent.
+func TestMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{}, netconf.Lease6Request{Delegate: true, Hostname: "box"})
+		defer s.stop()
+		pass(t, 2*time.Second)
+		p := s.sent()
+		compare(t, "options", []string{
+			"Client ID: DUID-LL{HWType=Ethernet HWAddr=02:00:00:00:00:01}",
+			"Elapsed Time: 1.05s",
+			"Requested Options: DNS, Domain Search List, SNTP Server List, NTP Server, Max Solicit Timeout Value",
+			"FQDN: {Flags=1 DomainName=[box]}",
+			"IANA: {IAID=0x00000001 T1=0s T2=0s Options={[]}}",
+			"IAPD: {IAID=0x00000001 T1=0s T2=0s Options={[]}}",
+			"Rapid Commit",
+		}, func() (list []string) {
+			for _, o := range p.Options.Options {
+				list = append(list, o.String())
+			}
+			return list
+		}())
+	})
+}
+
+func TestLeaseLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: grants(na(address("2001:db8::5", 800*time.Second, 1000*time.Second)))}, netconf.Lease6Request{})
+		defer s.stop()
+		synctest.Wait()
+		check(t, "first messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
+		if n := s.sockets(); n != 0 {
+			t.Error("the socket stays open in bound")
+		}
+		pass(t, 401*time.Second)
+		check(t, "renewed at T1", []string{"6m40s RENEW 2001:db8::5"}, s.take())
+		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5",
+			"bound 2001:db8::5"}, s.reports())
+		s.set(nil)
+		pass(t, 1000*time.Second) // T1 at 800 s, T2 at 1040 s, end at 1400 s
+		check(t, "states until the end", []string{"renewing 2001:db8::5", "rebinding 2001:db8::5", "init", "selecting"}, s.reports())
+		check(t, "messages until the end", []string{
+			"13m20s RENEW 2001:db8::5", "13m30s RENEW 2001:db8::5", "13m50s RENEW 2001:db8::5", "14m30s RENEW 2001:db8::5",
+			"15m50s RENEW 2001:db8::5", "17m20s REBIND 2001:db8::5", "17m30s REBIND 2001:db8::5", "17m50s REBIND 2001:db8::5",
+			"18m30s REBIND 2001:db8::5", "19m50s REBIND 2001:db8::5", "22m30s REBIND 2001:db8::5",
+			"23m20s SOLICIT 2001:db8::5"}, s.take())
+		s.set(grants(na(address("2001:db8::6", hour, hour))))
+		pass(t, 3*time.Second)
+		check(t, "states after", []string{"selecting", "requesting", "bound 2001:db8::6"}, s.reports())
+	})
+}
+
+func TestRebind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lease := na(address("2001:db8::5", 800*time.Second, 1000*time.Second))
+		s := start(t, &wire{answer: grants(lease)}, netconf.Lease6Request{})
+		defer s.stop()
+		synctest.Wait()
+		// Another server takes over; it does not answer RENEWs to the first.
+		s.set(only(dhcpv6.MessageTypeRebind, always(lease, serverID(2))))
+		pass(t, 641*time.Second)
+		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5",
+			"rebinding 2001:db8::5", "bound 2001:db8::5"}, s.reports())
+		s.set(only(dhcpv6.MessageTypeRenew, always(lease, serverID(2))))
+		pass(t, 401*time.Second)
+		check(t, "states", []string{"renewing 2001:db8::5", "bound 2001:db8::5"}, s.reports())
+	})
+}
+
+func TestEndlessLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: grants(na(address("2001:db8::5", forEver, forEver)))}, netconf.Lease6Request{})
+		defer s.stop()
+		pass(t, 1000*hour)
+		check(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
+		s.set(nil)
+		s.renew <- struct{}{}
+		pass(t, hour)
+		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5", "bound 2001:db8::5"},
+			s.reports())
+	})
+}
+
+func TestRapidCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: func(p *dhcpv6.Message) [][]byte {
+			return [][]byte{reply(p, dhcpv6.MessageTypeReply, na(address("2001:db8::5", hour, hour))), // without the option: not valid
+				reply(p, dhcpv6.MessageTypeReply, na(address("2001:db8::6", hour, hour)), rapid())}
+		}}, netconf.Lease6Request{})
+		defer s.stop()
+		synctest.Wait()
+		check(t, "messages", []string{"0s SOLICIT"}, s.take())
+		check(t, "states", []string{"selecting", "bound 2001:db8::6"}, s.reports())
+	})
+}
+
+// TestTwoServers: the better offer of the first second wins; the other
+// server's late words do no harm.
+func TestTwoServers(t *testing.T) {
+	offer := func(n byte, a string, more ...dhcpv6.Option) answer {
+		return func(p *dhcpv6.Message) [][]byte {
+			id := p.GetOneOption(dhcpv6.OptionServerID)
+			if id != nil && string(id.ToBytes()) != string(serverID(n).ToBytes()) {
+				return nil
+			}
+			return always(append(more, na(address(a, hour, hour)), serverID(n))...)(p)
+		}
+	}
+	for _, c := range []struct {
+		name     string
+		server2  answer
+		messages []string
+		delegate bool
+	}{
+		{"preference", offer(2, "2001:db8::2", raw(dhcpv6.OptionPreference, 7)),
+			[]string{"0s SOLICIT", "1.05s REQUEST 2001:db8::2"}, false},
+		{"the greatest preference does not wait", offer(2, "2001:db8::2", raw(dhcpv6.OptionPreference, 255)),
+			[]string{"0s SOLICIT", "0s REQUEST 2001:db8::2"}, false},
+		{"the first of equals", offer(2, "2001:db8::2"), []string{"0s SOLICIT", "1.05s REQUEST 2001:db8::1"}, false},
+		{"all that is wanted", offer(2, "2001:db8::2", pd(prefix("2001:db8:1::/56", hour, hour))),
+			[]string{"0s SOLICIT", "1.05s REQUEST 2001:db8::2 2001:db8:1::/56"}, true},
+		{"nothing to give", always(serverID(2), na(statusCode(2, "full")), raw(dhcpv6.OptionPreference, 255)),
+			[]string{"0s SOLICIT", "1.05s REQUEST 2001:db8::1"}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, &wire{answer: both(offer(1, "2001:db8::1"), c.server2)}, netconf.Lease6Request{Delegate: c.delegate})
+				defer s.stop()
+				pass(t, 2*time.Second)
+				check(t, "messages", c.messages, s.take())
+				if r := s.lastReport(); r.State != netconf.LeaseBound {
+					t.Errorf("report %+v", r)
+				}
+			})
+		})
+	}
+}
+
+func TestDelegation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		both := grants(na(address("2001:db8::5", hour, 2*hour)), pd(prefix("2001:db8:1::/56", 1000*time.Second, 2000*time.Second)))
+		s := start(t, &wire{answer: both}, netconf.Lease6Request{Delegate: true})
+		defer s.stop()
+		synctest.Wait()
+		check(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5 2001:db8:1::/56"}, s.take())
+		// The prefix is not renewed, the address is; then it ends alone.
+		s.set(grants(na(address("2001:db8::5", 8*hour, 8*hour))))
+		pass(t, 2100*time.Second)
+		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5 2001:db8:1::/56",
+			"renewing 2001:db8::5 2001:db8:1::/56", "bound 2001:db8::5 2001:db8:1::/56", "bound 2001:db8::5"}, s.reports())
+		s.take()
+		s.set(both) // it comes back, because it is always asked for
+		s.renew <- struct{}{}
+		synctest.Wait()
+		check(t, "messages", []string{"35m0s RENEW 2001:db8::5"}, s.take())
+		if got := s.reports(); got[len(got)-1] != "bound 2001:db8::5 2001:db8:1::/56" {
+			t.Errorf("states %q", got)
+		}
+	})
+}
+
+func TestPrefixUnasked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: grants(pd(prefix("2001:db8:1::/56", hour, hour)))}, netconf.Lease6Request{})
+		defer s.stop()
+		pass(t, 2*time.Second)
+		check(t, "states", []string{"selecting"}, s.reports())
+	})
+}
+
+func TestStateless(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dns := raw(dhcpv6.OptionDNSRecursiveNameServer, netip.MustParseAddr("2001:db8::53").AsSlice()...)
+		s := start(t, &wire{answer: always(dns, na(address("2001:db8::5", hour, hour)))}, netconf.Lease6Request{Stateless: true})
+		defer s.stop()
+		began := time.Now()
+		synctest.Wait()
+		compare(t, "lease", &netconf.Lease6{Server: serverID(1).ToBytes(), DNS: []netip.Addr{netip.MustParseAddr("2001:db8::53")},
+			Acquired: began, T1: 24 * hour}, s.lastReport().Lease)
+		if o := s.sent().GetOneOption(dhcpv6.OptionIANA); o != nil {
+			t.Errorf("asks for %v", o)
+		}
+		s.set(nil)
+		pass(t, 25*hour)
+		if r := s.lastReport(); r.State != netconf.LeaseRenewing || r.Lease == nil || r.Message != "nobody answers" {
+			t.Errorf("report %+v", r)
+		}
+		s.take()
+		s.reports()
+		// Ten minutes are the least that a server can ask for.
+		s.set(always(dns, raw(dhcpv6.OptionInformationRefreshTime, 0, 0, 0, 1)))
+		s.renew <- struct{}{}
+		pass(t, 11*time.Minute)
+		check(t, "messages", []string{"25h0m0s INFORMATION-REQUEST", "25h10m0s INFORMATION-REQUEST"}, s.take())
+		check(t, "states", []string{"renewing", "bound", "renewing", "bound"}, s.reports())
+	})
+}
+
+// previous is a lease of ten minutes ago.
+func previous() *netconf.Lease6 {
+	return &netconf.Lease6{Server: serverID(1).ToBytes(), Addresses: []netconf.Granted{granted("2001:db8::5", hour, hour)},
+		Acquired: time.Now().Add(-10 * time.Minute), T1: 30 * time.Minute, T2: 48 * time.Minute}
+}
+
+func TestConfirm(t *testing.T) {
+	bound := "bound 2001:db8::5"
+	again := grants(na(address("2001:db8::6", hour, hour)))
+	for _, c := range []struct {
+		name             string
+		previous         func(*netconf.Lease6)
+		answer           answer
+		messages, states []string
+	}{
+		{"still here", func(*netconf.Lease6) {}, always(statusCode(0, "")),
+			[]string{"0s CONFIRM 2001:db8::5"}, []string{"init-reboot 2001:db8::5", bound}},
+		{"another link", func(*netconf.Lease6) {}, both(only(dhcpv6.MessageTypeConfirm, always(statusCode(4, "elsewhere"))),
+			only(dhcpv6.MessageTypeSolicit, again), only(dhcpv6.MessageTypeRequest, again)),
+			[]string{"0s CONFIRM 2001:db8::5", "0s SOLICIT", "0s REQUEST 2001:db8::6"},
+			[]string{"init-reboot 2001:db8::5", "init", "selecting", "requesting", "bound 2001:db8::6"}},
+		{"nobody there", func(*netconf.Lease6) {}, nil,
+			[]string{"0s CONFIRM 2001:db8::5", "1s CONFIRM 2001:db8::5", "3s CONFIRM 2001:db8::5", "7s CONFIRM 2001:db8::5"},
+			[]string{"init-reboot 2001:db8::5", bound}},
+		{"refused without a reason", func(*netconf.Lease6) {}, always(statusCode(1, "")),
+			[]string{"0s CONFIRM 2001:db8::5", "1s CONFIRM 2001:db8::5", "3s CONFIRM 2001:db8::5", "7s CONFIRM 2001:db8::5"},
+			[]string{"init-reboot 2001:db8::5", bound}},
+		{"over", func(l *netconf.Lease6) { l.Acquired = l.Acquired.Add(-hour) }, again,
+			[]string{"0s SOLICIT 2001:db8::5", "0s REQUEST 2001:db8::6"}, []string{"init", "selecting", "requesting", "bound 2001:db8::6"}},
+		{"of unknown age", func(l *netconf.Lease6) { l.Acquired = time.Time{} }, again,
+			[]string{"0s SOLICIT 2001:db8::5", "0s REQUEST 2001:db8::6"}, []string{"selecting", "requesting", "bound 2001:db8::6"}},
+		{"with a prefix", func(l *netconf.Lease6) {
+			l.Prefixes = []netconf.Granted{granted("2001:db8:1::/56", hour, hour)}
+		}, grants(na(address("2001:db8::5", hour, hour))),
+			[]string{"0s REBIND 2001:db8::5 2001:db8:1::/56"},
+			[]string{"init-reboot 2001:db8::5 2001:db8:1::/56", "bound 2001:db8::5 2001:db8:1::/56"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := previous()
+				c.previous(p)
+				s := start(t, &wire{answer: c.answer}, netconf.Lease6Request{Previous: p, Delegate: p.Prefixes != nil})
+				defer s.stop()
+				pass(t, 20*time.Second)
+				check(t, "messages", c.messages, s.take())
+				check(t, "states", c.states, s.reports())
+			})
+		})
+	}
+}
+
+func TestDecline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: grants(na(address("2001:db8::5", hour, hour)))}, netconf.Lease6Request{})
+		defer s.stop()
+		synctest.Wait()
+		s.declined <- netip.MustParseAddr("2001:db8::77") // nobody's
+		synctest.Wait()
+		check(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
+		s.reports()
+		s.set(both(only(dhcpv6.MessageTypeDecline, always(statusCode(0, ""))),
+			only(dhcpv6.MessageTypeSolicit, grants(na(address("2001:db8::6", hour, hour)))),
+			only(dhcpv6.MessageTypeRequest, grants(na(address("2001:db8::6", hour, hour))))))
+		s.declined <- netip.MustParseAddr("2001:db8::5")
+		synctest.Wait()
+		check(t, "messages", []string{"0s DECLINE 2001:db8::5", "0s SOLICIT", "0s REQUEST 2001:db8::6"}, s.take())
+		check(t, "states", []string{"init", "selecting", "requesting", "bound 2001:db8::6"}, s.reports())
+		s.declined <- netip.MustParseAddr("2001:db8::6")
+		pass(t, time.Second)
+		check(t, "a second conflict waits", []string{"0s DECLINE 2001:db8::6", "1s SOLICIT", "1s REQUEST 2001:db8::6"}, s.take())
+	})
+	t.Run("nobody hears it", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			s := start(t, &wire{answer: grants(na(address("2001:db8::5", hour, hour), address("2001:db8::6", hour, hour)))},
+				netconf.Lease6Request{})
+			defer s.stop()
+			synctest.Wait()
+			s.take()
+			s.reports()
+			s.set(nil)
+			s.declined <- netip.MustParseAddr("2001:db8::5")
+			pass(t, 16*time.Second)
+			check(t, "messages", []string{"0s DECLINE 2001:db8::5", "1s DECLINE 2001:db8::5", "3s DECLINE 2001:db8::5",
+				"7s DECLINE 2001:db8::5", "15s SOLICIT 2001:db8::6"}, s.take())
+			check(t, "states", []string{"init 2001:db8::6", "selecting 2001:db8::6"}, s.reports())
+		})
+	})
+}
+
+// TestLinkLocalAddress: nothing can be sent before there is one; the wait is
+// reported and bounded in its rate.
+func TestLinkLocalAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{openErr: errors.New("still being probed"), answer: grants(na(address("2001:db8::5", hour, hour)))}
+		s := start(t, w, netconf.Lease6Request{})
+		defer s.stop()
+		pass(t, 1750*time.Millisecond)
+		if r := s.lastReport(); r.Message != "still being probed" || len(s.reports()) != 1 {
+			t.Errorf("report %+v", r)
+		}
+		w.do(func(w *wire) { w.openErr = nil })
+		pass(t, 100*time.Millisecond)
+		check(t, "messages", []string{"1.8s SOLICIT", "1.8s REQUEST 2001:db8::5"}, s.take())
+	})
+}
+
+func TestNoHardwareAddress(t *testing.T) {
+	var got netconf.Lease6Status
+	err := dhcp6.New(dhcp6.Options{}).Run(context.Background(), netconf.Lease6Request{Link: netconf.Link{LinkID: netconf.LinkID{Name: "tun0"}}},
+		func(s netconf.Lease6Status) { got = s })
+	if err == nil || !strings.Contains(err.Error(), "tun0: no usable hardware address") || got.Message == "" {
+		t.Errorf("error %v, report %+v", err, got)
+	}
+}
+
+// TestBrokenSocket: an error while reading costs one wait, no more.
+func TestBrokenSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &wire{}
+		s := start(t, w, netconf.Lease6Request{})
+		defer s.stop()
+		synctest.Wait()
+		w.do(func(w *wire) {
+			w.inbox <- nil // no message
+			w.answer = grants(na(address("2001:db8::5", hour, hour)))
+		})
+		pass(t, 2*time.Second)
+		got := s.take()
+		if !slices.Equal(got, []string{"0s SOLICIT", "1.05s SOLICIT", "1.05s REQUEST 2001:db8::5"}) {
+			t.Errorf("messages %q", got)
+		}
+	})
+}

@@ -1,0 +1,294 @@
+package dhcp6_test
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv6"
+
+	"github.com/pharos-os/pharos/netconf"
+)
+
+func ips(list ...string) (out []byte) {
+	for _, a := range list {
+		out = append(out, netip.MustParseAddr(a).AsSlice()...)
+	}
+	return out
+}
+
+func addrs(list ...string) (out []netip.Addr) {
+	for _, a := range list {
+		out = append(out, netip.MustParseAddr(a))
+	}
+	return out
+}
+
+// leased gives the lease that a server's options lead to.
+func leased(t *testing.T, options ...dhcpv6.Option) (*session, *netconf.Lease6) {
+	t.Helper()
+	s := start(t, &wire{answer: grants(options...)}, netconf.Lease6Request{Delegate: true})
+	synctest.Wait()
+	return s, s.lastReport().Lease
+}
+
+func TestLease(t *testing.T) {
+	usual := address("2001:db8::5", 800*time.Second, 1000*time.Second)
+	search := append([]byte("\x01a\x07example\x00"), "\x01b\x07example\x00"...)
+	ntp := append([]byte{0, 1, 0, 16}, ips("2001:db8::123")...)
+	for _, c := range []struct {
+		name    string
+		options []dhcpv6.Option
+		want    func(*netconf.Lease6)
+		flaw    string // in the log
+	}{
+		{"everything", []dhcpv6.Option{na(usual), raw(23, ips("2001:db8::53", "fe80::53")...), raw(24, search...),
+			raw(31, ips("2001:db8::31")...), raw(56, ntp...), pd(prefix("2001:db8:1::/56", 400*time.Second, 500*time.Second))},
+			func(l *netconf.Lease6) {
+				l.Prefixes = []netconf.Granted{granted("2001:db8:1::/56", 400*time.Second, 500*time.Second)}
+				l.DNS, l.Search = addrs("2001:db8::53", "fe80::53%eth0"), []string{"a.example", "b.example"}
+				l.NTP = addrs("2001:db8::123")
+				l.T1, l.T2 = 200*time.Second, 320*time.Second
+			}, ""},
+		{"the older option for time servers", []dhcpv6.Option{na(usual), raw(31, ips("2001:db8::31")...)},
+			func(l *netconf.Lease6) { l.NTP = addrs("2001:db8::31") }, ""},
+		{"its own T1 and T2", []dhcpv6.Option{timed(na(usual), 100, 200)},
+			func(l *netconf.Lease6) { l.T1, l.T2 = 100*time.Second, 200*time.Second }, ""},
+		{"T1 and T2 that never come", []dhcpv6.Option{timed(na(usual), 0xffffffff, 0xffffffff)}, func(*netconf.Lease6) {}, ""},
+		{"T1 and T2 after the end", []dhcpv6.Option{timed(na(usual), 5000, 6000)}, func(*netconf.Lease6) {}, ""},
+		{"T1 of nearly nothing", []dhcpv6.Option{timed(na(usual), 1, 1)},
+			func(l *netconf.Lease6) { l.T1, l.T2 = 10*time.Second, 10*time.Second }, ""},
+		{"not preferred", []dhcpv6.Option{na(address("2001:db8::5", 0, 1000*time.Second))},
+			func(l *netconf.Lease6) {
+				l.Addresses[0].Preferred = time.Second
+				l.T1, l.T2 = 500*time.Second, 800*time.Second
+			}, ""},
+		{"for ever", []dhcpv6.Option{na(address("2001:db8::5", forEver, forEver))},
+			func(l *netconf.Lease6) {
+				l.Addresses[0].Preferred, l.Addresses[0].Valid = 0, 0
+				l.T1, l.T2 = 0, 0
+			}, ""},
+		{"bad neighbours", []dhcpv6.Option{na(usual, address("ff02::1", hour, hour), address("fe80::1", hour, hour),
+			address("::1", hour, hour), address("::", hour, hour), address("::ffff:192.0.2.1", hour, hour),
+			address("2001:db8::6", 2*hour, hour), address("2001:db8::7", 0, 0), usual)},
+			func(*netconf.Lease6) {}, "ff02::1/128 is nothing that a link can have"},
+		{"bad prefixes", []dhcpv6.Option{na(usual), pd(prefix("ff00::/16", hour, hour), prefix("fe80::/64", hour, hour),
+			raw(dhcpv6.OptionIAPrefix, append([]byte{0, 0, 1, 0, 0, 0, 1, 0, 200}, ips("2001:db8::")...)...))},
+			func(*netconf.Lease6) {}, "invalid Prefix is nothing that a link can have"},
+		{"a prefix association backwards", []dhcpv6.Option{na(usual), &dhcpv6.OptIAPD{IaId: [4]byte{0, 0, 0, 1}, T1: 2 * hour, T2: hour,
+			Options: dhcpv6.PDOptions{Options: dhcpv6.Options{prefix("2001:db8:1::/56", hour, hour)}}}},
+			func(*netconf.Lease6) {}, "T1 (2h0m0s) is after T2 (1h0m0s)"},
+		{"somebody else's association", []dhcpv6.Option{na(usual), &dhcpv6.OptIANA{IaId: [4]byte{9, 9, 9, 9},
+			Options: dhcpv6.IdentityOptions{Options: dhcpv6.Options{address("2001:db8::9", hour, hour)}}}},
+			func(*netconf.Lease6) {}, "an association that nobody asked for: 09090909"},
+		{"a search list that would write files", []dhcpv6.Option{na(usual), raw(24, []byte("\x0ca\nnameserver\x00\x01c\x00")...)},
+			func(l *netconf.Lease6) { l.Search = []string{"c"} }, "is no name"},
+		{"a search list that loops", []dhcpv6.Option{na(usual), raw(24, 0xc0, 0)}, func(*netconf.Lease6) {}, "a compressed name"},
+		{"servers that are none", []dhcpv6.Option{na(usual), raw(23, append(ips("::", "ff02::1", "2001:db8::53"), 1, 2, 3)...)},
+			func(l *netconf.Lease6) { l.DNS = addrs("2001:db8::53") }, "3 octets after the last address"},
+		{"short options", []dhcpv6.Option{na(usual), raw(31, 1), raw(56, 0, 1, 0, 99), raw(82, 1), raw(83), raw(32, 1, 2), raw(13, 0), raw(25, 1)},
+			func(*netconf.Lease6) {}, "option 56"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				want := &netconf.Lease6{Server: serverID(1).ToBytes(),
+					Addresses: []netconf.Granted{granted("2001:db8::5", 800*time.Second, 1000*time.Second)},
+					Acquired:  time.Now(), T1: 400 * time.Second, T2: 640 * time.Second}
+				c.want(want)
+				s, got := leased(t, c.options...)
+				defer s.stop()
+				compare(t, "lease", want, got)
+				if n := s.warnings("flaw="); (n > 0) != (c.flaw != "") || c.flaw != "" && s.warnings(c.flaw) == 0 {
+					t.Errorf("log, want %q:\n%s", c.flaw, s.logged)
+				}
+			})
+		})
+	}
+}
+
+func timed(o *dhcpv6.OptIANA, t1, t2 int64) *dhcpv6.OptIANA {
+	o.T1, o.T2 = time.Duration(t1)*time.Second, time.Duration(t2)*time.Second
+	return o
+}
+
+func many(n int) *dhcpv6.OptIANA {
+	o := na()
+	for i := range n {
+		a := netip.MustParseAddr("2001:db8::").As16()
+		binary.BigEndian.PutUint16(a[14:], uint16(i+1))
+		o.Options.Add(address(netip.AddrFrom16(a).String(), hour, hour))
+	}
+	return o
+}
+
+func TestLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dns := raw(23, []byte(strings.Repeat(string(ips("2001:db8::53")), 100))...)
+		search := raw(24, []byte(strings.Repeat("\x01a\x00", 100))...)
+		s, got := leased(t, many(100), dns, search)
+		defer s.stop()
+		if len(got.Addresses) != 16 || len(got.DNS) != 16 || len(got.Search) != 32 {
+			t.Errorf("%d addresses, %d servers, %d domains", len(got.Addresses), len(got.DNS), len(got.Search))
+		}
+		if n := s.warnings("WARN"); n == 0 || n > 16 {
+			t.Errorf("%d warnings", n)
+		}
+	})
+}
+
+// TestHostile: what a broken or hostile server says costs a line in the log;
+// the good server's answer, which comes after it, counts.
+func TestHostile(t *testing.T) {
+	good := na(address("2001:db8::5", hour, hour))
+	evil := na(address("2001:db8::666", hour, hour))
+	kindOf := func(p *dhcpv6.Message) dhcpv6.MessageType {
+		if p.MessageType == dhcpv6.MessageTypeSolicit {
+			return dhcpv6.MessageTypeAdvertise
+		}
+		return dhcpv6.MessageTypeReply
+	}
+	// bent changes the octets of an answer that would be good.
+	bent := func(change func(*dhcpv6.Message, []byte) []byte) answer {
+		return func(p *dhcpv6.Message) [][]byte {
+			return [][]byte{change(p, reply(p, kindOf(p), evil, raw(dhcpv6.OptionPreference, 255), serverID(9)))}
+		}
+	}
+	for _, c := range []struct {
+		name string
+		evil answer
+		flaw string // in the log; empty: no fault
+	}{
+		{"another transaction", bent(func(_ *dhcpv6.Message, b []byte) []byte { b[2] ^= 1; return b }), "another transaction"},
+		{"another client", bent(func(_ *dhcpv6.Message, b []byte) []byte { b[17] ^= 1; return b }), "for another client"},
+		{"no client", func(p *dhcpv6.Message) [][]byte {
+			m := dhcpv6.Message{MessageType: kindOf(p), TransactionID: p.TransactionID}
+			m.AddOption(serverID(9))
+			m.AddOption(evil)
+			return [][]byte{m.ToBytes()}
+		}, "for another client"},
+		{"no server", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, kindOf(p), raw(dhcpv6.OptionServerID), evil)
+		}), "from nobody"},
+		{"a server of endless name", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, kindOf(p), raw(dhcpv6.OptionServerID, make([]byte, 1000)...), evil)
+		}), "from nobody"},
+		{"half a message", bent(func(_ *dhcpv6.Message, b []byte) []byte { return b[:len(b)-3] }), "not a message"},
+		{"an absurd length", bent(func(_ *dhcpv6.Message, b []byte) []byte { b[6] = 0xff; return b }), "not a message"},
+		{"nothing", bent(func(*dhcpv6.Message, []byte) []byte { return nil }), "not a message"},
+		{"a relay's message", bent(func(_ *dhcpv6.Message, b []byte) []byte { b[0] = 13; return b }), "of a kind that nobody asked for"},
+		{"a client's message", bent(func(_ *dhcpv6.Message, b []byte) []byte { b[0] = 1; return b }), "of a kind that nobody asked for"},
+		{"RECONFIGURE", bent(func(_ *dhcpv6.Message, b []byte) []byte { b[0] = 10; return b }), "of a kind that nobody asked for"},
+		{"T1 after T2", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, kindOf(p), timed(na(address("2001:db8::666", hour, hour)), 200, 100), raw(dhcpv6.OptionPreference, 255), serverID(9))
+		}), "is after T2"},
+		{"zero lifetimes", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, kindOf(p), na(address("2001:db8::666", 0, 0)), raw(dhcpv6.OptionPreference, 255), serverID(9))
+		}), ""},
+		{"only a multicast address", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, kindOf(p), na(address("ff02::1", hour, hour)), raw(dhcpv6.OptionPreference, 255), serverID(9))
+		}), "nothing that a link can have"},
+		{"refusals", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, kindOf(p), statusCode(4, "go away"), raw(dhcpv6.OptionPreference, 255), serverID(9))
+		}), ""},
+		{"an answer that nobody asked for", bent(func(p *dhcpv6.Message, b []byte) []byte {
+			return reply(p, dhcpv6.MessageTypeReply, evil, serverID(9))
+		}), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, &wire{answer: both(c.evil, c.evil, grants(good))}, netconf.Lease6Request{})
+				defer s.stop()
+				synctest.Wait()
+				check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5"}, s.reports())
+				if c.flaw != "" && s.warnings(c.flaw) == 0 || s.warnings("WARN") > 4 {
+					t.Errorf("log, want %q:\n%s", c.flaw, s.logged)
+				}
+				s.set(both(c.evil, grants(good))) // and later
+				pass(t, 40*time.Minute)
+				check(t, "states", []string{"renewing 2001:db8::5", "bound 2001:db8::5"}, s.reports())
+			})
+		})
+	}
+}
+
+// TestRefusals: no server's refusal ends a lease early, except by its own
+// RENEW or REBIND with zero lifetimes; and none makes the client run in
+// circles at the speed of the wire.
+func TestRefusals(t *testing.T) {
+	lease := na(address("2001:db8::5", 800*time.Second, 1000*time.Second))
+	for _, c := range []struct {
+		name   string
+		later  answer
+		states []string // after the lease was to be renewed
+		most   int      // messages until the end of the lease
+	}{
+		{"unspecified", always(statusCode(1, "")), []string{"renewing 2001:db8::5", "rebinding 2001:db8::5", "init", "selecting"}, 30},
+		{"by multicast, please", always(statusCode(5, "")), []string{"renewing 2001:db8::5", "rebinding 2001:db8::5", "init", "selecting"}, 30},
+		{"not on this link", always(statusCode(4, "")), []string{"renewing 2001:db8::5", "rebinding 2001:db8::5", "init", "selecting"}, 30},
+		{"no binding, then the same again", func(p *dhcpv6.Message) [][]byte {
+			if p.MessageType == dhcpv6.MessageTypeRenew {
+				return always(na(statusCode(3, "who?")))(p)
+			}
+			return grants(lease)(p)
+		}, []string{"renewing 2001:db8::5", "requesting 2001:db8::5", "bound 2001:db8::5"}, 10},
+		{"no binding for ever", grants(na(statusCode(3, "who?"))), []string{"renewing 2001:db8::5", "requesting 2001:db8::5",
+			"selecting 2001:db8::5", "init", "selecting"}, 30},
+		{"half of it ended", grants(na(address("2001:db8::6", 0, 0))), []string{"renewing 2001:db8::5", "bound 2001:db8::5",
+			"renewing 2001:db8::5", "bound 2001:db8::5"}, 60},
+		{"ended", grants(na(address("2001:db8::5", 0, 0))), []string{"renewing 2001:db8::5", "init", "selecting"}, 30},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := start(t, &wire{answer: grants(lease)}, netconf.Lease6Request{})
+				defer s.stop()
+				synctest.Wait()
+				s.set(c.later)
+				s.reports()
+				s.take()
+				pass(t, 1001*time.Second)
+				got := s.reports()
+				check(t, "states", c.states, got[:min(len(got), len(c.states))])
+				if n := len(s.take()); n > c.most {
+					t.Errorf("%d messages, more than %d", n, c.most)
+				}
+			})
+		})
+	}
+	t.Run("requests are never granted", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for _, status := range []byte{1, 2, 3, 4, 5} {
+				s := start(t, &wire{answer: both(only(dhcpv6.MessageTypeSolicit, grants(lease)),
+					only(dhcpv6.MessageTypeRequest, always(statusCode(status, "no"))))}, netconf.Lease6Request{})
+				pass(t, 10*time.Minute)
+				if n := len(s.take()); n > 60 {
+					t.Errorf("status %d: %d messages in ten minutes", status, n)
+				}
+				s.set(grants(lease))
+				pass(t, 3*time.Minute)
+				if r := s.lastReport(); r.State != netconf.LeaseBound || r.Message != "" {
+					t.Errorf("status %d: report %+v", status, r)
+				}
+				s.stop()
+			}
+		})
+	})
+}
+
+// TestLongestSolicit: servers can make clients without a lease quieter, up to
+// an hour, also those that have nothing to give (option 82).
+func TestLongestSolicit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: always(na(statusCode(2, "full")), raw(82, 0, 1, 0x51, 0x80))}, netconf.Lease6Request{})
+		defer s.stop()
+		pass(t, 100*hour)
+		if n := len(s.take()); n < 95 || n > 130 {
+			t.Errorf("%d messages in 100 hours", n)
+		}
+		if r := s.lastReport(); !strings.Contains(r.Message, `no address: NoAddrsAvail: "full"`) {
+			t.Errorf("report %+v", r)
+		}
+	})
+}
