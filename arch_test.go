@@ -73,6 +73,7 @@ func allowed() map[string]string {
 		"netconf/dhcp6":       "netconf netconf/nd",
 		"netconf/firewall":    "os-config",
 		"netconf/hooks":       "",
+		"netconf/ipv4ll":      "netconf netconf/arp",
 		"netconf/leasefile":   "netconf system/atomicfile",
 		"netconf/netconftest": "netconf",
 		"netconf/nd":          "",
