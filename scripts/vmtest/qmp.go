@@ -147,8 +147,9 @@ func (q *QMP) CtrlAltDel(ctx context.Context) error {
 	return err
 }
 
-// SetLink plugs the cable of network card i in or out.
-func (q *QMP) SetLink(ctx context.Context, i int, up bool) error {
-	_, err := q.Do(ctx, "set_link", map[string]any{"name": fmt.Sprintf("nic%d", i), "up": up})
+// SetLink plugs the cable of a network card in or out: "nic0" and so on are
+// those of user networks, "card0" and so on those on taps.
+func (q *QMP) SetLink(ctx context.Context, card string, up bool) error {
+	_, err := q.Do(ctx, "set_link", map[string]any{"name": card, "up": up})
 	return err
 }

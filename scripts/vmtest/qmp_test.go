@@ -53,7 +53,7 @@ func TestQMP(t *testing.T) {
 	if err != nil || e.Data["reason"] != "guest-shutdown" {
 		t.Fatalf("event %v, %v", e, err)
 	}
-	if err := q.SetLink(ctx, 1, false); err == nil || !strings.Contains(err.Error(), "nic1") {
+	if err := q.SetLink(ctx, "nic1", false); err == nil || !strings.Contains(err.Error(), "nic1") {
 		t.Errorf("SetLink: %v", err)
 	}
 	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)

@@ -66,7 +66,7 @@ func TestVMHarnessMachine(t *testing.T) {
 	if _, err := m.Console.Wait(ctx, regexp.MustCompile(`BUG: x\n`)); err != nil {
 		t.Error(err)
 	}
-	if err := m.QMP.SetLink(ctx, 0, false); err != nil {
+	if err := m.QMP.SetLink(ctx, "nic0", false); err != nil {
 		t.Error(err)
 	}
 	if err := m.QMP.CtrlAltDel(ctx); err != nil {
