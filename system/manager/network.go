@@ -2,8 +2,10 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -53,26 +55,26 @@ func (m *Manager) NetworkPlan(text string) (api.NetworkPlan, error) {
 	if err != nil {
 		return api.NetworkPlan{}, err
 	}
-	changes, err := m.networkChanges(after)
-	return api.NetworkPlan{Keys: d.Changes, Changes: changes, Problems: d.Problems}, err
+	changes, problems := m.networkChanges(after)
+	return api.NetworkPlan{Keys: d.Changes, Changes: changes, Problems: append(d.Problems, problems...)}, nil
 }
 
-// networkChanges is what the kernel would be told for a configuration.
-func (m *Manager) networkChanges(c osconfig.Config) ([]api.NetworkChange, error) {
+// networkChanges is what the kernel would be told for a configuration, and
+// what of it cannot be done.
+func (m *Manager) networkChanges(c osconfig.Config) (out []api.NetworkChange, problems []string) {
 	spec, _ := m.networkSpec(c) // what is wrong with it is a problem of the file already
-	plan, err := m.planFor(spec)
-	if err != nil {
-		return nil, err
-	}
-	lines, err := m.filterPlan(c)
-	var out []api.NetworkChange
-	for _, line := range lines {
+	rules, errFilter := m.filterPlan(c)
+	for _, line := range rules {
 		out = append(out, api.NetworkChange{Text: line})
 	}
+	plan, err := m.planFor(spec)
 	for _, op := range plan {
 		out = append(out, api.NetworkChange{Link: op.Link.Name, Text: op.String()})
 	}
-	return out, err
+	if err := errors.Join(errFilter, err); err != nil {
+		problems = strings.Split(err.Error(), "\n")
+	}
+	return out, problems
 }
 
 // NetworkApply applies rancher.network of the files.
@@ -84,10 +86,7 @@ func (m *Manager) NetworkApply(ctx context.Context, who string) (api.NetworkAppl
 	if err != nil {
 		return api.NetworkApplied{}, err
 	}
-	changes, err := m.networkChanges(after)
-	if err != nil {
-		return api.NetworkApplied{}, err
-	}
+	changes, _ := m.networkChanges(after) // what cannot be done is told afterwards
 	d, err := m.settings.ApplyNetwork(ctx, who)
 	if err != nil {
 		return api.NetworkApplied{}, err
@@ -114,7 +113,7 @@ func (m *Manager) waitNetwork(ctx context.Context, c osconfig.Config) {
 	spec, _ := m.networkSpec(c)
 	for {
 		s, changed := m.net.Watch()
-		if plan, err := m.planFor(spec); err == nil && len(plan) == 0 && s.Online {
+		if plan, _ := m.planFor(spec); len(plan) == 0 && s.Online { // what cannot be done is in s
 			return
 		}
 		select {

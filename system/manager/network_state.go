@@ -41,6 +41,7 @@ func (r networkReport) network() api.Network {
 	for _, name := range s.Names.Search {
 		out.Search = append(out.Search, api.NetworkValue{Value: name, From: r.originOf("search", name)})
 	}
+	out.NTP = r.timeServers()
 	for _, l := range s.Links {
 		out.Links = append(out.Links, r.link(l))
 	}
@@ -52,61 +53,6 @@ func (r networkReport) network() api.Network {
 			Mark: rule.Mark, IIF: rule.IIF, OIF: rule.OIF, Table: rule.Table})
 	}
 	return out
-}
-
-// hostname is the machine's name; netconf decides which one it is.
-func (r networkReport) hostname() api.NetworkValue {
-	name := r.state.Names.Hostname
-	if name != "" && name == r.config.Config.Hostname {
-		return api.NetworkValue{Value: name, From: r.layer("hostname")}
-	}
-	for _, l := range r.state.Links {
-		if l.Lease != nil && strings.EqualFold(strings.TrimSuffix(l.Lease.Hostname, "."), name) {
-			return api.NetworkValue{Value: name, From: api.SourceDHCP + " " + l.Name}
-		}
-	}
-	return api.NetworkValue{Value: name, From: "default"}
-}
-
-// layer is the layer of the configuration that a key was set in.
-func (r networkReport) layer(key string) string {
-	pos, ok := r.config.Document.Source(key)
-	if !ok || pos.Layer == "" {
-		return "configuration"
-	}
-	return pos.Layer
-}
-
-// originOf says where a name server or a search domain is from: the
-// configuration's own list, or the first link that brings it.
-func (r networkReport) originOf(what, value string) string {
-	network := r.config.Config.Rancher.Network
-	pick := func(servers, domains []string) []string {
-		if what == "search" {
-			return domains
-		}
-		return servers
-	}
-	has := func(list []string) bool {
-		return slices.ContainsFunc(list, func(s string) bool { return strings.EqualFold(strings.TrimSuffix(s, "."), value) })
-	}
-	if has(pick(network.DNS.Nameservers, network.DNS.Search)) {
-		return r.layer("rancher.network.dns." + what)
-	}
-	for _, l := range r.state.Links {
-		dns := network.Interfaces[l.Key].DNS
-		switch {
-		case l.Key != "" && has(pick(dns.Nameservers, dns.Search)):
-			return "interfaces." + l.Key
-		case l.Lease != nil && has(pick(texts(l.Lease.DNS), append([]string{l.Lease.Domain}, l.Lease.Search...))):
-			return api.SourceDHCP + " " + l.Name
-		case l.Lease6 != nil && has(pick(texts(l.Lease6.DNS), l.Lease6.Search)):
-			return api.SourceDHCP6 + " " + l.Name
-		case has(pick(texts(l.RDNSS), l.DNSSL)):
-			return api.SourceRA + " " + l.Name
-		}
-	}
-	return ""
 }
 
 func (r networkReport) link(l netconf.LinkState) api.NetworkLink {
@@ -267,12 +213,4 @@ func prefixText(p netip.Prefix) string {
 		return ""
 	}
 	return p.String()
-}
-
-func texts(addrs []netip.Addr) []string {
-	var out []string
-	for _, a := range addrs {
-		out = append(out, a.String())
-	}
-	return out
 }

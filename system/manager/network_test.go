@@ -56,7 +56,7 @@ func aState() netconf.State {
 					{Prefix: prefix("fe80::5054:ff:fe00:1/64"), Kernel: true}, {Prefix: prefix("203.0.113.9/32")}}},
 				Key: "eth0", LeaseState: netconf.LeaseBound, Lease6State: netconf.LeaseRenewing, Attempt6: 2, Message6: "nobody answers",
 				Lease: &netconf.Lease{Address: prefix("198.51.100.7/24"), Server: addr("198.51.100.1"), DNS: []netip.Addr{addr("198.51.100.53")},
-					Domain: "lan", Hostname: "Lake.", Acquired: at(4), Duration: time.Hour, T1: 30 * time.Minute},
+					Domain: "lan", NTP: []netip.Addr{addr("198.51.100.123")}, Hostname: "Lake.", Acquired: at(4), Duration: time.Hour, T1: 30 * time.Minute},
 				Lease6: &netconf.Lease6{Server: []byte{0, 3, 0xab}, DNS: []netip.Addr{addr("2001:db8::53")}, Acquired: at(5), T1: time.Minute,
 					Addresses: []netconf.Granted{{Prefix: prefix("2001:db8::7/128"), Valid: 2 * time.Hour}},
 					Prefixes:  []netconf.Granted{{Prefix: prefix("2001:db8:100::/56")}}},
@@ -199,5 +199,18 @@ func TestNoFirewall(t *testing.T) {
 	}
 	if err := m.filter(osconfig.Config{}); err != nil || len(m.notes) > 0 {
 		t.Errorf("what was wrong is forgotten: %v, %q", err, m.notes)
+	}
+}
+
+func TestTimeServersOrigin(t *testing.T) {
+	for text, want := range map[string][]api.NetworkValue{
+		"":                               {{Value: "198.51.100.123", From: "dhcp eth0"}},
+		"ntp: {servers: [time.example]}": {{Value: "time.example", From: "user-data"}},
+		"rancher: {network: {interfaces: {eth0: {dhcp: true, dhcp_options: {use_ntp: false}}}}}": {{Value: "2.debian.pool.ntp.org", From: "default"}},
+	} {
+		r := networkReport{state: aState(), config: configured(t, text)}
+		if diff := cmp.Diff(want, r.timeServers()); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
 	}
 }
