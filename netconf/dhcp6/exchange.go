@@ -110,6 +110,9 @@ func (m *machine) connect(ctx context.Context, until time.Time) bool {
 	for attempt := 1; ; attempt++ {
 		err := m.openConn()
 		if err == nil {
+			if attempt > 1 {
+				m.message = ""
+			}
 			return true
 		}
 		if text := err.Error(); attempt == 1 || text != m.message {
