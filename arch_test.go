@@ -67,7 +67,7 @@ func allowed() map[string]string {
 		"os-config/schema":     "",
 		"os-config/schema/gen": "os-config",
 
-		"netconf":             "os-config",
+		"netconf":             "netconf/nd os-config",
 		"netconf/arp":         "netconf",
 		"netconf/dhcp":        "netconf netconf/arp",
 		"netconf/dhcp6":       "netconf netconf/nd",

@@ -153,6 +153,16 @@ func (b *box) pass(d time.Duration) {
 	synctest.Wait()
 }
 
+// link is the state of a link; the zero value if there is none.
+func (b *box) link(name string) netconf.LinkState {
+	for _, l := range b.State().Links {
+		if l.Name == name {
+			return l
+		}
+	}
+	return netconf.LinkState{}
+}
+
 func (b *box) calls(want ...string) {
 	b.t.Helper()
 	if d := cmp.Diff(want, b.kernel.Calls()); d != "" {

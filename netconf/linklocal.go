@@ -17,11 +17,3 @@ func linkLocal(link Link) netip.Prefix {
 	// services have 169.254.169.254.
 	return netip.PrefixFrom(netip.AddrFrom4([4]byte{169, 254, byte(1 + sum%168), byte(sum >> 16)}), 16)
 }
-
-// withLinkLocal gives a link that waits for a lease an address meanwhile.
-func withLinkLocal(t Target, link Link, p *port) Target {
-	if p.spec.DHCP && !p.spec.static() && p.lease == nil && p.adopted == nil && link.Carrier {
-		t.Addresses = append(t.Addresses, linkLocal(link))
-	}
-	return t
-}

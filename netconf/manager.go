@@ -1,18 +1,14 @@
 package netconf
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 )
-
-// maxPasses bounds how often one event may lead to changes: links up, then
-// routes that the kernel dropped together with a replaced address.
-const maxPasses = 4
 
 // Options of a Manager.
 type Options struct {
@@ -23,6 +19,12 @@ type Options struct {
 	// RetryInterval is the time until the second attempt at what the kernel
 	// refused; it doubles with each, up to sixteenfold. 0 is 5 s.
 	RetryInterval time.Duration
+
+	// What is nil is not used.
+	DHCP6      DHCP6
+	LinkLocal4 LinkLocal4 // for LinkSpec.IPv4LL
+	Leases     LeaseStore
+	Runner     Runner
 }
 
 // Manager keeps the kernel's network as the Spec and the leases say.
@@ -33,24 +35,27 @@ type Manager struct {
 	opts   Options
 	log    *slog.Logger
 
-	specs  chan Spec       // capacity 1, the newest wins
-	leases chan portStatus // from DHCP clients
+	specs    chan Spec   // capacity 1, the newest wins
+	reports  chan report // from clients and commands
+	requests chan func() // to be called by Run's goroutine
 
 	// The following belong to Run's goroutine.
-	spec     Spec
-	applied  time.Time // when spec came; zero: none yet
-	ports    map[int]*port
-	links    []Link  // as last seen
-	routes   []Route // as last seen
-	written  Names
-	applyErr error
-	retries  int       // of what has been refused
-	retryAt  time.Time // the next one
+	spec      Spec
+	applied   time.Time // when spec came; zero: none yet
+	pending   *Spec     // waits for its PreCmds
+	ports     map[int]*port
+	graph     *graph // spec over the links as last seen
+	seen      Observed
+	written   Names
+	trouble   trouble
+	pre, post *commands      // those of the spec
+	running   sync.WaitGroup // commands
 
 	mu      sync.Mutex // guards the following
 	state   State
 	changed chan struct{}
 	begun   time.Time
+	ended   chan struct{} // closed when Run ends; nil: it does not run
 }
 
 // New returns a Manager that does nothing until Run, and nothing but bringing
@@ -67,11 +72,13 @@ func New(kernel Kernel, dhcp DHCP, names NameWriter, opts Options) *Manager {
 	}
 	return &Manager{
 		kernel: kernel, dhcp: dhcp, names: names, opts: opts,
-		log:     opts.Log,
-		specs:   make(chan Spec, 1),
-		leases:  make(chan portStatus),
-		ports:   make(map[int]*port),
-		changed: make(chan struct{}),
+		log:      opts.Log,
+		specs:    make(chan Spec, 1),
+		reports:  make(chan report),
+		requests: make(chan func()),
+		ports:    make(map[int]*port),
+		graph:    newGraph(Spec{}, nil),
+		changed:  make(chan struct{}),
 	}
 }
 
@@ -87,19 +94,73 @@ func (m *Manager) Apply(spec Spec) {
 	m.specs <- spec
 }
 
+// PlanFor says what Apply would change, and changes nothing. Commands are
+// taken for done. The error says what cannot be done, or that Run does not
+// run; the plan is valid in the first case.
+func (m *Manager) PlanFor(spec Spec) (plan Plan, err error) {
+	asked := m.ask(func() {
+		var seen Observed
+		if seen, err = m.observe(); err != nil {
+			return
+		}
+		var sentences []string
+		plan, sentences = Diff(m.desired(newGraph(spec, seen.Links), true), seen)
+		for _, s := range sentences {
+			err = errors.Join(err, errors.New(s))
+		}
+	})
+	return plan, errors.Join(asked, err)
+}
+
+// Renew makes the DHCP clients of a link ask at once. It does not wait for an
+// answer. The error names a link that there is not, or that has no client.
+func (m *Manager) Renew(link string) (err error) {
+	asked := m.ask(func() {
+		for _, p := range m.ports {
+			if p.link.Name == link {
+				err = p.renew()
+				return
+			}
+		}
+		err = fmt.Errorf("renew %s: no link of that name is configured", link)
+	})
+	return errors.Join(asked, err)
+}
+
+// ask lets Run's goroutine call f, and waits for it.
+func (m *Manager) ask(f func()) error {
+	m.mu.Lock()
+	ended := m.ended
+	m.mu.Unlock()
+	if ended == nil {
+		return errors.New("the network manager does not run")
+	}
+	done := make(chan struct{})
+	select {
+	case m.requests <- func() { defer close(done); f() }:
+		<-done
+		return nil
+	case <-ended:
+		return errors.New("the network manager has ended")
+	}
+}
+
 // Run applies specs and reacts to links and leases until ctx ends. Addresses,
 // routes and leases stay as they are then; a later Run adopts them.
 func (m *Manager) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
+	defer m.stopAll()
 	defer cancel()
 	events, err := m.kernel.Subscribe(ctx)
 	if err != nil {
 		return fmt.Errorf("link events: %w", err)
 	}
-	m.mu.Lock()
-	m.begun = time.Now()
-	m.mu.Unlock()
-	defer m.stopAll()
+	adverts, err := m.kernel.Adverts(ctx)
+	if err != nil {
+		m.log.Warn("no name servers from router advertisements", "error", err)
+		adverts = nil
+	}
+	defer m.begin()()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -108,128 +169,71 @@ func (m *Manager) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case spec := <-m.specs:
-			m.spec, m.applied = spec, time.Now()
+			m.take(ctx, spec)
 		case _, ok := <-events:
 			if !ok {
 				return errors.Join(ctx.Err(), errors.New("link events: subscription ended"))
 			}
-		case s := <-m.leases:
-			look = m.leaseReport(s)
+		case r := <-m.reports:
+			look = m.report(r)
+		case a, ok := <-adverts:
+			look = false
+			if !ok {
+				adverts = nil
+			} else {
+				m.advert(a)
+			}
+		case f := <-m.requests:
+			look = false
+			f()
 		case <-timer.C:
 		}
 		if look {
 			m.reconcile(ctx)
 		}
 		timer.Stop()
-		if wake := m.conclude(); !wake.IsZero() {
+		if wake := m.conclude(ctx, look); !wake.IsZero() {
 			timer.Reset(time.Until(wake))
 		}
 	}
 }
 
-// reconcile brings the kernel to the desired state as far as it lets itself
-// be brought; m.applyErr says what is missing.
-func (m *Manager) reconcile(ctx context.Context) {
-	var plan Plan
-	for range maxPasses {
-		if m.applyErr = m.observe(); m.applyErr != nil {
-			return
-		}
-		m.updatePorts(ctx, m.links)
-		if plan = m.plan(); len(plan) == 0 {
-			return
-		}
-		for _, op := range plan {
-			m.log.Info("apply", "change", op.String())
-		}
-		if m.applyErr = plan.Apply(m.kernel); m.applyErr != nil {
-			if err := m.observe(); err == nil {
-				m.updatePorts(ctx, m.links)
-			}
-			return
-		}
+// begin notes that Run runs; what it returns, that it does not.
+func (m *Manager) begin() func() {
+	ended := make(chan struct{})
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.begun, m.ended = time.Now(), ended
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.ended = nil
+		close(ended)
 	}
-	m.applyErr = fmt.Errorf("the kernel does not keep: %s", strings.ReplaceAll(strings.TrimSpace(plan.String()), "\n", "; "))
 }
 
-// observe asks the kernel for its state.
-func (m *Manager) observe() error {
-	links, err := m.kernel.Links()
-	if err != nil {
-		return err
-	}
-	routes, err := m.kernel.Routes()
-	if err != nil {
-		return err
-	}
-	m.links, m.routes = links, routes
-	return nil
+// take makes spec the desired state once its PreCmds have run.
+func (m *Manager) take(ctx context.Context, spec Spec) {
+	m.pending = &spec
+	m.pre = m.run(ctx, m.pre, "pre_cmds", "", spec.PreCmds)
+	m.adopt()
 }
 
-// plan computes what is to be done. Before the first Apply nobody knows what
-// is wanted, except that the loopback link is to be up.
-func (m *Manager) plan() Plan {
-	var targets []Target
-	links := m.links
-	if m.applied.IsZero() {
-		links = nil
-		for _, l := range m.links {
-			if l.Loopback {
-				links = append(links, l)
-				targets = append(targets, Target{Link: l.LinkID, Keep: true})
-			}
-		}
+// adopt makes the pending spec the current one, unless its commands still run.
+func (m *Manager) adopt() {
+	if m.pending == nil || !m.ran(m.pre, m.pending.PreCmds) {
+		return
 	}
-	for _, l := range links {
-		if p := m.ports[l.Index]; p != nil {
-			t := target(l, p.spec, p.lease, p.adopted != nil)
-			if m.spec.LinkLocal {
-				t = withLinkLocal(t, l, p)
-			}
-			targets = append(targets, t)
-		}
-	}
-	return Diff(targets, links, m.routes)
+	m.spec, m.applied, m.pending = *m.pending, time.Now(), nil
+	m.spec.DHCPTimeout = cmp.Or(m.spec.DHCPTimeout, DefaultDHCPTimeout)
+	m.trouble = trouble{}
 }
 
-// conclude writes the names, publishes the state and returns when to look
-// again at the latest; zero is never.
-func (m *Manager) conclude() time.Time {
-	err := errors.Join(m.applyErr, m.writeNames())
-	state, wake := m.assess(m.linkStates(m.links, m.routes), err, time.Now())
-	m.publish(state)
-	if err == nil {
-		m.retries, m.retryAt = 0, time.Time{}
-		return wake
+// stopAll ends all clients and waits for the commands, whose context has
+// ended.
+func (m *Manager) stopAll() {
+	for _, p := range m.ports {
+		p.stop()
 	}
-	if now := time.Now(); !now.Before(m.retryAt) {
-		m.retryAt = now.Add(m.opts.RetryInterval << min(m.retries, 4))
-		m.retries++
-	}
-	if wake.IsZero() || m.retryAt.Before(wake) {
-		wake = m.retryAt
-	}
-	return wake
-}
-
-// writeNames hands merged names on when they have changed.
-func (m *Manager) writeNames() error {
-	if m.applied.IsZero() {
-		return nil
-	}
-	var leases []*Lease
-	for _, l := range m.links {
-		if p := m.ports[l.Index]; p != nil && p.lease != nil {
-			leases = append(leases, p.lease)
-		}
-	}
-	names := merge(m.spec, leases)
-	if names.equal(m.written) {
-		return nil
-	}
-	if err := m.names.Write(names); err != nil {
-		return fmt.Errorf("names: %w", err)
-	}
-	m.written = names
-	return nil
+	m.running.Wait()
 }

@@ -14,7 +14,7 @@ func TestStatic(t *testing.T) {
 		synctest.Wait()
 		b.calls("link set lo up") // and nothing else before the first Apply
 		b.configure(network(links{"eth0": static("10.0.0.2/24", "10.0.0.1")}))
-		b.calls("link set eth0 up", "addr add 10.0.0.2/24 dev eth0", "route replace default via 10.0.0.1 dev eth0 metric 102")
+		b.calls("ipv6 eth0 accept-ra on privacy off", "link set eth0 up", "addr add 10.0.0.2/24 dev eth0", "route replace default via 10.0.0.1 dev eth0 metric 102")
 		b.online(true)
 		b.problems()
 		b.configure(network(links{"eth0": static("10.0.0.2/24", "10.0.0.1")}))
@@ -25,10 +25,18 @@ func TestStatic(t *testing.T) {
 	})
 }
 
-// TestStaticBesideDHCP: static addresses are there although DHCP is silent.
+// TestStaticBesideDHCP: static addresses are there although DHCP is silent. An
+// optional link is not waited for.
 func TestStaticBesideDHCP(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
-		b.configure(network(links{"eth0": dynamic(), "eth1": static("10.0.0.2/24", "")}))
+		yes, silent := true, dynamic()
+		b.configure(network(links{"eth0": silent, "eth1": static("10.0.0.2/24", "")}))
+		b.online(false)
+		if !b.link("eth1").Has(netip.MustParsePrefix("10.0.0.2/24")) {
+			t.Error("a static address waits for DHCP")
+		}
+		silent.Optional = &yes
+		b.configure(network(links{"eth0": silent, "eth1": static("10.0.0.2/24", "")}))
 		b.online(true)
 		b.pass(31 * time.Second)
 		b.online(true)
@@ -40,8 +48,10 @@ func TestStaticBesideDHCP(t *testing.T) {
 
 func TestLease(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
+		synctest.Wait()
 		b.configure(network(links{"eth*": dynamic()}))
-		b.calls("link set lo up", "link set eth0 up", "link set eth1 up")
+		b.calls("link set lo up", "ipv6 eth0 accept-ra on privacy off", "ipv6 eth1 accept-ra on privacy off",
+			"link set eth0 up", "link set eth1 up")
 		b.online(false)
 		if got, want := b.Online().String(), "network: waiting for a lease on eth0, a lease on eth1 (0 s)"; got != want {
 			t.Errorf("condition says %q, want %q", got, want)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 )
 
 // DefaultHostname is the machine's name when nobody gives it one.
@@ -28,37 +29,91 @@ type NameWriter interface {
 	Write(Names) error
 }
 
-// merge joins configuration and leases, the latter in order of their links.
-// Nameservers, search list and hostname are each the configuration's if it
-// has one; otherwise nameservers and search are all leases', and the hostname
-// the first lease's.
-func merge(spec Spec, leases []*Lease) Names {
+// source is what one link has to say about names.
+type source struct {
+	spec    LinkSpec
+	lease   *Lease  // nil: none
+	lease6  *Lease6 // nil: none
+	servers []netip.Addr
+	domains []string // these two as routers advertise them
+}
+
+// nameservers are the link's: of the configuration, of leases, of routers.
+func (s source) nameservers() []netip.Addr {
+	list := s.spec.Nameservers
+	if !s.spec.DHCPOptions.IgnoreDNS {
+		if s.lease != nil {
+			list = union(list, s.lease.DNS)
+		}
+		if s.lease6 != nil {
+			list = union(list, s.lease6.DNS)
+		}
+	}
+	return union(list, s.servers)
+}
+
+// search is the link's, in the same order. What came over the wire counts only
+// if it is a domain name.
+func (s source) search() []string {
+	var told []string
+	if !s.spec.DHCPOptions.IgnoreDomains {
+		if s.lease != nil {
+			told = append(told, s.lease.Search...)
+			if len(s.lease.Search) == 0 {
+				told = strings.Fields(s.lease.Domain)
+			}
+		}
+		if s.lease6 != nil {
+			told = append(told, s.lease6.Search...)
+		}
+	}
+	list := s.spec.Search
+	for _, d := range append(told, s.domains...) {
+		if d = cleanDomain(d); d != "" {
+			list = union(list, []string{d})
+		}
+	}
+	return list
+}
+
+// merge joins the configuration and what links have to say, in their order.
+// Nameservers, search list and hostname are each the configuration's if it has
+// one; otherwise nameservers and search are all links', and the hostname the
+// first lease's that has one.
+func merge(spec Spec, links []source) Names {
 	n := Names{Hostname: spec.Hostname, FQDN: spec.FQDN, Nameservers: spec.Nameservers, Search: spec.Search}
-	for _, l := range leases {
-		if n.Hostname == "" {
-			n.Hostname = cleanHostname(l.Hostname)
+	for _, l := range links {
+		if n.Hostname == "" && l.lease != nil && !l.spec.DHCPOptions.IgnoreHostname {
+			n.Hostname = cleanHostname(l.lease.Hostname)
 		}
 		if len(spec.Nameservers) == 0 {
-			n.Nameservers = union(n.Nameservers, l.DNS)
+			n.Nameservers = union(n.Nameservers, l.nameservers())
 		}
 		if len(spec.Search) == 0 {
-			search := l.Search
-			if len(search) == 0 {
-				search = strings.Fields(l.Domain)
-			}
-			var clean []string
-			for _, s := range search {
-				if s = cleanDomain(s); s != "" {
-					clean = append(clean, s)
-				}
-			}
-			n.Search = union(n.Search, clean)
+			n.Search = union(n.Search, l.search())
 		}
 	}
 	if n.Hostname == "" {
 		n.Hostname = DefaultHostname
 	}
 	return n
+}
+
+// sources are those of all links that are not down.
+func (m *Manager) sources(now time.Time) []source {
+	var out []source
+	for _, mb := range m.graph.members {
+		if p := m.ports[mb.link.Index]; p != nil && !p.spec.Down {
+			out = append(out, p.source(now))
+		}
+	}
+	return out
+}
+
+func (p *port) source(now time.Time) source {
+	s := source{spec: p.spec, lease: p.lease, lease6: p.lease6}
+	s.servers, s.domains, _ = p.advertised(now)
+	return s
 }
 
 func union[T comparable](a, b []T) []T {

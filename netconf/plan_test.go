@@ -79,11 +79,19 @@ func TestDiff(t *testing.T) {
 		{"foreign addresses stay", []netconf.Target{{Link: id(2, "eth0")}},
 			[]netconf.Link{up(netconf.Address{Prefix: netip.MustParsePrefix("10.0.0.9/24")}),
 				{LinkID: id(3, "docker0"), MTU: 1500, Addresses: []netconf.Address{{Prefix: netip.MustParsePrefix("172.17.0.1/16")}}}}, nil},
+		{"foreign addresses go at a take-over", []netconf.Target{{Link: id(2, "eth0"), Flush: true, Addresses: prefixes("10.0.0.2/24")}},
+			[]netconf.Link{up(netconf.Address{Prefix: netip.MustParsePrefix("10.0.0.9/24")}, netconf.Address{Prefix: netip.MustParsePrefix("10.0.0.2/24")},
+				netconf.Address{Prefix: netip.MustParsePrefix("fd00::9/64")}, netconf.Address{Prefix: netip.MustParsePrefix("fe80::9/64")},
+				netconf.Address{Prefix: netip.MustParsePrefix("2001:db8::9/64"), Kernel: true})}, nil},
 		{"no longer managed", nil, []netconf.Link{up(own("10.0.0.2/24")...)},
 			[]netconf.Route{route(id(2, ""), "10.0.0.1", 102)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			golden(t, "plan-"+strings.ReplaceAll(c.name, " ", "-"), netconf.Diff(c.targets, c.links, c.routes).String())
+			plan, problems := netconf.Diff(netconf.Desired{Targets: c.targets}, netconf.Observed{Links: c.links, Routes: c.routes})
+			if problems != nil {
+				t.Error(problems)
+			}
+			golden(t, "plan-"+strings.ReplaceAll(c.name, " ", "-"), plan.String())
 		})
 	}
 }

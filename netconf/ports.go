@@ -3,71 +3,108 @@ package netconf
 import (
 	"context"
 	"net/netip"
+	"reflect"
 	"slices"
 	"time"
 )
 
 // port is a managed link. Only the Manager's goroutine touches it.
 type port struct {
-	link      Link
-	spec      LinkSpec
-	noCarrier time.Time // since when; meaningless with a carrier
-	noLease   time.Time // since when a lease could have been had; zero: not yet
-	lease     *Lease
-	adopted   *Lease // address found in the kernel that DHCP has not confirmed yet
-	status    LeaseStatus
-	client    *client // nil: none runs
-}
+	link    Link
+	spec    LinkSpec
+	passive bool // only a member of a bond or bridge
 
-// client is a DHCP client's goroutine.
-type client struct {
-	cancel context.CancelFunc
-	done   chan struct{}
-}
+	seen       time.Time
+	carrierAt  time.Time // first carrier; zero: none yet
+	configured time.Time // first time that nothing was missing
+	noCarrier  time.Time // since when; meaningless with a carrier
 
-// portStatus is a client's report on its way to the Manager.
-type portStatus struct {
-	client *client
-	index  int
-	status LeaseStatus
+	noLease time.Time // since when a lease could have been had; zero: not yet
+	lease   *Lease
+	adopted *Lease // address found in the kernel that DHCP has not confirmed yet
+	status  LeaseStatus
+	v4      *client // nil: none runs
+	lost    string  // why the last lease was, to say it once
+
+	lease6   *Lease6
+	adopted6 bool // addresses found in the kernel that DHCPv6 may confirm
+	status6  Lease6Status
+	v6       *client
+	since6   time.Time // since when v6 runs
+	asked6   [2]bool   // stateless, delegate: what v6 was started for
+	declined map[netip.Addr]bool
+
+	local   netip.Prefix // of RFC 3927; zero: none
+	claimer *client
+	dns     advertised
+
+	pre, post *commands
+
+	flush    bool     // it is being taken over
+	hardware Hardware // that has been set
 }
 
 // updatePorts makes m.ports follow the links that are there and the spec:
 // clients start as soon as there is a carrier and stop when it goes.
-func (m *Manager) updatePorts(ctx context.Context, links []Link) {
-	owner := assign(m.spec.Links, links)
+func (m *Manager) updatePorts(ctx context.Context) {
+	now := time.Now()
+	there := make(map[int]bool)
+	for _, mb := range m.graph.members {
+		l := mb.link
+		if l.Index == 0 {
+			continue
+		}
+		there[l.Index] = true
+		p := m.ports[l.Index]
+		if p == nil {
+			p = &port{link: l, seen: now, noCarrier: now, flush: true, adopted: adopt(l, mb.spec), adopted6: adopt6(l, mb.spec)}
+			m.ports[l.Index] = p
+		} else if !reflect.DeepEqual(p.spec, mb.spec) {
+			p.flush = true
+		}
+		p.update(l, mb.spec, m.graph.passive(mb.spec), now)
+		p.expire(now, m.spec.DHCPTimeout)
+		m.updateClients(ctx, p)
+	}
 	for index, p := range m.ports {
-		if _, ok := owner[index]; !ok {
+		if !there[index] {
 			p.stop()
+			p.pre.stop()
+			p.post.stop()
 			delete(m.ports, index)
 		}
 	}
-	now := time.Now()
-	for _, l := range links {
-		i, ok := owner[l.Index]
-		if !ok {
-			continue
-		}
-		spec := m.spec.Links[i]
-		p := m.ports[l.Index]
-		if p == nil {
-			p = &port{link: l, noCarrier: now, adopted: adopt(l, spec)}
-			m.ports[l.Index] = p
-		}
-		if p.link.Carrier && !l.Carrier {
-			p.noCarrier = now
-		}
-		if !l.Carrier || !spec.DHCP || p.link.MAC != l.MAC || p.link.Name != l.Name {
-			p.stop()
-		}
-		p.link, p.spec = l, spec
-		if !spec.DHCP {
-			p.lease, p.adopted, p.status = nil, nil, LeaseStatus{}
-			continue
-		}
-		if l.Carrier && p.client == nil {
-			m.startClient(ctx, p)
-		}
+}
+
+// update takes what the kernel and the configuration say now. Clients that do
+// not fit any longer stop; what they have got stays if it may still be good.
+func (p *port) update(l Link, spec LinkSpec, passive bool, now time.Time) {
+	if p.link.Carrier && !l.Carrier {
+		p.noCarrier = now
+	}
+	if l.Carrier && p.carrierAt.IsZero() {
+		p.carrierAt = now
+	}
+	idle := spec.Down || passive
+	if idle || !l.Carrier || p.link.MAC != l.MAC || p.link.Name != l.Name {
+		p.stop()
+	}
+	if !spec.DHCP || !reflect.DeepEqual(p.spec.DHCPOptions, spec.DHCPOptions) {
+		p.stopV4()
+	}
+	if spec.DHCP6 == ModeNo {
+		p.stopV6()
+	}
+	p.link, p.spec, p.passive = l, spec, passive
+	if idle || !spec.DHCP {
+		p.lease, p.adopted, p.status = nil, nil, LeaseStatus{}
+	}
+	if idle || spec.DHCP6 == ModeNo {
+		p.lease6, p.status6 = nil, Lease6Status{}
+		p.adopted6 = p.adopted6 && !idle && spec.DelegateFrom != ""
+	}
+	for _, a := range l.Addresses {
+		p.decline(a)
 	}
 }
 
@@ -85,103 +122,158 @@ func adopt(l Link, spec LinkSpec) *Lease {
 	return nil
 }
 
-func (m *Manager) startClient(ctx context.Context, p *port) {
-	ctx, cancel := context.WithCancel(ctx)
-	c := &client{cancel: cancel, done: make(chan struct{})}
-	p.client = c
-	if p.noLease.IsZero() {
-		p.noLease = time.Now()
+// adopt6 tells whether it has left IPv6 addresses that may come again.
+func adopt6(l Link, spec LinkSpec) bool {
+	return (spec.DHCP6 != ModeNo || spec.DelegateFrom != "") && slices.ContainsFunc(l.Addresses, func(a Address) bool {
+		return a.Own && a.Prefix.Addr().Is6() && !slices.Contains(spec.Addresses, a.Prefix)
+	})
+}
+
+// expire drops what is over while no client looks after it.
+func (p *port) expire(now time.Time, patience time.Duration) {
+	if p.v4 == nil && p.lease != nil && p.lease.Expired(now) {
+		p.lease = nil
 	}
-	request := LeaseRequest{Link: p.link, Hostname: m.spec.Hostname, Previous: p.lease}
-	if p.lease == nil {
-		request.Previous = p.adopted
+	if p.v6 == nil && p.lease6 != nil && p.lease6.over(now) {
+		p.lease6 = nil
 	}
-	report := func(s LeaseStatus) {
-		select {
-		case m.leases <- portStatus{c, request.Link.Index, s}:
-		case <-ctx.Done():
+	if p.adopted6 && !now.Before(p.seen.Add(patience)) {
+		p.adopted6 = false
+	}
+}
+
+// expiry is when expire has something to do; zero is never.
+func (p *port) expiry(patience time.Duration) (at time.Time) {
+	if p.v4 == nil && p.lease != nil && p.lease.Duration > 0 && !p.lease.Acquired.IsZero() {
+		at = p.lease.Acquired.Add(p.lease.Duration)
+	}
+	if p.v6 == nil && p.lease6 != nil {
+		at = sooner(at, p.lease6.end())
+	}
+	if p.adopted6 {
+		at = sooner(at, p.seen.Add(patience))
+	}
+	return at
+}
+
+// end is when nothing of the lease is valid any longer; zero is never.
+func (l *Lease6) end() (at time.Time) {
+	for _, g := range slices.Concat(l.Addresses, l.Prefixes) {
+		if g.Valid == 0 {
+			return time.Time{}
+		}
+		if end := l.Acquired.Add(g.Valid); end.After(at) {
+			at = end
 		}
 	}
-	go func() {
-		defer close(c.done)
-		_ = m.dhcp.Run(ctx, request, report) // ends with ctx only; what goes wrong is reported
-	}()
+	return at
 }
 
-// stop ends the DHCP client and waits for it; the lease stays.
-func (p *port) stop() {
-	if p.client == nil {
-		return
-	}
-	p.client.cancel()
-	<-p.client.done
-	p.client = nil
-	p.noLease = time.Time{}
+func (l *Lease6) over(now time.Time) bool {
+	end := l.end()
+	return !end.IsZero() && !now.Before(end)
 }
 
-// addressed tells whether the link has an address to work with: a lease's, a
-// static one or, if neither is configured, one by router advertisement or by
-// somebody else's hand.
-func (p *port) addressed() bool {
-	if p.spec.DHCP || p.spec.static() {
-		return p.spec.static() || p.lease != nil || p.adopted != nil
-	}
-	return slices.ContainsFunc(p.link.Addresses, func(a Address) bool { return a.Prefix.Addr().IsGlobalUnicast() })
+// slaac tells whether the link has an address from a router advertisement,
+// and with it the kernel's default route, which is not looked at.
+func (p *port) slaac() bool {
+	return slices.ContainsFunc(p.link.Addresses, func(a Address) bool {
+		return a.Kernel && a.Prefix.Addr().Is6() && a.Prefix.Addr().IsGlobalUnicast() && !a.Tentative && !a.Duplicate
+	})
 }
 
-func (m *Manager) stopAll() {
-	for _, p := range m.ports {
-		p.stop()
+// leased6 tells whether DHCPv6 has given an address.
+func (p *port) leased6() bool { return p.lease6 != nil && len(p.lease6.Addresses) > 0 }
+
+// facts is what the link's target depends on besides the configuration that
+// it has or is to have.
+func (p *port) facts(spec LinkSpec) facts {
+	f := facts{flush: p.flush || !reflect.DeepEqual(p.spec, spec), keep: p.adopted6, linkLocal: p.local}
+	if spec.DHCP {
+		f.lease = p.lease
+		f.keep = f.keep || p.adopted != nil
 	}
+	if spec.DHCP6 != ModeNo {
+		f.lease6 = p.lease6
+	}
+	if !spec.IPv4LL || p.lease != nil || has4(spec.Addresses) {
+		f.linkLocal = netip.Prefix{}
+	}
+	return f
 }
 
-// leaseReport takes a client's report and tells whether the desired state of
-// the link may have changed by it.
-func (m *Manager) leaseReport(s portStatus) bool {
-	p := m.ports[s.index]
-	if p == nil || p.client != s.client {
-		return false
-	}
-	if p.status.State != s.status.State {
-		m.log.Info("lease", "link", p.link.Name, "state", s.status.State, "message", s.status.Message)
-	}
-	before, adopted := p.lease, p.adopted
-	p.status = s.status
-	if s.status.Lost {
-		p.lease, p.adopted, p.noLease = nil, nil, time.Now()
-	}
-	if s.status.Lease != nil {
-		p.lease, p.adopted = s.status.Lease, nil
-	}
-	return p.lease != before || p.adopted != adopted
+func has4(list []netip.Prefix) bool {
+	return slices.ContainsFunc(list, func(p netip.Prefix) bool { return p.Addr().Is4() })
 }
 
-// linkStates joins the kernel's view with the ports'. A container engine's
-// links are left out.
-func (m *Manager) linkStates(links []Link, routes []Route) []LinkState {
-	states := []LinkState{}
-	for _, l := range links {
-		p := m.ports[l.Index]
-		if p == nil && foreign(l.Name) {
-			continue
+// desired is what the kernel is to have for a specification. Of one that is
+// only asked about the commands are taken for done.
+func (m *Manager) desired(g *graph, asked bool) Desired {
+	of := func(mb *member) *port { return m.ports[mb.link.Index] } // there is none with index 0
+	delegated := g.delegated(func(mb *member) *Lease6 {
+		if p := of(mb); p != nil {
+			return p.lease6
 		}
-		s := LinkState{Link: l, Source: "none", Gateways: []netip.Addr{}}
-		for _, r := range routes {
-			if r.Link.Index == l.Index && r.Dst.Bits() == 0 && r.Gateway.IsValid() {
-				s.Gateways = append(s.Gateways, r.Gateway)
-			}
-		}
+		return nil
+	})
+	return desired(g, func(mb *member) facts {
+		f := facts{flush: true}
+		p := of(mb)
 		if p != nil {
-			s.Key, s.Lease = p.spec.Key, p.lease
-			s.LeaseState, s.Attempt, s.Message = p.status.State, p.status.Attempt, p.status.Message
-			switch {
-			case p.lease != nil || p.adopted != nil:
-				s.Source = "dhcp"
-			case p.spec.static():
-				s.Source = "static"
-			}
+			f = p.facts(mb.spec)
 		}
-		states = append(states, s)
+		if a, ok := delegated[mb.name()]; ok {
+			f.delegated, f.keep = a, f.keep && mb.spec.DHCP && p.adopted != nil
+		}
+		f.hardware = m.hardware(mb, p)
+		switch {
+		case asked:
+		case p == nil: // it is made first
+			f.hold = m.opts.Runner != nil && len(mb.spec.PreUp) > 0
+		default:
+			f.hold = !m.ran(p.pre, mb.spec.PreUp)
+		}
+		if g.spec.LinkLocal && (p == nil || p.lease == nil && p.adopted == nil) && mb.spec.DHCP && !mb.spec.static() && mb.link.Carrier {
+			f.linkLocal = linkLocal(mb.link)
+		}
+		return f
+	})
+}
+
+// hardware is what is to be changed of a link's hardware. It is set once:
+// drivers round, and to set rings again resets some.
+func (m *Manager) hardware(mb *member, p *port) Hardware {
+	want := mb.spec.Hardware
+	if reflect.DeepEqual(want, Hardware{}) || p != nil && reflect.DeepEqual(p.hardware, want) {
+		return Hardware{}
 	}
-	return states
+	if mb.link.Index == 0 {
+		return want
+	}
+	have, err := m.kernel.Hardware(mb.link.LinkID)
+	if err != nil {
+		m.log.Warn("hardware settings are not known", "link", mb.link.Name, "error", err)
+		return want
+	}
+	if !want.Differs(have) {
+		return Hardware{}
+	}
+	return want
+}
+
+// done notes a change that has been made.
+func (m *Manager) done(o Op) {
+	if p := m.ports[o.Link.Index]; p != nil && o.Kind == OpSetHardware {
+		p.hardware = o.Hardware
+	}
+}
+
+// settled notes that the links are as they are to be: what others add from
+// now on stays.
+func (m *Manager) settled() {
+	for index, p := range m.ports {
+		if !m.trouble.addresses[index] && m.ran(p.pre, p.spec.PreUp) {
+			p.flush = false
+		}
+	}
 }

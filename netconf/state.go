@@ -25,6 +25,7 @@ type State struct {
 type LinkState struct {
 	Link
 	Key        string // of the configuration that it has; empty: not managed
+	Required   bool   // online waits for it, or for another one of the same Key
 	Source     string // where its addresses are from: "dhcp", "static" or "none"
 	Gateways   []netip.Addr
 	Lease      *Lease // nil: none
@@ -36,6 +37,8 @@ type LinkState struct {
 	Lease6State LeaseState // empty: no DHCPv6 client runs
 	Attempt6    int
 	Message6    string
+	Nameservers []netip.Addr // what it brings: configured, leased, advertised
+	Search      []string     // likewise
 	Delegated   netip.Prefix // its address of a prefix that another link was given
 	LinkLocal   netip.Prefix // its address of RFC 3927
 	RDNSS       []netip.Addr // advertised name servers that are still valid (RFC 8106)
@@ -85,9 +88,10 @@ func (m *Manager) publish(s State) {
 	m.changed = make(chan struct{})
 }
 
-// Online is the condition that the network is usable: every link with static
-// addresses that exists has them, and at least one link has a carrier and an
-// address.
+// Online is the condition that the network is usable: every link that is
+// waited for is configured, and there is a default route if one of them can
+// bring it. Waited for are links that have an address to get, unless they are
+// optional; of those that one pattern matches, one is enough.
 type Online struct{ m *Manager }
 
 // Online returns the condition.
@@ -132,77 +136,4 @@ func (m *Manager) started() time.Time {
 		return time.Now()
 	}
 	return m.begun
-}
-
-// assess decides what is online, waited for and wrong. Deadlines that lie
-// ahead are returned as the next time to look; zero is never.
-func (m *Manager) assess(links []LinkState, applyErr error, now time.Time) (s State, next time.Time) {
-	s = State{Links: links, Routes: m.routes, Names: m.written, Problems: []string{}, Waiting: []string{}}
-	due := func(at time.Time) bool {
-		if !now.Before(at) {
-			return true
-		}
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
-		return false
-	}
-	usable, settled := false, true
-	matched := make(map[string]bool)
-	for _, l := range links {
-		if l.Key == "" {
-			continue
-		}
-		matched[l.Key] = true
-		port := m.ports[l.Index]
-		complete := true
-		for _, a := range port.spec.Addresses {
-			complete = complete && l.Has(a)
-		}
-		if !complete {
-			settled = false
-			s.Waiting = append(s.Waiting, fmt.Sprintf("the addresses of %s", l.Name))
-		}
-		usable = usable || l.Carrier && complete && port.addressed()
-		switch {
-		case !l.Carrier:
-			s.Waiting = append(s.Waiting, "a carrier on "+l.Name)
-			if !port.spec.Match.many() && due(port.noCarrier.Add(m.opts.LinkTimeout)) {
-				s.Problems = append(s.Problems, fmt.Sprintf("%s: no carrier; is a cable plugged in?", l.Name))
-			}
-		case !port.spec.DHCP && !port.addressed():
-			s.Waiting = append(s.Waiting, fmt.Sprintf("an address on %s from somebody else", l.Name))
-		case port.spec.DHCP && l.Lease == nil:
-			s.Waiting = append(s.Waiting, "a lease on "+l.Name)
-			if due(port.noLease.Add(m.spec.DHCPTimeout)) {
-				s.Problems = append(s.Problems, port.leaseProblem(m.spec.DHCPTimeout))
-			}
-		}
-	}
-	s.Online = usable && settled
-	for _, spec := range m.spec.Links {
-		if matched[spec.Key] || spec.Match.many() && (s.Online || len(matched) > 0) {
-			continue
-		}
-		s.Waiting = append(s.Waiting, "a link that "+spec.Match.String())
-		if due(m.applied.Add(m.opts.LinkTimeout)) {
-			s.Problems = append(s.Problems, fmt.Sprintf("interfaces.%s: no link %s", spec.Key, spec.Match))
-		}
-	}
-	if applyErr != nil {
-		s.Problems = append(s.Problems, strings.Split(applyErr.Error(), "\n")...)
-	}
-	if s.Online {
-		s.Waiting = []string{}
-	}
-	return s, next
-}
-
-// leaseProblem says that a link has no lease and what was tried.
-func (p *port) leaseProblem(timeout time.Duration) string {
-	text := fmt.Sprintf("%s: no DHCP lease after %d s, still trying", p.link.Name, int(timeout/time.Second))
-	if p.status.Message != "" {
-		text += ": " + p.status.Message
-	}
-	return text
 }

@@ -1,80 +1,142 @@
 package netconf
 
 import (
+	"cmp"
 	"net/netip"
-	"slices"
 )
 
-// Metrics of default and lease routes; a link's index is added, so that two
-// links' default routes do not displace each other and the order is stable.
-const (
-	metricStatic = 100
-	metricLease  = 1000
-)
-
-// Target is the desired state of one link that exists.
+// Target is the desired state of one link.
 type Target struct {
-	Link      LinkID
-	MTU       int // bytes; 0 leaves it
+	Link LinkID  // without an index: it is to be made
+	Key  string  // of its specification
+	Make *Device // nil: not made here; Parent is a name
+	Name string  // empty leaves it
+	// Bare links are only set up: something that is made is on them.
+	Bare   bool
+	Down   bool
+	MAC    string // empty leaves it
+	MTU    int    // bytes; 0 leaves it
+	Master string // name of the bond, bridge or VRF; empty: none of ours
+	// Hardware is what is to be changed; whoever fills it in has compared.
+	Hardware  Hardware
+	IPv6      *IPv6 // nil leaves it
 	Addresses []netip.Prefix
 	Routes    []Route
 	// Keep leaves addresses and routes of our own that are not listed:
 	// whether they are still good is being asked.
 	Keep bool
+	// Flush removes addresses of others that are not listed, except IPv6
+	// link-local ones and those that the kernel has made itself, and takes
+	// the link out of a master of others.
+	Flush bool
 }
 
-// target joins what a link's configuration and its lease, if any, ask for.
-func target(link Link, spec LinkSpec, lease *Lease, keep bool) Target {
-	t := Target{Link: link.LinkID, MTU: spec.MTU, Keep: keep}
-	t.Addresses = slices.Clone(spec.Addresses)
-	for _, gw := range spec.Gateways {
-		t.Routes = append(t.Routes, defaultRoute(link, gw, spec.Addresses, metricStatic))
+// final is the name that the link is to have.
+func (t *Target) final() string { return cmp.Or(t.Name, t.Link.Name) }
+
+// facts is what a link's target depends on besides the configuration.
+type facts struct {
+	lease     *Lease
+	lease6    *Lease6
+	linkLocal netip.Prefix // zero: none
+	delegated netip.Prefix // of another link's lease; zero: none
+	hardware  Hardware     // what is to be changed of it
+	keep      bool         // Target.Keep
+	flush     bool         // Target.Flush
+	hold      bool         // its commands have to run before it is set up
+}
+
+// desired is what the kernel is to have for spec.
+func desired(g *graph, about func(*member) facts) Desired {
+	var want Desired
+	named := make(map[string]bool) // keys whose SetName is taken
+	for _, m := range g.members {
+		t := g.target(m, about(m))
+		if m.spec.SetName != "" {
+			if named[m.spec.Key] {
+				t.Name = "" // of several links only the first can have the name
+			}
+			named[m.spec.Key] = true
+		}
+		want.Targets = append(want.Targets, t)
 	}
-	if lease == nil {
+	for _, l := range g.bare() {
+		want.Targets = append(want.Targets, Target{Link: l.LinkID, Bare: true})
+	}
+	settle(want.Targets)
+	for i, r := range g.spec.Rules {
+		want.Rules = append(want.Rules, r.normal(i))
+	}
+	return want
+}
+
+// target joins what a link's configuration, its leases and the rest ask for.
+func (g *graph) target(m *member, f facts) Target {
+	s := m.spec
+	t := Target{
+		Link: m.link.LinkID, Key: s.Key, Make: g.device(s), Name: s.SetName, Down: s.Down, MAC: s.MAC, MTU: s.MTU,
+		Hardware: f.hardware, Keep: f.keep, Flush: f.flush, Master: g.name(s.Master),
+	}
+	if t.Link.Index == 0 {
+		t.Name = ""
+	}
+	if s.Down {
 		return t
 	}
-	if t.MTU == 0 && lease.MTU >= 576 { // RFC 791: every host takes 576; less is a broken server
-		t.MTU = lease.MTU
+	if f.hold {
+		t.Down, t.Keep, t.Flush = !m.link.Up, true, false // as it is
+		return t
 	}
-	if !slices.Contains(t.Addresses, lease.Address) {
-		t.Addresses = append(t.Addresses, lease.Address)
+	if !m.link.Loopback {
+		t.IPv6 = &IPv6{AcceptRA: g.acceptRA(s), Privacy: s.Privacy}
 	}
-	t.Routes = append(t.Routes, leaseRoutes(link, lease)...)
+	if g.passive(s) {
+		return t
+	}
+	add := func(p netip.Prefix) {
+		if p.IsValid() {
+			t.Addresses = union(t.Addresses, []netip.Prefix{p})
+		}
+	}
+	add(f.delegated)
+	t.Addresses = union(t.Addresses, s.Addresses)
+	t.Routes = g.staticRoutes(m)
+	if l := f.lease; l != nil {
+		// RFC 791: every host takes 576 bytes; less is a broken server.
+		if t.MTU == 0 && l.MTU >= 576 && !s.DHCPOptions.IgnoreMTU {
+			t.MTU = l.MTU
+		}
+		add(l.Address)
+		if !s.DHCPOptions.IgnoreRoutes {
+			t.Routes = append(t.Routes, leaseRoutes(m, l)...)
+		}
+	}
+	if f.lease6 != nil {
+		for _, a := range f.lease6.Addresses {
+			add(a.Prefix)
+		}
+	}
+	add(f.linkLocal)
 	return t
 }
 
-// leaseRoutes applies RFC 3442: classless routes, if there are any, take the
-// place of the routers option.
-func leaseRoutes(link Link, lease *Lease) []Route {
-	var routes []Route
-	if len(lease.Routes) == 0 {
-		if len(lease.Routers) > 0 {
-			routes = append(routes, defaultRoute(link, lease.Routers[0], []netip.Prefix{lease.Address}, metricLease))
+// normal fills in what the kernel would choose for the rule at a place of the
+// list, so that it can be told from what is there.
+func (r Rule) normal(at int) Rule {
+	if r.Priority == 0 {
+		r.Priority = 10000 + at // before main, 32766
+	}
+	if r.Table == 0 {
+		r.Table = 254 // RT_TABLE_MAIN
+	}
+	for _, p := range []*netip.Prefix{&r.From, &r.To} {
+		if p.IsValid() {
+			*p = p.Masked()
+			r.IPv6 = r.IPv6 || p.Addr().Is6()
+			if p.Bits() == 0 {
+				*p = netip.Prefix{}
+			}
 		}
 	}
-	for _, r := range lease.Routes {
-		routes = append(routes, Route{
-			Link: link.LinkID, Dst: r.Dst.Masked(), Gateway: r.Gateway, Metric: metricLease + link.Index,
-			OnLink: r.Gateway.IsValid() && !lease.Address.Contains(r.Gateway),
-		})
-	}
-	for i := range routes {
-		routes[i].Source = lease.Address.Addr()
-	}
-	return routes
-}
-
-func defaultRoute(link Link, gateway netip.Addr, addresses []netip.Prefix, metric int) Route {
-	zero := netip.IPv4Unspecified()
-	if gateway.Is6() {
-		zero = netip.IPv6Unspecified()
-	}
-	covered := gateway.IsLinkLocalUnicast() && gateway.Is6()
-	for _, a := range addresses {
-		covered = covered || a.Contains(gateway)
-	}
-	return Route{
-		Link: link.LinkID, Dst: netip.PrefixFrom(zero, 0), Gateway: gateway,
-		Metric: metric + link.Index, OnLink: !covered,
-	}
+	return r
 }

@@ -20,7 +20,7 @@ func TestMissingLink(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
 		b.configure(network(links{"eth7": static("10.0.0.2/24", ""), "mac=02:00:00:00:00:02": dynamic(), "wlan*": dynamic()}))
 		b.lease("eth1", "192.0.2.5/24")
-		b.online(true)
+		b.online(false)
 		b.problems()
 		b.pass(11 * time.Second)
 		b.problems("interfaces.eth7: no link is named eth7")
@@ -112,19 +112,25 @@ func TestRestart(t *testing.T) {
 	})
 }
 
-// TestForeign: what Docker has made is left alone, and not shown.
+// TestForeign: what Docker has made is left alone, and not shown. Addresses
+// that others gave a link before it was ours go.
 func TestForeign(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
 		b.kernel.AddHardware("docker0", "bridge", "02:00:00:00:00:0a")
 		b.kernel.AddForeignAddr("docker0", netip.MustParsePrefix("172.17.0.1/16"))
 		b.kernel.AddForeignAddr("eth0", netip.MustParsePrefix("10.9.9.9/24"))
+		synctest.Wait()
 		b.configure(network(links{"*": dynamic()}))
-		b.calls("link set lo up", "link set eth0 up", "link set eth1 up")
+		b.calls("link set lo up", "ipv6 eth0 accept-ra on privacy off", "ipv6 eth1 accept-ra on privacy off",
+			"link set eth0 up", "link set eth1 up", "addr del 10.9.9.9/24 dev eth0")
 		for _, l := range b.State().Links {
 			if l.Name == "docker0" {
 				t.Error("docker0 is shown")
 			}
 		}
+		b.kernel.AddForeignAddr("eth0", netip.MustParsePrefix("10.9.9.8/24"))
+		synctest.Wait()
+		b.calls() // added by hand since
 		b.configure(network(links{"eth5": dynamic()}))
 		b.calls()
 	})

@@ -1,0 +1,260 @@
+package netconf
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxPasses bounds how often one event may lead to changes: links up, then
+// routes that the kernel dropped together with a replaced address.
+const maxPasses = 4
+
+// trouble is what went wrong when the kernel was told.
+type trouble struct {
+	errs []string // of the last attempt
+	// addresses are the links of which one could not be removed then.
+	addresses map[int]bool
+	refused   map[refusal]string
+	unkept    map[string]bool // operations that have no effect that lasts
+	retries   int             // attempts at what is refused
+	retryAt   time.Time       // when it is tried again; zero: nothing is wrong
+}
+
+// refusal is a change of a link itself that did not work. It is not tried
+// again before its time: some of them set the link down for a moment.
+type refusal struct {
+	link string
+	kind OpKind
+}
+
+// sentences lists all that is wrong.
+func (t *trouble) sentences() []string {
+	var out []string
+	for _, r := range slices.SortedFunc(maps.Keys(t.refused), func(a, b refusal) int {
+		return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.kind, b.kind))
+	}) {
+		out = append(out, t.refused[r])
+	}
+	return append(out, t.errs...)
+}
+
+// reconcile brings the kernel to the desired state as far as it lets itself
+// be brought; m.trouble says what is missing.
+func (m *Manager) reconcile(ctx context.Context) {
+	t := &m.trouble
+	t.errs, t.addresses = nil, make(map[int]bool)
+	if now := time.Now(); !t.retryAt.IsZero() && !now.Before(t.retryAt) {
+		t.refused, t.unkept = nil, nil
+	}
+	failed := make(map[string]bool)
+	for pass := 0; ; pass++ {
+		if err := m.look(ctx); err != nil {
+			t.errs = append(t.errs, err.Error())
+			return
+		}
+		plan, sentences := m.plan()
+		plan = slices.DeleteFunc(plan, func(o Op) bool { return failed[o.String()] || t.unkept[o.String()] })
+		if len(t.unkept) > 0 {
+			text := strings.Join(slices.Sorted(maps.Keys(t.unkept)), "; ")
+			sentences = append(sentences, "the kernel does not keep: "+text)
+		}
+		if len(plan) == 0 {
+			t.errs = append(t.errs, sentences...)
+			m.settled()
+			m.upCommands(ctx)
+			return
+		}
+		if pass == maxPasses {
+			t.unkept = make(map[string]bool)
+			for _, o := range plan {
+				t.unkept[o.String()] = true
+			}
+			continue
+		}
+		m.apply(plan, failed)
+	}
+}
+
+// apply carries a plan out and notes what does not work.
+func (m *Manager) apply(plan Plan, failed map[string]bool) {
+	t := &m.trouble
+	plan.apply(m.kernel, func(o Op, err error) {
+		if err == nil {
+			m.log.Info("apply", "change", o.String())
+			m.done(o)
+			return
+		}
+		failed[o.String()] = true
+		if o.Kind > OpDelLink && o.Kind < OpSetUp {
+			if t.refused == nil {
+				t.refused = make(map[refusal]string)
+			}
+			text := err.Error()
+			if o.Kind == OpAddLink {
+				text = fmt.Sprintf("interfaces.%s: cannot be made: %v", o.Key, err)
+			}
+			t.refused[refusal{o.Link.Name, o.Kind}] = text
+			return
+		}
+		if o.Kind == OpDelAddr {
+			t.addresses[o.Link.Index] = true
+		}
+		t.errs = append(t.errs, err.Error())
+	})
+}
+
+// withhold takes out of the targets what was refused a moment ago.
+func (m *Manager) withhold(want *Desired) {
+	refused := func(t *Target, kind OpKind) bool {
+		return m.trouble.refused[refusal{t.final(), kind}] != "" || m.trouble.refused[refusal{t.Link.Name, kind}] != ""
+	}
+	want.Targets = slices.DeleteFunc(want.Targets, func(t Target) bool {
+		return t.Link.Index == 0 && refused(&t, OpAddLink)
+	})
+	for i := range want.Targets {
+		t := &want.Targets[i]
+		if refused(t, OpSetName) {
+			t.Name = ""
+		}
+		if refused(t, OpSetMAC) {
+			t.MAC = ""
+		}
+		if refused(t, OpSetMTU) {
+			t.MTU = 0
+		}
+		if refused(t, OpSetHardware) {
+			t.Hardware = Hardware{}
+		}
+		if refused(t, OpSetIPv6) {
+			t.IPv6 = nil
+		}
+		for _, l := range m.seen.Links {
+			if l.Index != t.Link.Index {
+				continue
+			}
+			if t.Make != nil && (refused(t, OpSetDevice) || refused(t, OpAddLink)) {
+				same := l.Device
+				same.Kind = l.Kind
+				t.Make = &same
+			}
+			if refused(t, OpSetMaster) {
+				t.Master = m.linkName(l.Master)
+			}
+			if refused(t, OpSetDown) {
+				t.Down, t.MAC, t.Master = false, "", m.linkName(l.Master)
+			}
+		}
+	}
+}
+
+// linkName is the name of the link with an index, empty if there is none.
+func (m *Manager) linkName(index int) string {
+	for _, l := range m.seen.Links {
+		if l.Index == index {
+			return l.Name
+		}
+	}
+	return ""
+}
+
+// look asks the kernel for its state and lets the ports follow it.
+func (m *Manager) look(ctx context.Context) error {
+	seen, err := m.observe()
+	if err != nil {
+		return err
+	}
+	m.seen = seen
+	if !m.applied.IsZero() {
+		m.graph = newGraph(m.spec, seen.Links)
+		m.updatePorts(ctx)
+	}
+	return nil
+}
+
+// observe asks the kernel for its state.
+func (m *Manager) observe() (Observed, error) {
+	links, err := m.kernel.Links()
+	if err != nil {
+		return Observed{}, err
+	}
+	routes, err := m.kernel.Routes()
+	if err != nil {
+		return Observed{}, err
+	}
+	rules, err := m.kernel.Rules()
+	if err != nil {
+		return Observed{}, err
+	}
+	return Observed{Links: links, Routes: routes, Rules: rules}, nil
+}
+
+// plan computes what is to be done. Before the first Apply nobody knows what
+// is wanted, except that the loopback link is to be up.
+func (m *Manager) plan() (Plan, []string) {
+	if m.applied.IsZero() {
+		var only Observed
+		var want Desired
+		for _, l := range m.seen.Links {
+			if l.Loopback {
+				only.Links = append(only.Links, l)
+				want.Targets = append(want.Targets, Target{Link: l.LinkID, Keep: true})
+			}
+		}
+		return Diff(want, only)
+	}
+	want := m.desired(m.graph, false)
+	m.withhold(&want)
+	return Diff(want, m.seen)
+}
+
+// conclude writes the names, runs the commands that are due, publishes the
+// state and returns when to look again at the latest; zero is never.
+func (m *Manager) conclude(ctx context.Context, looked bool) time.Time {
+	now := time.Now()
+	errs := m.trouble.sentences()
+	if err := m.writeNames(); err != nil {
+		errs = append(errs, err.Error())
+	}
+	state, wake := m.assess(errs, now)
+	wake = sooner(wake, m.postCommands(ctx, state, now))
+	m.publish(state)
+	t := &m.trouble
+	if len(errs) == 0 {
+		t.retries, t.retryAt = 0, time.Time{}
+		return wake
+	}
+	if looked && !now.Before(t.retryAt) {
+		t.retryAt = now.Add(m.opts.RetryInterval << min(t.retries, 4))
+		t.retries++
+	}
+	return sooner(wake, t.retryAt)
+}
+
+// sooner is the earlier of two times; zero is never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// writeNames hands merged names on when they have changed.
+func (m *Manager) writeNames() error {
+	if m.applied.IsZero() {
+		return nil
+	}
+	names := merge(m.spec, m.sources(time.Now()))
+	if names.equal(m.written) {
+		return nil
+	}
+	if err := m.names.Write(names); err != nil {
+		return fmt.Errorf("names: %w", err)
+	}
+	m.written = names
+	return nil
+}
