@@ -45,12 +45,11 @@ func FromConfig(cfg osconfig.Config, hostname string) Plan {
 	if slices.Contains(r.Disable, "autologin") {
 		p.Autologin = nil
 	}
-	for name, value := range map[string]string{"http_proxy": r.Network.HTTPProxy, "https_proxy": r.Network.HTTPSProxy, "no_proxy": r.Network.NoProxy} {
-		if value != "" {
-			p.Environment[name] = value
-		}
-	}
 	maps.Copy(p.Environment, r.Environment)
+	for _, v := range r.Network.Proxies(r.Environment).Environment() {
+		name, value, _ := strings.Cut(v, "=")
+		p.Environment[name] = value
+	}
 	return p
 }
 

@@ -79,6 +79,21 @@ func TestPhoneHome(t *testing.T) {
 	}
 }
 
+func TestPhoneHomeByProxy(t *testing.T) {
+	var asked string
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.URL.String() }))
+	defer proxy.Close()
+	p := FromConfig(osconfig.Config{
+		PhoneHome: osconfig.PhoneHome{URL: "http://home.example/$INSTANCE_ID", Tries: 1},
+		Rancher:   osconfig.Rancher{Network: osconfig.Network{HTTPProxy: proxy.URL}},
+	}, "box")
+	p.InstanceID = "i-1"
+	s := newRoom(t).setup()
+	if err := s.phoneHome(t.Context(), p); err != nil || asked != "http://home.example/i-1" {
+		t.Errorf("%v, the proxy was asked for %q", err, asked)
+	}
+}
+
 func TestPhoneHomeNobodyThere(t *testing.T) {
 	r := newRoom(t)
 	e := &ears{status: []int{403}}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 const (
@@ -28,7 +30,11 @@ func (s *setup) phoneHome(ctx context.Context, p Plan) error {
 		tries = phoneTries
 	}
 	form := s.phoneForm(p)
-	client := &http.Client{Timeout: phoneTimeout}
+	proxies := osconfig.Network{}.Proxies(p.Environment)
+	client := &http.Client{Timeout: phoneTimeout, Transport: &http.Transport{
+		Proxy:             func(r *http.Request) (*url.URL, error) { return proxies.For(r.URL) },
+		DisableKeepAlives: true,
+	}}
 	pause := phonePause
 	var err error
 	for try := range tries {

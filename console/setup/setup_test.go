@@ -244,7 +244,7 @@ func TestFromConfig(t *testing.T) {
 		},
 	}, "h")
 	want := Plan{Hostname: "h", Keys: []string{"k"}, Autologin: []string{"tty1"}, SSH: SSH{Port: 22},
-		Environment: map[string]string{"A": "b", "http_proxy": "http://p"}}
+		Environment: map[string]string{"A": "b", "http_proxy": "http://p", "HTTP_PROXY": "http://p"}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}

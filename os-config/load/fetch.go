@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	neturl "net/url"
 	"slices"
 	"strings"
 	"time"
 
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/detect"
+	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/url"
 )
 
@@ -24,7 +28,7 @@ func (l *Loader) Fetch(ctx context.Context, r Result) (*Answer, []datasource.Pro
 	var failed error
 	for i, c := range r.Pending {
 		start := time.Now()
-		result, where, err := l.ask(ctx, c, len(r.Pending)-i)
+		result, where, err := l.ask(ctx, c, len(r.Pending)-i, r.Config)
 		took := time.Since(start)
 		if err == nil {
 			a := Answer{Source: c.Source, Why: c.Why, Took: took, Result: result}
@@ -52,7 +56,7 @@ func (l *Loader) Fetch(ctx context.Context, r Result) (*Answer, []datasource.Pro
 }
 
 // ask asks one of the sources that are left.
-func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource.Result, string, error) {
+func (l *Loader) ask(ctx context.Context, c detect.Choice, left int, known osconfig.Config) (datasource.Result, string, error) {
 	ctx, cancel := share(ctx, left)
 	defer cancel()
 	if c.Source == "cloudstack" && c.Place == "" && l.DHCPServer != nil {
@@ -62,7 +66,11 @@ func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource
 		}
 		c.Place = server
 	}
-	s, ok := makeSource(c, l.IMDS)
+	options := l.IMDS
+	if asksAnyone(c) {
+		options = l.proxied(known)
+	}
+	s, ok := makeSource(c, options)
 	if !ok {
 		return datasource.Result{}, url.Shown(c.Place), errUnknown(c)
 	}
@@ -71,6 +79,19 @@ func (l *Loader) ask(ctx context.Context, c detect.Choice, left int) (datasource
 		result, err = l.withDVD(context.WithoutCancel(ctx), result, err)
 	}
 	return result, url.Shown(c.Place), err
+}
+
+// asksAnyone tells the sources whose address is a user's from a cloud's own
+// service, which no proxy ever gets.
+func asksAnyone(c detect.Choice) bool {
+	return c.Place != "" && slices.Contains([]string{"url", "cmdline", "nocloud"}, c.Source)
+}
+
+// proxied is how addresses are asked that somebody wrote: by the proxies of
+// what is known of the configuration without them.
+func (l *Loader) proxied(c osconfig.Config) imds.Options {
+	proxies := c.Rancher.Network.Proxies(c.Rancher.Environment)
+	return l.IMDS.WithProxy(func(r *http.Request) (*neturl.URL, error) { return proxies.For(r.URL) })
 }
 
 // share bounds one of several things by its part of the time that is left.
@@ -90,7 +111,7 @@ func (l *Loader) FetchIncludes(ctx context.Context, r Result) (map[string][]byte
 	var failed error
 	for i, address := range r.Includes {
 		part, cancel := share(ctx, len(r.Includes)-i)
-		result, err := url.New(address, l.IMDS).Fetch(part)
+		result, err := url.New(address, l.proxied(r.Config)).Fetch(part)
 		cancel()
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("#include: %w", err))

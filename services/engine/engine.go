@@ -112,20 +112,7 @@ func args(o Options) []string {
 // collector that has hardly anything to find; it costs them 10 MB later.
 func environment(o Options) []string {
 	env := []string{"GOGC=200", "SSL_CERT_FILE=" + CertFile}
-	add := func(value string, names ...string) {
-		for _, name := range names {
-			v := value
-			if v == "" {
-				v = o.Environment[name]
-			}
-			if v != "" {
-				env = append(env, name+"="+v)
-			}
-		}
-	}
-	add(o.Network.HTTPProxy, "HTTP_PROXY", "http_proxy")
-	add(o.Network.HTTPSProxy, "HTTPS_PROXY", "https_proxy")
-	add(o.Network.NoProxy, "NO_PROXY", "no_proxy")
+	env = append(env, o.Network.Proxies(o.Environment).Environment()...)
 	return append(env, o.Engine.Environment...)
 }
 

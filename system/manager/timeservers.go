@@ -15,7 +15,9 @@ import (
 func (m *Manager) watchTimeServers(ctx context.Context) error {
 	for {
 		s, changed := m.net.Watch()
-		m.setTimeServers(m.cfg(), s)
+		if r := m.loaded(); len(r.Sources) > 0 {
+			m.setTimeServers(r.Config, s)
+		}
 		select {
 		case <-changed:
 		case <-ctx.Done():

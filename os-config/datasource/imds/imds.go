@@ -1,6 +1,6 @@
 // Package imds owns how a metadata service is asked over HTTP: what is tried
-// again, what is final, and every bound. It refuses to know any cloud, to use
-// a proxy, and to follow a redirect to another host.
+// again, what is final, and every bound. It refuses to know any cloud, to look
+// for a proxy itself, and to follow a redirect to another host.
 package imds
 
 import (
@@ -67,13 +67,31 @@ func New(base string, o Options) *Client {
 	if o.HTTP != nil {
 		c.http.Transport = o.HTTP.Transport
 	} else {
-		// No Proxy: a metadata service is link-local, and its answers are
-		// nobody else's business. No compression: what is gzip is user-data.
-		c.http.Transport = &http.Transport{
-			DisableCompression: true, MaxResponseHeaderBytes: maxHeader, IdleConnTimeout: 10 * time.Second,
-		}
+		c.http.Transport = transport()
 	}
 	return c
+}
+
+// transport has no Proxy: a metadata service is link-local, and its answers
+// are nobody else's business. No compression: what is gzip is user-data.
+func transport() *http.Transport {
+	return &http.Transport{DisableCompression: true, MaxResponseHeaderBytes: maxHeader, IdleConnTimeout: 10 * time.Second}
+}
+
+// WithProxy is for addresses that somebody wrote, never for a cloud's own
+// service. A way to connect that is no *http.Transport is left as it is.
+func (o Options) WithProxy(proxy func(*http.Request) (*url.URL, error)) Options {
+	t := transport()
+	if o.HTTP != nil && o.HTTP.Transport != nil {
+		given, ok := o.HTTP.Transport.(*http.Transport)
+		if !ok {
+			return o
+		}
+		t = given.Clone()
+	}
+	t.Proxy = proxy
+	o.HTTP = &http.Client{Transport: t}
+	return o
 }
 
 // errAddress is final: no other try makes an address better.

@@ -1,6 +1,6 @@
 // Package url owns the datasources url and cmdline: user-data at a URL that
 // the configuration or the kernel command line names. It refuses metadata, for
-// a file has none, proxies, and redirects to another host.
+// a file has none, and redirects to another host. Proxies are its options'.
 package url
 
 import (
