@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
+	"github.com/insomniacslk/dhcp/iana"
 
 	"github.com/pharos-os/pharos/netconf"
 )
@@ -66,6 +67,22 @@ func (m *message) readPrefixes(b []byte, iaid [4]byte) error {
 		}
 	}
 	return nil
+}
+
+// grants tells whether there is anything in the message that can be leased.
+func (m *message) grants() bool { return len(m.addresses.granted)+len(m.prefixes.granted) > 0 }
+
+// refuses tells whether the status is of a failure. By RFC 3315, section
+// 17.2.2, it speaks of addresses alone if there are none: servers that go by it
+// delegate a prefix in the same message.
+func (m *message) refuses() bool {
+	switch m.status.code {
+	case iana.StatusSuccess:
+		return false
+	case iana.StatusNoAddrsAvail, iana.StatusNoPrefixAvail:
+		return !m.grants()
+	}
+	return true
 }
 
 // backwards says that T1 is after T2: section 21.4 has the whole association

@@ -200,9 +200,9 @@ func (m *machine) selecting(ctx context.Context) netconf.LeaseState {
 // offers tells whether a message grants anything; why not, is kept.
 func (m *machine) offers(r *message) bool {
 	switch {
-	case r.status.code != iana.StatusSuccess:
+	case r.refuses():
 		m.note("a server refuses: " + r.status.String())
-	case len(r.addresses.granted)+len(r.prefixes.granted) > 0:
+	case r.grants():
 		return true
 	case r.addresses.status.code != iana.StatusSuccess:
 		m.note("a server has no address: " + r.addresses.status.String())

@@ -61,6 +61,11 @@ func TestLease(t *testing.T) {
 		{"T1 and T2 after the end", []dhcpv6.Option{timed(na(usual), 5000, 6000)}, func(*netconf.Lease6) {}, ""},
 		{"T1 of nearly nothing", []dhcpv6.Option{timed(na(usual), 1, 1)},
 			func(l *netconf.Lease6) { l.T1, l.T2 = 10*time.Second, 10*time.Second }, ""},
+		{"a prefix, but no addresses, as RFC 3315 has it", []dhcpv6.Option{statusCode(2, ""),
+			pd(prefix("2001:db8:1::/56", 800*time.Second, 1000*time.Second))},
+			func(l *netconf.Lease6) {
+				l.Addresses, l.Prefixes = nil, []netconf.Granted{granted("2001:db8:1::/56", 800*time.Second, 1000*time.Second)}
+			}, ""},
 		{"not preferred", []dhcpv6.Option{na(address("2001:db8::5", 0, 1000*time.Second))},
 			func(l *netconf.Lease6) {
 				l.Addresses[0].Preferred = time.Second

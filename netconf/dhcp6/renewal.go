@@ -69,7 +69,7 @@ func (m *machine) rebinding(ctx context.Context) netconf.LeaseState {
 func (m *machine) settling(next *netconf.LeaseState) func(*message) bool {
 	return func(r *message) bool {
 		switch {
-		case r.status.code != iana.StatusSuccess:
+		case r.refuses():
 			m.note("a server refuses: " + r.status.String())
 			return false
 		case r.addresses.status.code == iana.StatusNoBinding || r.prefixes.status.code == iana.StatusNoBinding:
