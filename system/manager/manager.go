@@ -20,7 +20,6 @@ import (
 	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf"
-	"github.com/pharos-os/pharos/netconf/dhcp"
 	"github.com/pharos-os/pharos/netconf/resolv"
 	"github.com/pharos-os/pharos/netconf/rtnl"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
@@ -191,7 +190,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	}
 	m.chrony = chrony.New(chrony.Socket, chrony.SourceDir)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
-	m.net = netconf.New(kernel, dhcp.New(dhcp.Options{Log: component("dhcp")}), m.names, netconf.Options{Log: component("network")})
+	m.net = m.newNetwork(kernel, component)
 	m.containerd = &daemon{
 		path: "/usr/bin/containerd", socket: containerdSocket, cgroup: "system/containerd", oom: -999,
 		logFile: logging.LogPath(filepath.Join(runDir, "logs"), "containerd"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,11 @@ import (
 	"github.com/containerd/errdefs"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/dhcp"
+	"github.com/pharos-os/pharos/netconf/dhcp6"
+	"github.com/pharos-os/pharos/netconf/hooks"
+	"github.com/pharos-os/pharos/netconf/ipv4ll"
+	"github.com/pharos-os/pharos/netconf/leasefile"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/control/api"
 )
@@ -21,6 +27,22 @@ const (
 	// renewWait bounds how long `ros network renew` waits for an answer.
 	renewWait = 20 * time.Second
 )
+
+// leaseDir keeps leases over a reboot, where there is a state partition. It is
+// read and written no earlier than there is a configuration, which comes from
+// the same place.
+const leaseDir = "/var/lib/pharos/leases"
+
+// newNetwork is netconf with everything that it drives.
+func (m *Manager) newNetwork(kernel netconf.Kernel, component func(string) *slog.Logger) *netconf.Manager {
+	return netconf.New(kernel, dhcp.New(dhcp.Options{Log: component("dhcp")}), m.names, netconf.Options{
+		Log:        component("network"),
+		DHCP6:      dhcp6.New(dhcp6.Options{Log: component("dhcp6")}),
+		LinkLocal4: ipv4ll.New(ipv4ll.Options{Log: component("ipv4ll")}),
+		Leases:     leasefile.New(leaseDir, leasefile.Options{Log: component("leases")}),
+		Runner:     hooks.New(hooks.Options{Tree: consoleTree(), Log: component("hooks")}),
+	})
+}
 
 // networkSpec is what a configuration wants of the network; the errors are
 // values that are left out.
@@ -67,7 +89,7 @@ func (m *Manager) networkChanges(c osconfig.Config) (out []api.NetworkChange, pr
 	for _, line := range rules {
 		out = append(out, api.NetworkChange{Text: line})
 	}
-	plan, err := m.planFor(spec)
+	plan, err := m.net.PlanFor(spec)
 	for _, op := range plan {
 		out = append(out, api.NetworkChange{Link: op.Link.Name, Text: op.String()})
 	}
@@ -113,7 +135,7 @@ func (m *Manager) waitNetwork(ctx context.Context, c osconfig.Config) {
 	spec, _ := m.networkSpec(c)
 	for {
 		s, changed := m.net.Watch()
-		if plan, _ := m.planFor(spec); len(plan) == 0 && s.Online { // what cannot be done is in s
+		if plan, _ := m.net.PlanFor(spec); len(plan) == 0 && s.Online { // what cannot be done is in s
 			return
 		}
 		select {
@@ -131,7 +153,7 @@ func (m *Manager) NetworkRenew(ctx context.Context, name string) (api.NetworkLin
 	if !ok {
 		return api.NetworkLink{}, fmt.Errorf("there is no link %q; see: ros network status: %w", name, errdefs.ErrNotFound)
 	}
-	if err := m.renew(name); err != nil {
+	if err := m.net.Renew(name); err != nil {
 		return api.NetworkLink{}, fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
 	}
 	ctx, cancel := context.WithTimeout(ctx, renewWait)
