@@ -1,6 +1,8 @@
 // Package resolv writes what names resolve by: resolv.conf, hosts, hostname,
 // and the kernel's hostname. It refuses to decide: which names win is
-// netconf's business, and the system call is the caller's.
+// netconf's business, and the system call is the caller's. There is no caching
+// resolver on the machine: programs ask the servers that are listed, and the
+// engine hands them on to containers.
 package resolv
 
 import (
@@ -35,7 +37,8 @@ func New(dir string, setHostname func(string) error) *Writer {
 }
 
 // Write replaces the files whose content differs, each by an atomic rename,
-// and sets the kernel's hostname.
+// and sets the kernel's hostname. Lines that somebody has added at the end of
+// hosts stay.
 func (w *Writer) Write(n netconf.Names) error {
 	if err := os.MkdirAll(w.dir, 0o755); err != nil {
 		return err
@@ -47,7 +50,11 @@ func (w *Writer) Write(n netconf.Names) error {
 	}
 	for _, f := range files {
 		path := filepath.Join(w.dir, f.name)
-		if old, err := os.ReadFile(path); err == nil && string(old) == f.text {
+		old, err := os.ReadFile(path)
+		if f.name == "hosts" {
+			f.text += added(string(old))
+		}
+		if err == nil && string(old) == f.text {
 			continue
 		}
 		if err := atomicfile.WriteFile(path, []byte(f.text), 0o644); err != nil {
@@ -82,6 +89,18 @@ func ResolvConf(n netconf.Names) string {
 	return b.String()
 }
 
+// kept ends what hosts has of ours. The file is in RAM.
+const kept = "# Lines below this one stay until the machine restarts.\n"
+
+// added is what people have written into hosts.
+func added(text string) string {
+	_, own, _ := strings.Cut(text, kept)
+	if own != "" && !strings.HasSuffix(own, "\n") {
+		own += "\n"
+	}
+	return own
+}
+
 // Hosts renders hosts(5). The machine's own name is 127.0.1.1, Debian's way,
 // so that it resolves without any network. The name with its domain comes
 // first, which makes it the canonical one; the first label of either is an
@@ -102,5 +121,5 @@ func Hosts(hostname, fqdn string) string {
 ::1 localhost ip6-localhost ip6-loopback
 ff02::1 ip6-allnodes
 ff02::2 ip6-allrouters
-`
+` + kept
 }

@@ -98,6 +98,33 @@ func TestWrite(t *testing.T) {
 	}
 }
 
+func TestHostsKeepsLines(t *testing.T) {
+	dir := t.TempDir()
+	w := resolv.New(dir, func(string) error { return nil })
+	path := filepath.Join(dir, "hosts")
+	for i, name := range []string{"one", "two", "two"} {
+		if err := w.Write(netconf.Names{Hostname: name}); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := resolv.Hosts(name, "")
+		if i > 0 {
+			want += "192.0.2.1 mine\n"
+		}
+		if d := cmp.Diff(want, string(text)); d != "" {
+			t.Errorf("write %d (-want +got):\n%s", i, d)
+		}
+		if i == 0 {
+			if err := os.WriteFile(path, append(text, "192.0.2.1 mine"...), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestWriteErrors(t *testing.T) {
 	refused := errors.New("refused")
 	w := resolv.New(t.TempDir(), func(string) error { return refused })
