@@ -46,7 +46,7 @@ func (d *differ) leave(n, master *node) {
 	switch {
 	case master == nil:
 	case master.Kind == KindBond: // sets its members down
-		n.Up, n.lost = false, true
+		d.isDown(n)
 	case master.Kind == KindVRF: // sets them down and up
 		n.lost = true
 	}
@@ -181,9 +181,24 @@ func (d *differ) setDown(nodes []*node) {
 		if n.t == nil || n.t.Bare || !n.Up {
 			continue
 		}
-		if n.t.Down || d.joinsBond(n) || d.newMAC(n) && n.Kind == "" {
-			d.emit(Op{Kind: OpSetDown, Link: n.LinkID})
-			n.Up, n.lost = false, true
+		var bond LinkID
+		if d.joinsBond(n) {
+			bond = d.masterOf(n).LinkID
+		}
+		if n.t.Down || bond.Name != "" || d.newMAC(n) && n.Kind == "" {
+			d.emit(Op{Kind: OpSetDown, Link: n.LinkID, Master: bond})
+			d.isDown(n)
+		}
+	}
+}
+
+// isDown is what the kernel does when a link is set down: the VLANs on it
+// follow.
+func (d *differ) isDown(n *node) {
+	n.Up, n.lost = false, true
+	for _, o := range d.nodes {
+		if o.Kind == KindVLAN && o.Up && !o.deleted && o.Device.Parent == n.Name {
+			d.isDown(o)
 		}
 	}
 }

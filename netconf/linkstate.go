@@ -41,7 +41,7 @@ func (v *view) links() []LinkState {
 // fill tells what the manager knows about a link that it manages.
 func (v *view) fill(s *LinkState, p *port) {
 	s.Key, s.Lease, s.Lease6, s.LinkLocal = p.spec.Key, p.lease, p.lease6, p.local
-	s.Required = !p.spec.Optional && v.m.graph.expects(p.spec)
+	s.Required = v.required(p)
 	s.LeaseState, s.Attempt, s.Message = p.status.State, p.status.Attempt, p.status.Message
 	s.Lease6State, s.Attempt6, s.Message6 = p.status6.State, p.status6.Attempt, p.status6.Message
 	s.RDNSS, s.DNSSL, _ = p.advertised(v.now)
@@ -67,6 +67,10 @@ func (v *view) fill(s *LinkState, p *port) {
 	}
 }
 
+// required tells whether online waits for the link: it has an address to get
+// and is not optional.
+func (v *view) required(p *port) bool { return !p.spec.Optional && v.m.graph.expects(p.spec) }
+
 // watch reports what a link has waited for for too long, and addresses that
 // are in use elsewhere.
 func (v *view) watch(p *port, l Link) {
@@ -74,7 +78,7 @@ func (v *view) watch(p *port, l Link) {
 	lacks := v.lacks(p)
 	switch {
 	case slices.Contains(lacks, "a carrier"):
-		if !p.spec.Optional && !p.spec.Match.many() && v.due(p.noCarrier.Add(v.m.opts.LinkTimeout)) {
+		if v.required(p) && !p.spec.Match.many() && v.due(p.noCarrier.Add(v.m.opts.LinkTimeout)) {
 			v.problem("%s: no carrier; is a cable plugged in?", l.Name)
 		}
 	case p.v4 != nil && p.lease == nil && p.adopted == nil:

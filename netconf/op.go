@@ -42,7 +42,7 @@ type Op struct {
 	Device   Device       // OpAddLink, OpSetDevice
 	MAC      string       // OpSetMAC
 	MTU      int          // OpSetMTU, bytes
-	Master   LinkID       // OpSetMaster; empty takes the link out
+	Master   LinkID       // OpSetMaster: empty takes the link out; OpSetDown: what it is for
 	Hardware Hardware     // OpSetHardware
 	IPv6     IPv6         // OpSetIPv6
 	Addr     netip.Prefix // OpAddAddr, OpDelAddr

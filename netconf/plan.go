@@ -28,13 +28,15 @@ func (p Plan) Apply(k Kernel) error {
 // apply carries the plan out and tells the outcome of each change.
 func (p Plan) apply(k Kernel, done func(Op, error)) {
 	missing := make(map[string]bool)
+	still := make(map[LinkID]bool) // up, because they need not get down
 	lacks := func(id LinkID) bool { return id.Index == 0 && missing[id.Name] }
 	for _, o := range p {
 		if o.Kind == OpAddLink && missing[o.Device.Parent] {
 			missing[o.Link.Name] = true
 			continue
 		}
-		if o.Kind != OpAddLink && lacks(o.Link) || lacks(o.Master) {
+		if o.Kind != OpAddLink && lacks(o.Link) || lacks(o.Master) || o.Kind == OpSetUp && still[o.Link] {
+			still[o.Link] = still[o.Link] || o.Kind == OpSetDown
 			continue
 		}
 		err := o.do(k)

@@ -1,14 +1,15 @@
 package netconf
 
 import (
+	"hash/fnv"
 	"net/netip"
 	"slices"
 )
 
 // Metrics of default and lease routes, unless the configuration has one. What
 // is added keeps two links' routes from displacing each other, and the order
-// stable: the index of a link, for one that is made the place of its
-// specification.
+// stable: the index of a link; for one that is made, which has none yet, a
+// number from the key of its specification.
 const (
 	metricStatic = 100
 	metricLease  = 1000
@@ -28,7 +29,9 @@ func (m *member) metric(base int) int {
 	case m.spec.Metric != 0:
 		return m.spec.Metric
 	case m.spec.Make != nil:
-		return base + metricMade + m.place
+		h := fnv.New32a()
+		h.Write([]byte(m.spec.Key)) //nolint:errcheck // never fails
+		return base + metricMade + int(h.Sum32()%metricMade)
 	}
 	return base + m.link.Index
 }
