@@ -34,7 +34,7 @@ func (v *view) problem(format string, args ...any) {
 // at the latest.
 func (m *Manager) assess(errs []string, now time.Time) (State, time.Time) {
 	v := &view{m: m, now: now, waiting: []string{}, problems: []string{}}
-	s := State{Names: m.written, Routes: m.seen.Routes, Rules: m.seen.Rules}
+	s := State{Applied: m.applied, Names: m.written, Routes: m.seen.Routes, Rules: m.seen.Rules}
 	s.Links = v.links()
 	switch {
 	case m.pending != nil:

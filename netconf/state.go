@@ -11,6 +11,7 @@ import (
 
 // State is a snapshot of the network. It is its reader's to keep.
 type State struct {
+	Applied     time.Time // when the Spec that it is about was applied; zero: none has been
 	Online      bool
 	OnlineSince time.Time // zero: not online
 	Waiting     []string  // what online waits for; empty when online
