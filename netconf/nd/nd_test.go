@@ -48,6 +48,11 @@ func TestParse(t *testing.T) {
 		{"both and something else", portal + withdrawn + domains, nd.Info{
 			Servers: []nd.Server{{addr("2001:db8::53"), 0}},
 			Domains: []nd.Domain{{"a.example", time.Hour}, {"b.example", time.Hour}}}, ""},
+		{"as radvd 2.19 sends it and Linux hands it on", "030440c000015180000038400000000020010db8000000000000000000000000" +
+			"190500000000025820010db8000000000000000000000053fe800000000000000000000000000053" +
+			"1f040000000002bc0161076578616d706c65000162076578616d706c65000000", nd.Info{
+			Servers: []nd.Server{{addr("2001:db8::53"), 10 * time.Minute}, {addr("fe80::53"), 10 * time.Minute}},
+			Domains: []nd.Domain{{"a.example", 700 * time.Second}, {"b.example", 700 * time.Second}}}, ""},
 		{"endless", endless, nd.Info{Servers: []nd.Server{{addr("2001:db8::53"), nd.Forever}}}, ""},
 		{"no length", "1900 0000 00000708 " + endless, nd.Info{}, "octet 0: length"},
 		{"half an option", servers + "19", nd.Info{Servers: []nd.Server{one, {addr("fe80::1"), 30 * time.Minute}}},
