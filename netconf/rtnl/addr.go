@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"syscall"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -13,36 +12,27 @@ import (
 )
 
 // ifaProto is IFA_PROTO of linux/if_addr.h (since 5.18; older kernels ignore
-// it): one byte that says who added an address. The library does not know it,
-// which is why requests about addresses are written here.
-const ifaProto = 11
-
-func (c *Conn) request(command, flags int) *nl.NetlinkRequest {
-	req := nl.NewNetlinkRequest(command, flags)
-	req.Sockets = c.sockets
-	return req
-}
+// it): one byte that says who added an address. The kernel's own are 1
+// (loopback), 2 (advertisement) and 3 (link-local).
+const (
+	ifaProto    = 11
+	kernelFirst = 1
+	kernelLast  = 3
+)
 
 // addresses lists all links' addresses by link index.
 func (c *Conn) addresses() (map[int][]netconf.Address, error) {
-	var messages [][]byte
-	err := retry(func() (err error) {
-		req := c.request(unix.RTM_GETADDR, unix.NLM_F_DUMP)
-		req.AddData(nl.NewIfAddrmsg(unix.AF_UNSPEC))
-		messages, err = req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
-		return err
-	})
+	messages, err := c.dump(unix.RTM_GETADDR, unix.RTM_NEWADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC))
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[int][]netconf.Address)
 	for _, m := range messages {
-		msg := nl.DeserializeIfAddrmsg(m)
-		attrs, err := nl.ParseRouteAttr(m[msg.Len():])
-		if err != nil {
-			return nil, err
+		if len(m) < unix.SizeofIfAddrmsg {
+			continue
 		}
-		if a, ok := fromAttrs(int(msg.Prefixlen), attrs); ok {
+		msg := nl.DeserializeIfAddrmsg(m)
+		if a, ok := fromAttrs(int(msg.Prefixlen), int(msg.Flags), parse(m[msg.Len():])); ok {
 			found[int(msg.Index)] = append(found[int(msg.Index)], a)
 		}
 	}
@@ -51,61 +41,75 @@ func (c *Conn) addresses() (map[int][]netconf.Address, error) {
 
 // fromAttrs reads one address. IPv4 has it in IFA_LOCAL, IPv6 in IFA_ADDRESS
 // unless there is a peer.
-func fromAttrs(bits int, attrs []syscall.NetlinkRouteAttr) (netconf.Address, bool) {
-	var local, address netip.Addr
-	own := false
-	for _, a := range attrs {
-		switch a.Attr.Type {
-		case unix.IFA_LOCAL:
-			local, _ = netip.AddrFromSlice(a.Value)
-		case unix.IFA_ADDRESS:
-			address, _ = netip.AddrFromSlice(a.Value)
-		case ifaProto:
-			own = len(a.Value) > 0 && a.Value[0] == netconf.Protocol
-		}
-	}
+func fromAttrs(bits, flags int, a attrs) (netconf.Address, bool) {
+	local := a.addr(unix.IFA_LOCAL)
 	if !local.IsValid() {
-		local = address
+		local = a.addr(unix.IFA_ADDRESS)
+	}
+	if _, ok := a[unix.IFA_FLAGS]; ok {
+		flags = a.number(unix.IFA_FLAGS)
 	}
 	prefix := netip.PrefixFrom(local, bits)
-	return netconf.Address{Prefix: prefix, Own: own}, prefix.IsValid()
+	proto := a.number(ifaProto)
+	// What is older than IFA_PROTO is told by what it does.
+	made := proto == 0 && local.Is6() &&
+		(local.IsLinkLocalUnicast() || flags&(unix.IFA_F_TEMPORARY|unix.IFA_F_MANAGETEMPADDR) != 0)
+	return netconf.Address{
+		Prefix:    prefix,
+		Own:       proto == netconf.Protocol,
+		Kernel:    proto >= kernelFirst && proto <= kernelLast || made,
+		Tentative: flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_DADFAILED == 0,
+		Duplicate: flags&unix.IFA_F_DADFAILED != 0,
+	}, prefix.IsValid()
 }
 
 // AddAddr implements netconf.Kernel.
 func (c *Conn) AddAddr(id netconf.LinkID, prefix netip.Prefix) error {
+	what := fmt.Sprintf("add address %s", prefix)
+	index, err := c.index(id)
+	if err != nil {
+		return fail(id, what, err)
+	}
 	req := c.request(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	addAddr(req, id, prefix)
+	addAddr(req, index, prefix)
 	if b, ok := broadcast(prefix); ok {
 		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, b.AsSlice()))
 	}
 	req.AddData(nl.NewRtAttr(ifaProto, []byte{netconf.Protocol}))
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil && !errors.Is(err, unix.EEXIST) {
-		return fmt.Errorf("%s: add address %s: %w", id, prefix, err)
+	if err := do(req); !errors.Is(err, unix.EEXIST) {
+		return fail(id, what, err)
 	}
 	return nil
 }
 
 // DelAddr implements netconf.Kernel.
 func (c *Conn) DelAddr(id netconf.LinkID, prefix netip.Prefix) error {
-	req := c.request(unix.RTM_DELADDR, unix.NLM_F_ACK)
-	addAddr(req, id, prefix)
-	if _, err := req.Execute(unix.NETLINK_ROUTE, 0); err != nil && !gone(err) {
-		return fmt.Errorf("%s: remove address %s: %w", id, prefix, err)
+	index, err := c.index(id)
+	if err == nil {
+		req := c.request(unix.RTM_DELADDR, unix.NLM_F_ACK)
+		addAddr(req, index, prefix)
+		err = do(req)
 	}
-	return nil
+	if gone(err) {
+		return nil
+	}
+	return fail(id, fmt.Sprintf("remove address %s", prefix), err)
 }
 
-func addAddr(req *nl.NetlinkRequest, id netconf.LinkID, prefix netip.Prefix) {
-	family := unix.AF_INET
-	if prefix.Addr().Is6() {
-		family = unix.AF_INET6
-	}
-	msg := nl.NewIfAddrmsg(family)
-	msg.Index = uint32(id.Index)
+func addAddr(req *nl.NetlinkRequest, index int, prefix netip.Prefix) {
+	msg := nl.NewIfAddrmsg(family(prefix.Addr()))
+	msg.Index = uint32(index)
 	msg.Prefixlen = uint8(prefix.Bits())
 	req.AddData(msg)
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, prefix.Addr().AsSlice()))
 	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, prefix.Addr().AsSlice()))
+}
+
+func family(a netip.Addr) int {
+	if a.Is6() {
+		return unix.AF_INET6
+	}
+	return unix.AF_INET
 }
 
 // broadcast returns an IPv4 subnet's broadcast address; /31 and /32 have none
@@ -119,14 +123,4 @@ func broadcast(prefix netip.Prefix) (netip.Addr, bool) {
 		a[bit/8] |= 0x80 >> (bit % 8)
 	}
 	return netip.AddrFrom4(a), true
-}
-
-// gone tells whether an error says that what was to be removed is not there.
-func gone(err error) bool {
-	for _, e := range []error{unix.EADDRNOTAVAIL, unix.ESRCH, unix.ENODEV, unix.ENOENT} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }

@@ -1,20 +1,20 @@
-// Package rtnl is netconf.Kernel on rtnetlink. It is the only importer of a
+// Package rtnl is netconf.Kernel on rtnetlink, on WireGuard's netlink, on
+// ethtool's ioctl and on the sysctls of IPv6. It is the only importer of a
 // netlink library. It translates and nothing more: what is to be done is
 // netconf's to decide.
 package rtnl
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"slices"
+	"sync"
 
-	"github.com/vishvananda/netlink"
+	"github.com/safchain/ethtool"
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+	"golang.zx2c4.com/wireguard/wgctrl"
 
 	"github.com/pharos-os/pharos/netconf"
 )
@@ -23,11 +23,22 @@ import (
 // (NLM_F_DUMP_INTR).
 const dumpTries = 8
 
-// Conn is a connection to the network namespace in which it was opened.
+// Conn is a connection to the network namespace in which it was opened. Its
+// subscriptions, WireGuard and the sysctls are those of the namespace of the
+// thread that uses it: a process that changes namespaces has to use it in one.
 type Conn struct {
-	handle  *netlink.Handle
-	sockets map[int]*nl.SocketHandle // for requests that the library cannot express
+	sockets map[int]*nl.SocketHandle
+	ethtool *ethtool.Ethtool
 	log     *slog.Logger
+
+	mu       sync.Mutex // guards the following
+	hardware map[netconf.LinkID]identity
+	asked    map[int]netconf.IPv6 // of links without IPv6, by index
+	// What was asked for and the kernel may change by itself later: a bond's
+	// active member, by the bond's index; where a WireGuard peer was called.
+	active    map[int]string
+	endpoints map[peerID]string
+	wireguard *wgctrl.Client // nil until the first such link
 }
 
 var _ netconf.Kernel = (*Conn)(nil)
@@ -37,100 +48,89 @@ func Open(log *slog.Logger) (*Conn, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, fmt.Errorf("rtnetlink socket: %w", err)
-	}
 	socket, err := nl.GetNetlinkSocketAt(netns.None(), netns.None(), unix.NETLINK_ROUTE)
 	if err != nil {
-		handle.Close()
 		return nil, fmt.Errorf("rtnetlink socket: %w", err)
 	}
+	// Errors come with the kernel's own words, and listings are filtered.
+	err = errors.Join(socket.SetExtAck(true),
+		unix.SetsockoptInt(socket.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1))
+	if err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("rtnetlink socket: %w", err)
+	}
+	tool, err := ethtool.NewEthtool()
+	if err != nil {
+		socket.Close()
+		return nil, fmt.Errorf("ethtool socket: %w", err)
+	}
 	return &Conn{
-		handle:  handle,
-		sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}},
-		log:     log,
+		sockets:   map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}},
+		ethtool:   tool,
+		log:       log,
+		hardware:  make(map[netconf.LinkID]identity),
+		asked:     make(map[int]netconf.IPv6),
+		active:    make(map[int]string),
+		endpoints: make(map[peerID]string),
 	}, nil
 }
 
 // Close releases the sockets. Subscriptions end with their contexts.
 func (c *Conn) Close() error {
-	c.handle.Close()
 	for _, s := range c.sockets {
 		s.Close()
 	}
+	c.ethtool.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wireguard != nil {
+		return c.wireguard.Close()
+	}
 	return nil
 }
 
-// retry repeats a listing until no change interrupts it.
-func retry(list func() error) error {
-	var err error
-	for range dumpTries {
-		if err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return err
-		}
-	}
+func (c *Conn) request(command, flags int) *nl.NetlinkRequest {
+	req := nl.NewNetlinkRequest(command, flags)
+	req.Sockets = c.sockets
+	return req
+}
+
+// do sends a request that has no answer but success or an error.
+func do(req *nl.NetlinkRequest) error {
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
 	return err
 }
 
-// Links implements netconf.Kernel.
-func (c *Conn) Links() ([]netconf.Link, error) {
-	var found []netlink.Link
-	err := retry(func() (err error) {
-		found, err = c.handle.LinkList()
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list of links: %w", err)
+// dump lists what the kernel has until no change interrupts the listing.
+func (c *Conn) dump(command int, answer uint16, data ...nl.NetlinkRequestData) ([][]byte, error) {
+	var messages [][]byte
+	var err error
+	for range dumpTries {
+		req := c.request(command, unix.NLM_F_DUMP)
+		for _, d := range data {
+			req.AddData(d)
+		}
+		if messages, err = req.Execute(unix.NETLINK_ROUTE, answer); !errors.Is(err, nl.ErrDumpInterrupted) {
+			break
+		}
 	}
-	addresses, err := c.addresses()
-	if err != nil {
-		return nil, fmt.Errorf("list of addresses: %w", err)
-	}
-	links := make([]netconf.Link, 0, len(found))
-	for _, l := range found {
-		link := fromLink(l)
-		link.Addresses = addresses[link.Index]
-		links = append(links, link)
-	}
-	slices.SortFunc(links, func(a, b netconf.Link) int { return cmp.Compare(a.Index, b.Index) })
-	return links, nil
+	return messages, err
 }
 
-// carrier is the flag that follows the cable at once. IFF_RUNNING would follow
-// it up to a second later: the kernel's linkwatch takes its time.
-const carrier = unix.IFF_LOWER_UP
-
-func fromLink(l netlink.Link) netconf.Link {
-	a := l.Attrs()
-	kind := l.Type()
-	if kind == "device" { // the library's word for "no kind"
-		kind = ""
+// fail says what was being done to which link.
+func fail(id netconf.LinkID, what string, err error) error {
+	if err == nil {
+		return nil
 	}
-	return netconf.Link{
-		LinkID: netconf.LinkID{Index: a.Index, Name: a.Name},
-		Kind:   kind, MAC: a.HardwareAddr.String(), PermMAC: a.PermHWAddr.String(),
-		Up: a.RawFlags&unix.IFF_UP != 0, Carrier: a.RawFlags&carrier != 0,
-		Loopback: a.Flags&net.FlagLoopback != 0, MTU: a.MTU, Master: a.MasterIndex,
-	}
+	return fmt.Errorf("%s: %s: %w", id, what, err)
 }
 
-func byIndex(id netconf.LinkID) netlink.Link {
-	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: id.Index, Name: id.Name}}
-}
-
-// SetUp implements netconf.Kernel.
-func (c *Conn) SetUp(id netconf.LinkID) error {
-	if err := c.handle.LinkSetUp(byIndex(id)); err != nil {
-		return fmt.Errorf("%s: set up: %w", id, err)
+// gone tells whether an error says that what was to be removed is not there.
+func gone(err error) bool {
+	for _, e := range []error{unix.EADDRNOTAVAIL, unix.ESRCH, unix.ENODEV, unix.ENOENT} {
+		if errors.Is(err, e) {
+			return true
+		}
 	}
-	return nil
-}
-
-// SetMTU implements netconf.Kernel.
-func (c *Conn) SetMTU(id netconf.LinkID, mtu int) error {
-	if err := c.handle.LinkSetMTU(byIndex(id), mtu); err != nil {
-		return fmt.Errorf("%s: set MTU %d: %w", id, mtu, err)
-	}
-	return nil
+	return false
 }

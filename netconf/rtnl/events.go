@@ -2,22 +2,31 @@ package rtnl
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
-	"log/slog"
-	"sync"
+	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/netconf"
 )
 
-// resubscribeInterval is the time between attempts to listen again after an
-// event socket broke.
-const resubscribeInterval = time.Second
+const (
+	// resubscribeInterval is the time between attempts to listen again after
+	// an event socket broke.
+	resubscribeInterval = time.Second
+	// eventBuffer is the size of an event socket's buffer in bytes: a machine
+	// that starts a hundred containers at once fills the usual one.
+	eventBuffer = 1 << 20
+)
 
-// Subscribe implements netconf.Kernel. If the kernel drops events because a
-// socket is full, a new subscription begins and a signal is sent.
+// Subscribe implements netconf.Kernel. If the kernel drops events because the
+// socket is full a signal is sent; if the socket breaks, a new subscription
+// begins.
 func (c *Conn) Subscribe(ctx context.Context) (<-chan struct{}, error) {
-	ctx, cancel := context.WithCancel(ctx)
 	signal := make(chan struct{}, 1)
 	notify := func() {
 		select {
@@ -25,73 +34,157 @@ func (c *Conn) Subscribe(ctx context.Context) (<-chan struct{}, error) {
 		default: // one is waiting to be seen: that will do
 		}
 	}
-	links := follower[netlink.LinkUpdate]{log: c.log, subscribe: func(ch chan netlink.LinkUpdate, done <-chan struct{}, failed func(error)) error {
-		return netlink.LinkSubscribeWithOptions(ch, done, netlink.LinkSubscribeOptions{ErrorCallback: failed})
-	}}
-	addresses := follower[netlink.AddrUpdate]{log: c.log, subscribe: func(ch chan netlink.AddrUpdate, done <-chan struct{}, failed func(error)) error {
-		return netlink.AddrSubscribeWithOptions(ch, done, netlink.AddrSubscribeOptions{ErrorCallback: failed})
-	}}
-	var running sync.WaitGroup
-	for what, start := range map[string]func(context.Context, *sync.WaitGroup, func()) error{
-		"link": links.start, "address": addresses.start,
-	} {
-		if err := start(ctx, &running, notify); err != nil {
-			cancel()
-			return nil, fmt.Errorf("%s events: %w", what, err)
+	err := c.follow(ctx, "link, address and route events", []uint{
+		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
+	}, func(m syscall.NetlinkMessage) {
+		if matters(m) {
+			notify()
 		}
+	}, notify, func() { close(signal) })
+	if err != nil {
+		return nil, err
 	}
-	go func() {
-		defer cancel()
-		running.Wait()
-		close(signal)
-	}()
 	return signal, nil
 }
 
-// follower keeps one of the library's subscriptions alive. The library closes
-// the channel when its socket breaks.
-type follower[T any] struct {
-	log       *slog.Logger
-	subscribe func(ch chan T, done <-chan struct{}, failed func(error)) error
+// matters tells whether an event can mean that something is to be done. Of
+// routes and rules only the loss of our own is one: others come and go with
+// every container.
+func matters(m syscall.NetlinkMessage) bool {
+	switch m.Header.Type {
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		if len(m.Data) < unix.SizeofRtMsg {
+			return false
+		}
+		own := nl.DeserializeRtMsg(m.Data).Protocol == netconf.Protocol
+		if m.Header.Type == unix.RTM_DELROUTE {
+			return own
+		}
+		return !own && m.Header.Flags&unix.NLM_F_REPLACE != 0 // perhaps one of ours
+	case unix.RTM_DELRULE:
+		_, own := fromRule(m.Data)
+		return own
+	case unix.RTM_NEWRULE:
+		return false
+	}
+	return true
 }
 
-// start subscribes and returns; notify is called after each event until ctx ends.
-func (f follower[T]) start(ctx context.Context, running *sync.WaitGroup, notify func()) error {
-	updates, err := f.open(ctx)
-	if err != nil {
-		return err
-	}
-	running.Go(func() {
-		for updates != nil {
-			for range updates {
-				notify()
-			}
-			updates = f.reopen(ctx)
-			notify()
+// Adverts implements netconf.Kernel.
+func (c *Conn) Adverts(ctx context.Context) (<-chan netconf.Advert, error) {
+	adverts := make(chan netconf.Advert)
+	err := c.follow(ctx, "router advertisements", []uint{unix.RTNLGRP_ND_USEROPT}, func(m syscall.NetlinkMessage) {
+		a, ok := fromUserOption(m)
+		if !ok {
+			return
 		}
-	})
+		select {
+		case adverts <- a:
+		case <-ctx.Done():
+		}
+	}, func() {}, func() { close(adverts) })
+	if err != nil {
+		return nil, err
+	}
+	return adverts, nil
+}
+
+// fromUserOption reads RTM_NEWNDUSEROPT: struct nduseroptmsg of
+// linux/rtnetlink.h, the options, then attributes.
+func fromUserOption(m syscall.NetlinkMessage) (netconf.Advert, bool) {
+	const (
+		header = 16 // bytes
+		source = 1  // NDUSEROPT_SRCADDR
+		advert = 134
+	)
+	b := m.Data
+	if m.Header.Type != unix.RTM_NEWNDUSEROPT || len(b) < header || b[0] != unix.AF_INET6 || b[8] != advert {
+		return netconf.Advert{}, false
+	}
+	end := header + int(binary.NativeEndian.Uint16(b[2:]))
+	if end > len(b) {
+		return netconf.Advert{}, false
+	}
+	return netconf.Advert{
+		Link:    int(int32(binary.NativeEndian.Uint32(b[4:]))),
+		Router:  parse(b[min((end+3)&^3, len(b)):]).addr(source),
+		Options: b[header:end],
+	}, true
+}
+
+// follow reads events of groups until ctx ends, in a goroutine of its own that
+// calls ended last. Each message goes to read; lost is called when some may
+// have been missed.
+func (c *Conn) follow(ctx context.Context, what string, groups []uint, read func(syscall.NetlinkMessage), lost, ended func()) error {
+	socket, err := listen(groups)
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	go func() {
+		defer ended()
+		for socket != nil {
+			err := receive(ctx, socket, read, lost)
+			if ctx.Err() != nil {
+				return
+			}
+			c.log.Warn("event subscription", "events", what, "error", err)
+			socket = c.listenAgain(ctx, groups)
+			lost()
+		}
+	}()
 	return nil
 }
 
-func (f follower[T]) open(ctx context.Context) (chan T, error) {
-	updates := make(chan T, 16)
-	return updates, f.subscribe(updates, ctx.Done(), func(err error) {
-		if ctx.Err() == nil {
-			f.log.Warn("event subscription", "error", err)
-		}
-	})
+func listen(groups []uint) (*nl.NetlinkSocket, error) {
+	socket, err := nl.Subscribe(unix.NETLINK_ROUTE, groups...)
+	if err != nil {
+		return nil, err
+	}
+	if err := socket.SetReceiveBufferSize(eventBuffer, true); err != nil {
+		socket.Close()
+		return nil, err
+	}
+	return socket, nil
 }
 
-// reopen tries until it succeeds; nil means that ctx has ended.
-func (f follower[T]) reopen(ctx context.Context) chan T {
+// receive reads until the socket breaks or ctx ends, and closes it.
+func receive(ctx context.Context, socket *nl.NetlinkSocket, read func(syscall.NetlinkMessage), lost func()) error {
+	stop := context.AfterFunc(ctx, socket.Close)
+	defer func() {
+		if stop() {
+			socket.Close()
+		}
+	}()
+	for {
+		messages, from, err := socket.Receive()
+		switch {
+		case errors.Is(err, unix.ENOBUFS):
+			lost()
+			continue
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return err
+		case from.Pid != nl.PidKernel:
+			continue
+		}
+		for _, m := range messages {
+			read(m)
+		}
+	}
+}
+
+// listenAgain tries until it succeeds; nil means that ctx has ended.
+func (c *Conn) listenAgain(ctx context.Context, groups []uint) *nl.NetlinkSocket {
 	ticker := time.NewTicker(resubscribeInterval)
 	defer ticker.Stop()
 	for ctx.Err() == nil {
-		updates, err := f.open(ctx)
+		socket, err := listen(groups)
 		if err == nil {
-			return updates
+			return socket
 		}
-		f.log.Warn("event subscription", "error", err)
+		c.log.Warn("event subscription", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:

@@ -33,7 +33,8 @@ type discard struct{}
 func (discard) Write(netconf.Names) error { return nil }
 
 // TestRootStatic: the manager on a real kernel, with static addresses of both
-// families, an MTU, and somebody else's addresses beside them.
+// families, an MTU, and somebody else's addresses: those that were there go when
+// the link is taken over, those that come later stay.
 func TestRootStatic(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
@@ -65,7 +66,6 @@ func TestRootStatic(t *testing.T) {
 	// until waits for what ip(8) prints about addresses, routes and the link.
 	until := func(want, absent []string) {
 		t.Helper()
-		t.Helper()
 		var text string
 		defer func() {
 			if t.Failed() {
@@ -89,16 +89,19 @@ func TestRootStatic(t *testing.T) {
 		})
 	}
 	apply(osconfig.Interface{Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400})
-	until([]string{"inet 10.0.0.2/24 brd 10.0.0.255", "inet6 fd00::2/64", "mtu 1400", "10.77.0.5/24", "127.0.0.1/8",
-		"default via 10.0.0.1 dev eth0 proto 80", "default via fd00::1 dev eth0 proto 80"}, nil)
+	until([]string{"inet 10.0.0.2/24 brd 10.0.0.255", "inet6 fd00::2/64", "mtu 1400", "127.0.0.1/8",
+		"default via 10.0.0.1 dev eth0 proto 80", "default via fd00::1 dev eth0 proto 80"}, []string{"10.77.0.5/24"})
 	if !m.State().Online || len(m.Problems()) > 0 {
 		t.Errorf("state: %+v", m.State())
 	}
 	apply(osconfig.Interface{Address: "10.0.0.3/24", Gateway: "10.0.0.9"}) // same subnet: the old address is the new one's primary
-	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "10.77.0.5/24", "inet6 fe80::"},
+	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "inet6 fe80::"},
 		[]string{"10.0.0.2/24", "fd00::2", "default via fd00::1"})
+	world.AddForeignAddr("eth0", netip.MustParsePrefix("10.78.0.5/24"))
 	netconftest.Run(t, "ip", "addr", "del", "10.0.0.3/24", "dev", "eth0")
-	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80"}, nil)
+	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "10.78.0.5/24"}, nil)
+	netconftest.Run(t, "ip", "route", "del", "default")
+	until([]string{"default via 10.0.0.9 dev eth0 proto 80"}, nil)
 	netconftest.Run(t, "ip", "link", "set", "eth0", "down") // takes the routes along
 	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80"}, []string{"state DOWN"})
 }
