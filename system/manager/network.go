@@ -109,14 +109,17 @@ func (m *Manager) NetworkApply(ctx context.Context, who string) (api.NetworkAppl
 		return api.NetworkApplied{}, err
 	}
 	changes, _ := m.networkChanges(after) // what cannot be done is told afterwards
+	start := time.Now()
 	d, err := m.settings.ApplyNetwork(ctx, who)
 	if err != nil {
 		return api.NetworkApplied{}, err
 	}
+	if !slices.ContainsFunc(d.Changes, func(c api.ConfigChange) bool { return c.Key != "" }) {
+		m.applyNetwork(after) // what the kernel has refused is tried again
+	}
 	ctx, cancel := context.WithTimeout(ctx, onlineWait)
 	defer cancel()
-	m.waitNetwork(ctx, after)
-	s := m.net.State()
+	s := m.waitNetwork(ctx, start)
 	return api.NetworkApplied{
 		NetworkPlan: api.NetworkPlan{Keys: d.Changes, Changes: changes, Problems: slices.Concat(d.Problems, s.Problems)},
 		Online:      s.Online, Waiting: s.Waiting,
@@ -128,20 +131,18 @@ func errBooting() error {
 	return fmt.Errorf("the boot is not done yet (ros status); try again after it: %w", errdefs.ErrUnavailable)
 }
 
-// waitNetwork waits until nothing is left to do for a configuration and the
-// network is online, or until ctx ends. Only both together say that it has
-// been applied: it may have been online all the time.
-func (m *Manager) waitNetwork(ctx context.Context, c osconfig.Config) {
-	spec, _ := m.networkSpec(c)
+// waitNetwork waits until the network is online with what has been applied
+// since start, or until ctx ends.
+func (m *Manager) waitNetwork(ctx context.Context, start time.Time) netconf.State {
 	for {
 		s, changed := m.net.Watch()
-		if plan, _ := m.net.PlanFor(spec); len(plan) == 0 && s.Online { // what cannot be done is in s
-			return
+		if s.Online && !s.Applied.Before(start) {
+			return s
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return
+			return s
 		}
 	}
 }

@@ -30,7 +30,16 @@ func (m *Manager) missLinks(ctx context.Context, end context.CancelCauseFunc) {
 			return
 		}
 	}
-	if !slices.ContainsFunc(m.net.State().Links, func(l netconf.LinkState) bool { return !l.Loopback }) {
+	s, changed := m.net.Watch()
+	for s.Applied.IsZero() { // it has not looked yet
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+		s, changed = m.net.Watch()
+	}
+	if !slices.ContainsFunc(s.Links, func(l netconf.LinkState) bool { return !l.Loopback }) {
 		end(errors.New("this machine has no network link"))
 	}
 }

@@ -166,6 +166,9 @@ func baseSysctl(ram int64) map[string]string {
 		"fs.protected_hardlinks": "1",
 		"fs.protected_symlinks":  "1",
 		"vm.max_map_count":       "262144",
+		// Without it the kernel takes the other addresses of a network away
+		// together with the first one (Documentation/networking/ip-sysctl).
+		"net.ipv4.conf.all.promote_secondaries": "1",
 		// The kernel's own formula, which its huge page daemon overrides with
 		// 44 MB, whatever the size of the machine (mm/khugepaged.c).
 		"vm.min_free_kbytes": strconv.Itoa(minFreeKiB(ram)),
