@@ -74,3 +74,13 @@ func sane(t *testing.T, l *netconf.Lease6) {
 		t.Errorf("too many: %+v", l)
 	}
 }
+
+func TestFQDN(t *testing.T) {
+	for name, want := range map[string]string{
+		"box": "\x01\x03box", "box.example": "\x01\x03box\x07example\x00", "box..example.": "\x01\x03box\x07example\x00",
+	} {
+		if got := string(fqdn(name)); got != want {
+			t.Errorf("%q: %q, want %q", name, got, want)
+		}
+	}
+}

@@ -59,7 +59,7 @@ func raw(code dhcpv6.OptionCode, data []byte) dhcpv6.Option {
 // the name into DNS (S). A name without a dot is partial and has no end.
 func fqdn(name string) []byte {
 	b := []byte{1}
-	labels := strings.Split(strings.Trim(name, "."), ".")
+	labels := strings.FieldsFunc(name, func(c rune) bool { return c == '.' })
 	for _, l := range labels {
 		l = l[:min(len(l), 63)]
 		b = append(append(b, byte(len(l))), l...)
