@@ -50,8 +50,8 @@ func TestFromConfig(t *testing.T) {
 			"lan": {Match: "mac=aa:bb:*"}}},
 			want: netconf.Spec{DHCPTimeout: 5 * time.Second, Links: []netconf.LinkSpec{
 				{Key: "mac=AA-BB-CC-00-11-22", Match: netconf.Match{MAC: "aa:bb:cc:00:11:22"}},
-				{Key: "lan", Match: netconf.Match{MAC: "aa:bb:*"}},
 				{Key: "eth0", Match: netconf.Match{Name: "eth0"}, DHCP: true},
+				{Key: "lan", Match: netconf.Match{MAC: "aa:bb:*"}},
 				{Key: "eth*", Match: netconf.Match{Glob: "eth*"}},
 				{Key: "e*", Match: netconf.Match{Glob: "e*"}, DHCP: true}}}},
 		{name: "static", config: osconfig.Network{
@@ -75,10 +75,10 @@ func TestFromConfig(t *testing.T) {
 				`rancher.network.dns.search[0]: "a b" is not a domain name`,
 				`rancher.network.interfaces.averyveryverylongname: "averyveryverylongname" is longer than a link name can be, 15 bytes`,
 				`rancher.network.interfaces.et[h: "et[h" is not a pattern`,
+				`rancher.network.interfaces.eth0.mtu: "20" is not between 68 and 65536 bytes`,
 				`rancher.network.interfaces.eth0.address: "10.0.0.2" lacks its prefix length: write 10.0.0.2/24 or whatever it is`,
 				`rancher.network.interfaces.eth0.address: "nonsense" is not an address with a prefix length`,
 				`rancher.network.interfaces.eth0.gateway: "0.0.0.0" is not the address of a host`,
-				`rancher.network.interfaces.eth0.mtu: "20" is not between 68 and 65536 bytes`,
 				`rancher.network.interfaces.mac=xyz: "mac=xyz" is not a hardware address`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -94,34 +94,5 @@ func TestFromConfig(t *testing.T) {
 				t.Errorf("errors (-want +got):\n%s", d)
 			}
 		})
-	}
-}
-
-func TestMatch(t *testing.T) {
-	hardware := netconf.Link{LinkID: netconf.LinkID{Name: "eth0"}, MAC: "02:00:00:00:00:09", PermMAC: "aa:bb:cc:00:00:01"}
-	vlan := netconf.Link{LinkID: netconf.LinkID{Name: "eth0.5"}, Kind: "vlan", MAC: "aa:bb:cc:00:00:01"}
-	virtual := netconf.Link{LinkID: netconf.LinkID{Name: "eth1"}, Kind: "veth", MAC: "aa:bb:cc:00:00:02"}
-	docker := netconf.Link{LinkID: netconf.LinkID{Name: "docker0"}, Kind: "bridge", MAC: "aa:bb:cc:00:00:03"}
-	container := netconf.Link{LinkID: netconf.LinkID{Name: "veth1234"}, Kind: "veth", MAC: "aa:bb:cc:00:00:04"}
-	lo := netconf.Link{LinkID: netconf.LinkID{Name: "lo"}, Loopback: true}
-	for _, c := range []struct {
-		pattern string
-		link    netconf.Link
-		want    bool
-	}{
-		{"eth0", hardware, true}, {"eth0", virtual, false}, {"eth*", hardware, true}, {"eth?", vlan, false},
-		{"mac=AA:BB:CC:00:00:01", hardware, true}, {"mac=02:00:00:00:00:09", hardware, false},
-		{"mac=aa:bb:cc:00:00:01", vlan, false}, {"mac=aa:bb:cc:00:00:02", virtual, true},
-		{"mac=aa:bb:*", hardware, true},
-		{"*", docker, false}, {"*", container, false}, {"mac=aa:bb:*", container, false}, {"docker0", docker, true},
-		{"*", lo, false}, {"lo", lo, true},
-	} {
-		m, err := netconf.ParseMatch(c.pattern)
-		if err != nil {
-			t.Errorf("%s: %v", c.pattern, err)
-		}
-		if got := m.Matches(c.link); got != c.want {
-			t.Errorf("%s on %s (%s): %v, want %v", c.pattern, c.link.Name, c.link.MAC, got, c.want)
-		}
 	}
 }

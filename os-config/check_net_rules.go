@@ -66,6 +66,8 @@ func interfaceRules() map[string]rule {
 		"metric":                    on(between(0, most)),
 		"mtu":                       on(zeroOr(68, 65535)),
 		"mac_address":               on(ownMAC),
+		"delegate_from":             on(interfaceMatch),
+		"dhcp_args":                 {check: dhcpArgs},
 		"dns.nameservers[]":         on(hostAddress),
 		"dns.search[]":              on(domain),
 		"dhcp_options.client_id":    on(clientID),

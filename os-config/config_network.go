@@ -46,6 +46,8 @@ type Interface struct {
 	DHCP *bool `yaml:"dhcp,omitempty"`
 	// Whether IPv6 is configured by DHCP. Nil: as router advertisements say.
 	DHCP6 *bool `yaml:"dhcp6,omitempty"`
+	// RancherOS's options of DHCP: a command line of dhcpcd, of which -h, -i, -I, -M, -G, -O and "-C resolv.conf" mean what dhcp_options says.
+	DHCPArgs string `yaml:"dhcp_args,omitempty"`
 	// Options of DHCP.
 	DHCPOptions DHCPOptions `yaml:"dhcp_options,omitempty"`
 	// Whether router advertisements are followed. Nil is yes.
@@ -64,6 +66,8 @@ type Interface struct {
 	GatewayIPv6 string `yaml:"gateway_ipv6,omitempty"`
 	// Metric of the default routes of this link; 0 is by order of links.
 	Metric int `yaml:"metric,omitempty"`
+	// Link whose delegated IPv6 prefix (DHCPv6) this one has an address of.
+	DelegateFrom string `yaml:"delegate_from,omitempty"`
 	// Further routes.
 	Routes []Route `yaml:"routes,omitempty"`
 	// Name servers that this link brings.
@@ -80,7 +84,7 @@ type Interface struct {
 	Bridge string `yaml:"bridge,omitempty"`
 	// Bond to join, which is made when missing.
 	Bond string `yaml:"bond,omitempty"`
-	// Options of a bond, by the kernel's names (mode, miimon, …).
+	// Options of a bond, by the kernel's names (mode, miimon, …). A bond without any is active-backup; miimon is 100 unless set.
 	BondOpts map[string]string `yaml:"bond_opts,omitempty"`
 	// VLANs on this link: "100,200:name".
 	VLANs string `yaml:"vlans,omitempty"`
@@ -92,7 +96,7 @@ type Interface struct {
 	ID int `yaml:"id,omitempty"`
 	// Protocol of a VLAN: 802.1q or 802.1ad.
 	Protocol string `yaml:"protocol,omitempty"`
-	// Mode of a macvlan (bridge, private, vepa, passthru) or ipvlan (l2, l3, l3s).
+	// Mode of a macvlan (bridge, private, vepa, passthru; empty is bridge) or ipvlan (l2, l3, l3s; empty is l3).
 	Mode string `yaml:"mode,omitempty"`
 	// VLAN priorities of packets that go out: SKB priority to 802.1p.
 	EgressQoS map[string]int `yaml:"egress_qos,omitempty"`
@@ -192,7 +196,7 @@ type RouteRule struct {
 	OIF string `yaml:"oif,omitempty"`
 	// Table to look in.
 	Table int `yaml:"table"`
-	// Order among rules; lower is first.
+	// Order among rules; lower is first. 0 is 30000 and more, as they stand.
 	Priority int `yaml:"priority,omitempty"`
 }
 

@@ -124,8 +124,6 @@ func networkNote(pattern string) string {
 		return "not needed any more: what is set in dns wins over a lease; it has no effect"
 	case "rancher.network.dns.domain":
 		return useInstead("rancher.network.dns.search")
-	case "rancher.network.interfaces.*.dhcp_args":
-		return useInstead("dhcp_options; DHCP is built in, there is no command")
 	}
 	return ""
 }
@@ -154,20 +152,10 @@ func rancherNotCarriedOut(pattern string) string {
 	case "rancher.services", "rancher.repositories", "rancher.console", "rancher.upgrade", "rancher.restart_services",
 		"rancher.http_load_retries", "rancher.hypervisor_service", "rancher.log", "rancher.defaults",
 		"rancher.state.autoformat", "rancher.state.mdadm_scan", "rancher.state.lvm_scan", "rancher.state.cryptsetup",
-		"rancher.docker.userns_enabled",
-		"rancher.network.wifi_networks", "rancher.network.rules", "rancher.network.firewall",
-		"rancher.network.pre_cmds", "rancher.network.post_cmds":
+		"rancher.docker.userns_enabled":
 		return note
 	}
-	key, ok := strings.CutPrefix(pattern, "rancher.network.interfaces.*.")
-	if !ok {
-		return ""
-	}
-	done := []string{"match", "dhcp", "address", "addresses", "gateway", "gateway_ipv6", "mtu"}
-	if strings.ContainsRune(key, '.') || slices.Contains(done, key) {
-		return ""
-	}
-	return note
+	return ""
 }
 
 // rancherSecret is isSecret below rancher. The keys of free mappings may
