@@ -95,6 +95,15 @@ func (d *Detector) Probe(ctx context.Context, addr netip.Addr, conflict func(Pac
 	return rival, err
 }
 
+// Ask returns who has an address, the zero MAC if nobody answers in time. The
+// error is ctx's or the socket's.
+func (d *Detector) Ask(ctx context.Context, addr netip.Addr, wait time.Duration) (MAC, error) {
+	if err := d.conn.Send(Probe(d.mac, addr)); err != nil {
+		return MAC{}, err
+	}
+	return d.Watch(ctx, wait, func(p Packet) bool { return p.Has(addr) })
+}
+
 // Announce says once that the link has the address.
 func (d *Detector) Announce(addr netip.Addr) error { return d.conn.Send(Announcement(d.mac, addr)) }
 

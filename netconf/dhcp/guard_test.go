@@ -198,12 +198,50 @@ func TestDeclineLater(t *testing.T) {
 	})
 }
 
-// TestDeclineRests: a server that always gives the same taken address is
-// asked less and less often.
-func TestDeclineRests(t *testing.T) {
+// TestDisputed: a station that claims every address, or a server that knows no
+// other one, does not keep the machine without an address for ever; it is asked
+// less and less often until then.
+func TestDisputed(t *testing.T) {
+	for name, server := range map[string]func(*dhcpv4.DHCPv4) *dhcpv4.DHCPv4{
+		"other addresses": counting(),
+		"the same again":  grants(time.Hour),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{answer: func(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+					if p.MessageType() == dhcpv4.MessageTypeDecline {
+						return nil
+					}
+					return server(p)
+				}}
+				w.ether.has = func(netip.Addr) (arp.MAC, bool) { return other(), true }
+				s := start(t, w, nil)
+				defer s.stop()
+				pass(t, 10*time.Minute)
+				var when []string
+				for _, m := range s.take() {
+					if at, _, ok := strings.Cut(m, " DISCOVER"); ok {
+						when = append(when, at)
+					}
+				}
+				check(t, "attempts", []string{"0s", "10s", "30s", "1m10s"}, when)
+				if states := s.reports(); !strings.HasPrefix(states[len(states)-1], "bound ") {
+					t.Errorf("states: %q", states)
+				}
+				if n := s.logged("it claims whatever the server gives"); n != 1 {
+					t.Errorf("it is logged %d times", n)
+				}
+			})
+		})
+	}
+}
+
+// TestDisputedByMany: different stations are real conflicts, each of them.
+func TestDisputedByMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		n := byte(0)
 		w := &wire{answer: grants(time.Hour)}
-		w.ether.has = func(netip.Addr) (arp.MAC, bool) { return other(), true }
+		w.ether.has = func(netip.Addr) (arp.MAC, bool) { n++; return arp.MAC{2, 0, 0, 0, 1, n}, true }
 		s := start(t, w, nil)
 		defer s.stop()
 		pass(t, 20*time.Minute)
@@ -219,20 +257,40 @@ func TestDeclineRests(t *testing.T) {
 	})
 }
 
-// TestProxy: a station that answers for every address does not keep the
-// machine without one.
+// TestProxy: a gateway that answers for every address takes none away.
 func TestProxy(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := &wire{answer: counting()}
-		w.ether.has = func(netip.Addr) (arp.MAC, bool) { return other(), true }
-		s := start(t, w, nil)
-		defer s.stop()
-		pass(t, 5*time.Minute)
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "init !",
-			"selecting", "requesting", "bound 10.0.0.6/24", "init !", "selecting", "requesting", "bound 10.0.0.7/24", "init !",
-			"selecting", "requesting", "bound 10.0.0.8/24"}, s.reports())
-		if n := s.logged("it answers for every address"); n != 1 {
-			t.Errorf("it is logged %d times", n)
-		}
+	for name, gateway := range map[string]dhcpv4.Modifier{
+		"option 3":   dhcpv4.WithOption(dhcpv4.OptRouter([]byte{10, 0, 0, 1})),
+		"option 121": dhcpv4.WithGeneric(dhcpv4.OptionClasslessStaticRoute, []byte{0, 10, 0, 0, 1}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := &wire{answer: grants(time.Hour, gateway)}
+				w.ether.has = func(netip.Addr) (arp.MAC, bool) { return other(), true }
+				s := start(t, w, nil)
+				defer s.stop()
+				pass(t, 10*time.Minute)
+				check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+				check(t, "ARP", []string{"0s probe 10.0.0.5", "0s probe 10.0.0.1"}, w.ether.take())
+				if n := s.logged("the gateway answers for the address"); n != 1 {
+					t.Errorf("it is logged %d times", n)
+				}
+			})
+		})
+	}
+	t.Run("the gateway is somebody else", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := &wire{answer: grants(time.Hour, dhcpv4.WithOption(dhcpv4.OptRouter([]byte{10, 0, 0, 1})))}
+			w.ether.has = func(a netip.Addr) (arp.MAC, bool) {
+				if a == netip.MustParseAddr("10.0.0.1") {
+					return arp.MAC{2, 0, 0, 0, 0, 0xff}, true
+				}
+				return other(), true
+			}
+			s := start(t, w, nil)
+			defer s.stop()
+			pass(t, 2*time.Second)
+			check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "init !"}, s.reports())
+		})
 	})
 }

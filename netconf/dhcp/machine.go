@@ -277,24 +277,3 @@ func (m *machine) expiry() time.Time {
 	}
 	return m.lease.Acquired.Add(m.lease.Duration)
 }
-
-// halfOf is RFC 2131's rule for renewals (section 4.4.5): half of what is
-// left. Before that come quick repetitions, for a message that got lost.
-func halfOf(end time.Time) func(int) time.Duration {
-	return func(attempt int) time.Duration {
-		if attempt <= quickRenewals {
-			return time.Second << (attempt - 1)
-		}
-		return max(time.Until(end)/2, shortestRenewal)
-	}
-}
-
-// pause waits, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
