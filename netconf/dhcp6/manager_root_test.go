@@ -21,8 +21,8 @@ import (
 )
 
 // manage runs everything that rosd has of the network, in a real namespace,
-// with eth0 as told.
-func manage(t *testing.T, spec netconf.LinkSpec) (m *netconf.Manager, etc string) {
+// with eth0 and other links as told.
+func manage(t *testing.T, spec netconf.LinkSpec, more ...netconf.LinkSpec) (m *netconf.Manager, etc string) {
 	t.Helper()
 	kernel, err := rtnl.Open(nil)
 	if err != nil {
@@ -33,7 +33,7 @@ func manage(t *testing.T, spec netconf.LinkSpec) (m *netconf.Manager, etc string
 	m = netconf.New(kernel, nil, resolv.New(etc, func(string) error { return nil }),
 		netconf.Options{Log: log, DHCP6: dhcp6.New(dhcp6.Options{Log: log})})
 	spec.Key, spec.Match.Name = "eth0", "eth0"
-	m.Apply(netconf.Spec{Links: []netconf.LinkSpec{spec}, DHCPTimeout: time.Minute})
+	m.Apply(netconf.Spec{Links: append(more, spec), DHCPTimeout: time.Minute})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()
@@ -86,6 +86,39 @@ func TestRootManaged(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(etc, "resolv.conf"))
 	if err != nil || !strings.Contains(string(text), "search a.example\nnameserver 2001:db8::53\n") {
 		t.Errorf("resolv.conf: %v\n%s", err, text)
+	}
+}
+
+// TestRootDelegateFrom: another link has the first address of a delegated
+// prefix, and a new one when the prefix changes.
+func TestRootDelegateFrom(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	lease := func(p string) answer {
+		return grants(na(address("2001:db8::5", time.Hour, time.Hour)), pd(prefix(p, time.Hour, time.Hour)))
+	}
+	s := newDelegating(t, lease("2001:db8:100::/56"))
+	m, _ := manage(t, netconf.LinkSpec{DHCP6: netconf.ModeYes}, netconf.LinkSpec{Key: "lan", Match: netconf.Match{Name: "lan"},
+		Make: &netconf.Device{Kind: netconf.KindBridge}, DelegateFrom: "eth0", DHCP6: netconf.ModeNo})
+	lan := func(address string) func(netconf.LinkState) bool {
+		return func(netconf.LinkState) bool {
+			return slices.ContainsFunc(m.State().Links, func(l netconf.LinkState) bool {
+				return l.Name == "lan" && l.Has(netip.MustParsePrefix(address))
+			})
+		}
+	}
+	until(t, m, "an address of the prefix on lan", lan("2001:db8:100::1/64"))
+	s.set(func(p *dhcpv6.Message) [][]byte { // the server renumbers
+		gone := prefix("2001:db8:100::/56", 0, 0)
+		return grants(na(address("2001:db8::5", time.Hour, time.Hour)), pd(gone, prefix("2001:db8:200::/56", time.Hour, time.Hour)))(p)
+	})
+	if err := m.Renew("eth0"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, m, "an address of the new prefix on lan", lan("2001:db8:200::1/64"))
+	if lan("2001:db8:100::1/64")(netconf.LinkState{}) {
+		until(t, m, "the old one gone", func(l netconf.LinkState) bool { return !lan("2001:db8:100::1/64")(l) })
 	}
 }
 
