@@ -131,7 +131,7 @@ func (l *link) prefixes() []netip.Prefix {
 // linkAddresses looks at addresses, gateways and what configures them.
 func (r *referee) linkAddresses(l *link) {
 	if l.owner != "" {
-		for _, key := range []string{"address", "addresses", "dhcp", "ipv4ll", "gateway", "gateway_ipv6", "routes"} {
+		for _, key := range []string{"address", "addresses", "dhcp", "ipv4ll", "gateway", "gateway_ipv6", "routes", "delegate_from"} {
 			c := l.node.Child(key)
 			if c.IsNull() || c.Kind == List && len(c.List) == 0 || c.Scalar() && (c.Text == "" || saysNo(c)) {
 				continue

@@ -40,7 +40,6 @@ func (r *referee) network(rancher *Node) {
 	}
 	t := newTopology(network.Child("interfaces"))
 	for _, l := range t.links {
-		r.unmatched(l)
 		r.linkNames(t, l, network)
 		r.linkKind(l)
 		r.linkAddresses(l)
@@ -165,18 +164,6 @@ func (t *topology) names() []string {
 	return t.all
 }
 
-// unmatched says which matches are not carried out yet.
-func (r *referee) unmatched(l *link) {
-	for _, match := range []string{l.key, textAt(l.node, "match")} {
-		by, _, _ := strings.Cut(match, "=")
-		if by != "driver" && by != "path" {
-			continue
-		}
-		r.report = append(r.report, problemAt(l.pos, Warning, Unsupported, l.path, fmt.Sprintf(
-			"not carried out yet: links are not matched by %s=, it has no effect; use mac= or a name", by)))
-	}
-}
-
 // noLink is what to say about a link that no entry is about. It is a warning:
 // a machine may have a network card of any name.
 func (r *referee) noLink(t *topology, name string) string {
@@ -200,6 +187,15 @@ func (r *referee) linkNames(t *topology, l *link, network *Node) {
 	}
 	if name := textAt(l.node, "link"); name != "" && !t.knows(name) {
 		r.at(Warning, l.path, l.node, "link", "%s", r.noLink(t, name))
+	}
+	switch name := textAt(l.node, "delegate_from"); {
+	case name == "":
+	case t.entry(name) == l:
+		r.at(Error, l.path, l.node, "delegate_from", "this is the link itself")
+	case !t.knows(name):
+		r.at(Warning, l.path, l.node, "delegate_from", "%s", r.noLink(t, name))
+	case t.entry(name) != nil && saysNo(t.entry(name).node.Child("dhcp6")):
+		r.at(Warning, l.path, l.node, "delegate_from", "%s has dhcp6: false, so that no prefix is asked for there", name)
 	}
 	for i, m := range items(l.node.Child("members")) {
 		here := fmt.Sprintf("%s.members[%d]", l.path, i)

@@ -138,7 +138,7 @@ func TestTexts(t *testing.T) {
 		"state": {func(c *osconfig.Config) { c.Rancher.State.Dev = "LABEL=X" },
 			[]Change{{"rancher.state", Reboot, "", "rancher.state is set (dev): the state partition is looked for at boot"}}},
 		"firewall": {func(c *osconfig.Config) { c.Rancher.Network.Firewall.Policy = "drop" },
-			[]Change{{"rancher.network.firewall", Nothing, "", "rancher.network.firewall is set (policy): not carried out yet"}}},
+			[]Change{{"rancher.network.firewall", Live, "", "rancher.network.firewall is set (policy): what is allowed changes at once; connections that are open stay"}}},
 		"nothing": {func(c *osconfig.Config) { c.Users = []osconfig.User{} }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -56,7 +56,7 @@ func rules() []rule {
 		{Key: "rancher.network.interfaces", How: Live, Does: links},
 		{Key: "rancher.network.wifi_networks", How: Live, Does: links},
 		{Key: "rancher.network.rules", How: Live, Does: links},
-		{Key: "rancher.network.firewall", How: Live, Does: links},
+		{Key: "rancher.network.firewall", How: Live, Does: "what is allowed changes at once; connections that are open stay"},
 		{Key: "rancher.network.pre_cmds", How: Reboot, Does: "they run when the network is first configured"},
 		{Key: "rancher.network.post_cmds", How: Reboot, Does: "they run when the network is first configured"},
 		{Key: "rancher.network.http_proxy", How: Restart, Unit: "docker", Does: "new sessions have it, and the engine restarts with it"},

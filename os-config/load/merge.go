@@ -39,7 +39,6 @@ func (l *Loader) merge(ctx context.Context, out *Result, sources []raw) {
 		config, document, again = decoder().DecodeLenient(mended...)
 		report = append(append(report, more...), ofCopies(again)...)
 	}
-	report = append(report, osconfig.KeepReachable(&config, document)...)
 	out.Config, out.Document = config, document
 	wrong := map[string]bool{}
 	for _, p := range report {
