@@ -87,20 +87,24 @@ type box struct {
 }
 
 // inBox runs a test in virtual time on a machine with eth0 and eth1.
-func inBox(t *testing.T, run func(*testing.T, *box)) {
+func inBox(t *testing.T, run func(*testing.T, *box), modify ...func(*netconf.Options)) {
 	synctest.Test(t, func(t *testing.T) {
 		k := netconftest.NewKernel()
 		k.AddHardware("eth0", "", "02:00:00:00:00:01")
 		k.AddHardware("eth1", "", "02:00:00:00:00:02")
-		b := newBox(t, k)
+		b := newBox(t, k, modify...)
 		defer b.stop()
 		run(t, b)
 	})
 }
 
-func newBox(t *testing.T, k *netconftest.Kernel) *box {
+func newBox(t *testing.T, k *netconftest.Kernel, modify ...func(*netconf.Options)) *box {
 	b := &box{t: t, kernel: k, leases: &leases{clients: make(map[string]*fakeClient)}, names: &writer{}}
-	b.Manager = netconf.New(k, b.leases, b.names, netconf.Options{})
+	var opts netconf.Options
+	for _, m := range modify {
+		m(&opts)
+	}
+	b.Manager = netconf.New(k, b.leases, b.names, opts)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- b.Run(ctx) }()

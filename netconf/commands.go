@@ -83,7 +83,11 @@ func (m *Manager) commandsEnded(e commandsEnded) {
 // upCommands starts the PreUp of links that are as they are to be before they
 // are set up.
 func (m *Manager) upCommands(ctx context.Context) {
-	for _, p := range m.ports {
+	for _, mb := range m.graph.members {
+		p := m.ports[mb.link.Index]
+		if p == nil {
+			continue
+		}
 		p.pre = m.run(ctx, p.pre, fmt.Sprintf("interfaces.%s.pre_up", p.spec.Key), p.link.Name, p.spec.PreUp)
 	}
 }

@@ -39,6 +39,7 @@ func Diff(want Desired, have Observed) (Plan, []string) {
 	}
 	d.deleteLinks()
 	d.renameLinks()
+	d.leaveMasters()
 	d.makeLinks(want.Targets)
 	d.changeDevices()
 	byDepth := d.byDepth()

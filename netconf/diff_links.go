@@ -227,20 +227,29 @@ func (d *differ) setMTUs(nodes []*node) {
 	}
 }
 
-func (d *differ) setMasters(nodes []*node) {
-	for _, n := range nodes {
-		if n.t != nil && n.t.Bare || n.t == nil && !d.abandoned(n) {
+// leaveMasters takes links out of masters that they have no longer. It comes
+// first: a link that belongs to a bridge can have no macvlan, for instance.
+func (d *differ) leaveMasters() {
+	for _, n := range d.nodes {
+		old := d.index(n.Master)
+		if n.deleted || old == nil {
 			continue
 		}
-		m := d.masterOf(n)
-		if n.t == nil {
-			m = nil
-		}
-		switch {
-		case m == nil && n.Master != 0 && (n.t == nil || n.t.Master == ""):
+		managed := n.t != nil && !n.t.Bare
+		if managed && n.t.Master == "" && d.masterOf(n) == nil || d.abandoned(n) {
 			d.emit(Op{Kind: OpSetMaster, Link: n.LinkID})
-			d.leave(n, d.index(n.Master))
-		case m != nil && m != n && (m.Index == 0 || m.Index != n.Master):
+			d.leave(n, old)
+			n.Master = 0
+		}
+	}
+}
+
+func (d *differ) setMasters(nodes []*node) {
+	for _, n := range nodes {
+		if n.t == nil || n.t.Bare {
+			continue
+		}
+		if m := d.masterOf(n); m != nil && m != n && (m.Index == 0 || m.Index != n.Master) {
 			d.emit(Op{Kind: OpSetMaster, Link: n.LinkID, Master: m.LinkID})
 			n.lost = n.lost || m.Kind == KindVRF // sets it down and up
 		}

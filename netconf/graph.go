@@ -23,7 +23,7 @@ type member struct {
 
 func newGraph(spec Spec, links []Link) *graph {
 	g := &graph{spec: spec, links: links}
-	owner := owners(spec.Links, links)
+	owner := assign(spec.Links, links)
 	made := make(map[int]Link)
 	for _, l := range links {
 		i, ok := owner[l.Index]
@@ -44,27 +44,21 @@ func newGraph(spec Spec, links []Link) *graph {
 		}
 		g.members = append(g.members, &member{link: l, spec: s, place: i})
 	}
+	g.followDown()
 	return g
 }
 
-// owners is assign, with links that have got their new name already.
-func owners(specs []LinkSpec, links []Link) map[int]int {
-	owner := assign(specs, links)
-	has := make(map[int]bool)
-	for _, i := range owner {
-		has[i] = true
-	}
-	for i, s := range specs {
-		if s.SetName == "" || s.Match.Name == "" || has[i] {
-			continue
-		}
-		for _, l := range links {
-			if j, ok := owner[l.Index]; l.Name == s.SetName && (!ok || specs[j].Match.many()) {
-				owner[l.Index] = i
+// followDown lets what is on a link that is to be down be down, too: the
+// kernel refuses anything else.
+func (g *graph) followDown() {
+	for changed := true; changed; {
+		changed = false
+		for _, m := range g.members {
+			if _, on := g.find(m.parent()); on != nil && on.spec.Down && !m.spec.Down {
+				m.spec.Down, changed = true, true
 			}
 		}
 	}
-	return owner
 }
 
 // find is the link that a reference means: by key of a specification (of

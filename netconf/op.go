@@ -13,6 +13,7 @@ type OpKind int
 
 // Kinds of change, in the order in which a plan has them: links are made
 // before they are set up, and what is added comes before what is taken away.
+// Only what takes links out of a master comes before links are made.
 const (
 	OpDelLink OpKind = iota
 	OpSetName

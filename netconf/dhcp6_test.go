@@ -1,0 +1,167 @@
+package netconf_test
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pharos-os/pharos/netconf"
+)
+
+func granted(list ...string) (out []netconf.Granted) {
+	for _, p := range prefixes(list...) {
+		out = append(out, netconf.Granted{Prefix: p, Preferred: time.Hour, Valid: 2 * time.Hour})
+	}
+	return out
+}
+
+func with6(mode netconf.Mode) func(*netconf.LinkSpec) {
+	return func(s *netconf.LinkSpec) { s.DHCP6 = mode }
+}
+
+// TestDHCP6Modes: clients run as routers say, or as the configuration does.
+func TestDHCP6Modes(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		no := false
+		b.kernel.AddHardware("eth2", "", "02:00:00:00:00:03")
+		b.kernel.AddHardware("eth3", "", "02:00:00:00:00:04")
+		b.apply(byName("eth0"), byName("eth1", with6(netconf.ModeYes)), byName("eth2", with6(netconf.ModeNo)),
+			byName("eth3", func(s *netconf.LinkSpec) { s.AcceptRA = &no }))
+		runs := func(want ...string) {
+			t.Helper()
+			var got []string
+			for _, name := range []string{"eth0", "eth1", "eth2", "eth3"} {
+				if c := six.on(name); c != nil && c.request.Stateless {
+					got = append(got, name+" stateless")
+				} else if c != nil {
+					got = append(got, name)
+				}
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("clients (-want +got):\n%s", d)
+			}
+		}
+		advertise := func(managed, other bool) {
+			for _, name := range []string{"eth0", "eth1", "eth2", "eth3"} {
+				b.kernel.Advertise(name, managed, other, netip.MustParseAddr("fe80::1"), nil)
+			}
+			synctest.Wait()
+		}
+		runs("eth1")
+		advertise(false, true)
+		runs("eth0 stateless", "eth1")
+		advertise(true, true)
+		runs("eth0", "eth1")
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{
+			Addresses: granted("2001:db8::5/128"), DNS: addrs("2001:db8::53"), Search: []string{"six.example"}, Acquired: time.Now()}})
+		if !b.link("eth0").Has(netip.MustParsePrefix("2001:db8::5/128")) {
+			t.Error("the address is not there")
+		}
+		b.names.check(t, netconf.Names{Hostname: "pharos", Nameservers: addrs("2001:db8::53"), Search: []string{"six.example"}})
+		b.kernel.SetAddr("eth0", netconf.Address{Prefix: netip.MustParsePrefix("2001:db8::5/128"), Own: true, Duplicate: true})
+		synctest.Wait()
+		select {
+		case a := <-six.on("eth0").request.Declined:
+			if a.String() != "2001:db8::5" {
+				t.Errorf("declined %s", a)
+			}
+		default:
+			t.Error("an address that somebody else has is not declined")
+		}
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseInit})
+		if b.link("eth0").Has(netip.MustParsePrefix("2001:db8::5/128")) {
+			t.Error("the address is still there without its lease")
+		}
+		advertise(false, false)
+		runs("eth1")
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
+// TestDelegation: links get subnets of another link's delegated prefix.
+func TestDelegation(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		from := func(s *netconf.LinkSpec) { s.DelegateFrom = "eth0" }
+		spec := b.apply(byName("eth0", withDHCP), byName("br0", made(netconf.Device{Kind: netconf.KindBridge}), from), byName("eth1", from))
+		b.lease("eth0", "192.0.2.5/24")
+		b.online(true) // nobody has to have IPv6
+		if c := six.on("eth0"); c == nil || !c.request.Delegate || c.request.Stateless {
+			t.Fatalf("no prefix is asked for: %+v", c)
+		}
+		if d := cmp.Diff([]string{"a prefix that is delegated to eth0"}, b.link("br0").Waiting); d != "" {
+			t.Errorf("waiting (-want +got):\n%s", d)
+		}
+		lease := &netconf.Lease6{Prefixes: granted("2001:db8:0:fff0::/60"), Acquired: time.Now()}
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: lease})
+		if got := b.link("br0").Delegated.String(); got != "2001:db8:0:fff0::1/64" || !b.link("br0").Has(netip.MustParsePrefix(got)) {
+			t.Errorf("br0 has %s of %v", got, b.link("br0").Addresses)
+		}
+		if got := b.link("eth1").Delegated.String(); got != "2001:db8:0:fff1::1/64" {
+			t.Errorf("eth1 has %s", got)
+		}
+		b.same(spec)
+		small := &netconf.Lease6{Prefixes: granted("2001:db8:0:1::/64"), Acquired: time.Now()}
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: small})
+		b.problems("interfaces.eth1: the prefix 2001:db8:0:1::/64 that is delegated to eth0 has no room for it")
+		if b.link("eth1").Delegated.IsValid() {
+			t.Error("a /64 serves two links")
+		}
+		b.kernel.Plug("eth0", false)
+		b.pass(3 * time.Hour) // the lease is over, and nobody can renew it
+		if got := b.link("br0"); got.Delegated.IsValid() || got.Has(netip.MustParsePrefix("2001:db8:0:1::1/64")) {
+			t.Error("the address outlives its prefix")
+		}
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
+// TestIPv6Only: with nothing but router advertisements the machine is online,
+// although DHCP is asked in vain.
+func TestIPv6Only(t *testing.T) {
+	inBox(t, func(_ *testing.T, b *box) {
+		b.apply(byName("eth0", withDHCP))
+		b.kernel.Advertise("eth0", false, false, netip.MustParseAddr("fe80::1"), nil, netip.MustParsePrefix("2001:db8::77/64"))
+		synctest.Wait()
+		b.online(false)
+		b.pass(31 * time.Second)
+		b.online(true)
+	})
+}
+
+// option is a neighbour discovery option of RFC 8106 with one server.
+func option(life byte, server string) []byte {
+	a := netip.MustParseAddr(server).As16()
+	return append([]byte{25, 3, 0, 0, 0, 0, 0, life}, a[:]...)
+}
+
+// TestAdvertisedServers: name servers of advertisements last as long as they
+// say.
+func TestAdvertisedServers(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", func(s *netconf.LinkSpec) { s.Nameservers = addrs("10.0.0.53") }), byName("eth1"))
+		tell := func(name string, options ...byte) {
+			b.kernel.Advertise(name, false, false, netip.MustParseAddr("fe80::1"), options)
+			synctest.Wait()
+		}
+		tell("eth1", option(100, "2001:db8::53")...)
+		tell("eth0", append(option(50, "fe80::53"), 31, 2, 0, 0, 0, 0, 0, 60, 1, 'a', 0, 0, 0, 0, 0, 0)...)
+		tell("eth1", 25, 9, 9) // broken
+		b.names.check(t, netconf.Names{Hostname: "pharos", Search: []string{"a"},
+			Nameservers: []netip.Addr{netip.MustParseAddr("10.0.0.53"), netip.MustParseAddr("fe80::53%eth0"), netip.MustParseAddr("2001:db8::53")}})
+		b.pass(51 * time.Second)
+		b.names.check(t, netconf.Names{Hostname: "pharos", Search: []string{"a"}, Nameservers: addrs("10.0.0.53", "2001:db8::53")})
+		tell("eth1", option(0, "2001:db8::53")...) // withdrawn
+		b.pass(10 * time.Second)
+		b.names.check(t, netconf.Names{Hostname: "pharos", Nameservers: addrs("10.0.0.53")})
+		for i := range byte(40) { // somebody floods
+			a := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 15: i + 1})
+			tell("eth0", option(200, a.String())...)
+		}
+		if n := len(b.link("eth0").RDNSS); n != 16 {
+			t.Errorf("%d servers are kept", n)
+		}
+	})
+}

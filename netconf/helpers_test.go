@@ -1,0 +1,140 @@
+package netconf_test
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/pharos-os/pharos/netconf"
+)
+
+// leases6 stands in for DHCPv6, as leases does for DHCP.
+type leases6 struct {
+	mu      sync.Mutex
+	clients map[string]*fakeClient6
+}
+
+type fakeClient6 struct {
+	request netconf.Lease6Request
+	report  func(netconf.Lease6Status)
+}
+
+func (l *leases6) Run(ctx context.Context, request netconf.Lease6Request, report func(netconf.Lease6Status)) error {
+	l.mu.Lock()
+	if l.clients == nil {
+		l.clients = make(map[string]*fakeClient6)
+	}
+	l.clients[request.Link.Name] = &fakeClient6{request, report}
+	l.mu.Unlock()
+	<-ctx.Done()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.clients, request.Link.Name)
+	return ctx.Err()
+}
+
+// on returns the client that runs on a link; nil if none does.
+func (l *leases6) on(name string) *fakeClient6 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.clients[name]
+}
+
+// tell lets a link's client report.
+func (l *leases6) tell(t *testing.T, name string, s netconf.Lease6Status) {
+	t.Helper()
+	c := l.on(name)
+	if c == nil {
+		t.Fatalf("no DHCPv6 client runs on %s", name)
+	}
+	c.report(s)
+	synctest.Wait()
+}
+
+// claims stands in for the claiming of link-local addresses.
+type claims struct {
+	mu      sync.Mutex
+	reports map[string]func(netip.Prefix)
+}
+
+func (c *claims) Run(ctx context.Context, link netconf.Link, report func(netip.Prefix)) error {
+	c.mu.Lock()
+	if c.reports == nil {
+		c.reports = make(map[string]func(netip.Prefix))
+	}
+	c.reports[link.Name] = report
+	c.mu.Unlock()
+	<-ctx.Done()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.reports, link.Name)
+	return ctx.Err()
+}
+
+func (c *claims) on(name string) func(netip.Prefix) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reports[name]
+}
+
+// shelf keeps leases in memory.
+type shelf struct {
+	mu   sync.Mutex
+	kept map[string]*netconf.Lease
+}
+
+func (s *shelf) Load(mac string) *netconf.Lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[mac]
+}
+
+func (s *shelf) Save(mac string, lease *netconf.Lease) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil {
+		s.kept = make(map[string]*netconf.Lease)
+	}
+	s.kept[mac] = lease
+	return nil
+}
+
+// hands runs commands: it remembers them, and those in stuck do not end
+// before they are told the outcome.
+type hands struct {
+	mu    sync.Mutex
+	ran   []string
+	stuck map[string]chan error
+}
+
+func (h *hands) Run(ctx context.Context, args []string) error {
+	command := strings.Join(args, " ")
+	h.mu.Lock()
+	h.ran = append(h.ran, command)
+	wait := h.stuck[command]
+	h.mu.Unlock()
+	if wait == nil {
+		return nil
+	}
+	select {
+	case err := <-wait:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// commands returns what was run since the last time, sorted: links' commands
+// run side by side.
+func (h *hands) commands() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	ran := h.ran
+	h.ran = nil
+	slices.Sort(ran)
+	return ran
+}
