@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
+	"time"
 )
 
 // Protocol marks the routes (rtm_protocol) and addresses (IFA_PROTO, since
@@ -120,6 +121,7 @@ type Address struct {
 	// Tentative is an IPv6 address that duplicate address detection has not
 	// finished with; Duplicate one that it has found elsewhere.
 	Tentative, Duplicate bool
+	Until                time.Time // the kernel removes it then; zero: never
 }
 
 // Has tells whether the link has this address with this prefix length.

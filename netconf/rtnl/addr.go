@@ -1,9 +1,11 @@
 package rtnl
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -60,7 +62,22 @@ func fromAttrs(bits, flags int, a attrs) (netconf.Address, bool) {
 		Kernel:    proto >= kernelFirst && proto <= kernelLast || made,
 		Tentative: flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_DADFAILED == 0,
 		Duplicate: flags&unix.IFA_F_DADFAILED != 0,
+		Until:     until(a[unix.IFA_CACHEINFO], time.Now()),
 	}, prefix.IsValid()
+}
+
+// until is when an address ends. Its lifetimes are struct ifa_cacheinfo of
+// linux/if_addr.h: preferred, valid, both in seconds left, and two timestamps.
+func until(info []byte, now time.Time) time.Time {
+	const forever = 1<<32 - 1
+	if len(info) < 8 {
+		return time.Time{}
+	}
+	valid := binary.NativeEndian.Uint32(info[4:])
+	if valid == forever {
+		return time.Time{}
+	}
+	return now.Add(time.Duration(valid) * time.Second)
 }
 
 // AddAddr implements netconf.Kernel.
