@@ -105,6 +105,10 @@ func (r networkReport) address(l netconf.LinkState, a netconf.Address) api.Netwo
 				out.Valid = r.left(l.Lease6.Acquired, g.Valid)
 			}
 		}
+	default:
+		if !a.Until.IsZero() {
+			out.Valid = max(1, int(a.Until.Sub(r.now)/time.Second))
+		}
 	}
 	return out
 }

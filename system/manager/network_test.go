@@ -52,7 +52,7 @@ func aState() netconf.State {
 			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "52:54:00:00:00:01", Driver: "virtio_net",
 				Path: "pci-0000:00:03.0", Up: true, Carrier: true, MTU: 1500, Addresses: []netconf.Address{
 					{Prefix: prefix("198.51.100.7/24"), Own: true}, {Prefix: prefix("2001:db8::7/128"), Own: true},
-					{Prefix: prefix("2001:db8::5054:ff:fe00:1/64"), Kernel: true, Tentative: true},
+					{Prefix: prefix("2001:db8::5054:ff:fe00:1/64"), Kernel: true, Tentative: true, Until: at(120)},
 					{Prefix: prefix("fe80::5054:ff:fe00:1/64"), Kernel: true}, {Prefix: prefix("203.0.113.9/32")}}},
 				Key: "eth0", LeaseState: netconf.LeaseBound, Lease6State: netconf.LeaseRenewing, Attempt6: 2, Message6: "nobody answers",
 				Lease: &netconf.Lease{Address: prefix("198.51.100.7/24"), Server: addr("198.51.100.1"), DNS: []netip.Addr{addr("198.51.100.53")},
