@@ -61,7 +61,7 @@ func (s *socket) Send(p Packet) error {
 		inner = unix.Sendto(int(fd), p.Bytes(), 0, address(s.link))
 		return inner != unix.EAGAIN
 	})
-	if err == nil {
+	if err == nil && inner != unix.ENOBUFS { // the link's queue is full, or not there yet: lost, as on the wire
 		err = inner
 	}
 	if err != nil {

@@ -27,11 +27,16 @@ import (
 // Timing. RFC 2131, section 4.1, starts at 4 s; servers are faster today.
 const (
 	// firstWait is so short because the kernel drops what is sent in the
-	// moment between a carrier and its queue (dev_activate).
-	firstWait    = 100 * time.Millisecond
-	longestWait  = 16 * time.Second // between DISCOVERs
-	requestTries = 6                // REQUESTs for one offer: 6.3 s
-	rebootTries  = 4                // REQUESTs for the previous address: 1.5 s
+	// moment between a carrier and its queue (dev_activate), mostly without
+	// a word.
+	firstWait = 100 * time.Millisecond
+	// firstQueueWait doubles to lastQueueWait, while the kernel refuses to
+	// send because of that: 75 ms in all.
+	firstQueueWait = 5 * time.Millisecond
+	lastQueueWait  = 40 * time.Millisecond
+	longestWait    = 16 * time.Second // between DISCOVERs
+	requestTries   = 6                // REQUESTs for one offer: 6.3 s
+	rebootTries    = 4                // REQUESTs for the previous address: 1.5 s
 	// broadcastAfter is how many unanswered messages it takes to ask for
 	// answers by broadcast, which some servers and switches need.
 	broadcastAfter = 3

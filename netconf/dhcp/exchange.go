@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"golang.org/x/sys/unix"
 )
 
 // maxMessage is the largest message that is read, bytes.
@@ -36,7 +38,7 @@ func (m *machine) exchange(ctx context.Context, x exchange) *dhcpv4.DHCPv4 {
 		if attempt > 1 {
 			m.message, m.complaint = cmp.Or(m.complaint, "nobody answers"), ""
 		}
-		if err := m.transmit(x, attempt); err != nil {
+		if err := m.transmit(ctx, x, attempt); err != nil {
 			m.message = err.Error()
 		}
 		m.tell(attempt)
@@ -55,7 +57,7 @@ func (m *machine) exchange(ctx context.Context, x exchange) *dhcpv4.DHCPv4 {
 }
 
 // transmit sends one message, on a new socket if there is none.
-func (m *machine) transmit(x exchange, attempt int) error {
+func (m *machine) transmit(ctx context.Context, x exchange, attempt int) error {
 	if err := m.openConn(); err != nil {
 		return err
 	}
@@ -65,7 +67,13 @@ func (m *machine) transmit(x exchange, attempt int) error {
 		p.SetBroadcast()
 	}
 	m.sent = time.Now()
-	if err := x.send(p.ToBytes()); err != nil {
+	err := x.send(p.ToBytes())
+	for wait := firstQueueWait; errors.Is(err, unix.ENOBUFS) && wait <= lastQueueWait && ctx.Err() == nil; wait *= 2 {
+		pause(ctx, wait)
+		m.sent = time.Now()
+		err = x.send(p.ToBytes())
+	}
+	if err != nil {
 		m.closeConn()
 		return fmt.Errorf("send: %w", err)
 	}

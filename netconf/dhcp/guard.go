@@ -52,7 +52,7 @@ func (m *machine) guard(ctx context.Context) (rivals <-chan arp.MAC, stop func()
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			m.log.Warn("conflict detection", "err", err)
+			m.log.Info("conflict detection ends early", "err", err)
 		case proxy:
 			m.log.Warn("the gateway answers for the address; it is used all the same", "address", lease.Address, "gateway", rival)
 			return

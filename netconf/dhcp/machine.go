@@ -266,6 +266,8 @@ func (m *machine) server() netip.Addr {
 		return fromIP(m.offer.ServerIdentifier())
 	case m.lease != nil:
 		return m.lease.Server
+	case m.state == netconf.LeaseInitReboot:
+		return m.request.Previous.Server
 	}
 	return netip.Addr{}
 }

@@ -174,6 +174,23 @@ func TestNoSocket(t *testing.T) {
 	})
 }
 
+// TestNoQueue: what the kernel refuses to send in the first moment is sent
+// again soon, and does not count as unanswered.
+func TestNoQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: grants(time.Hour), noQueue: 3}, nil)
+		defer s.stop()
+		pass(t, time.Second)
+		check(t, "messages", []string{"35ms DISCOVER", "35ms REQUEST 10.0.0.5"}, s.take())
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, &wire{answer: grants(time.Hour), noQueue: 5}, nil)
+		defer s.stop()
+		pass(t, time.Second)
+		check(t, "messages", []string{"175ms DISCOVER", "175ms REQUEST 10.0.0.5"}, s.take())
+	})
+}
+
 // checkMessage checks the last message reported.
 func (s *session) checkMessage(t *testing.T, want string) {
 	t.Helper()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
+	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp"
@@ -30,6 +32,7 @@ type wire struct {
 	raw      func(*dhcpv4.DHCPv4) [][]byte // what comes before answer's
 	last     *dhcpv4.DHCPv4                // what was sent last
 	ether    ether
+	noQueue  int // how often the kernel refuses to send
 	openErr  error
 	open     int // sockets
 	inbox    chan []byte
@@ -63,6 +66,10 @@ func (e *end) Broadcast(message []byte) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.noQueue > 0 {
+		e.noQueue--
+		return fmt.Errorf("on the wire: %w", unix.ENOBUFS)
+	}
 	text := time.Since(e.began).String() + " " + p.MessageType().String()
 	if a := p.RequestedIPAddress(); a != nil {
 		text += " " + a.String()
