@@ -97,7 +97,8 @@ func allowed() map[string]string {
 		"system/supervise":      "system/unit",
 		"system/manager":        "*", // the composition root sees everything
 
-		"services":                   "os-config services/chrony services/engine system/unit",
+		"services":                   "os-config services/chrony services/engine services/wifi system/unit",
+		"services/wifi":              "os-config system/atomicfile",
 		"services/chrony":            "os-config system/atomicfile",
 		"services/engine":            "os-config system/unit",
 		"services/engine/supervisor": "system/keep",

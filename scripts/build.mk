@@ -13,6 +13,10 @@ export FLAVOR
 B := build
 TOOLBOX := scripts/toolbox
 CORE := udev syslog ntp console docker
+# Radios are real machines'.
+ifeq ($(FLAVOR),generic)
+CORE += wifi
+endif
 IMAGES := $(CORE) host kernel-$(FLAVOR)
 BINARIES := $(addprefix $B/bin/,init ros containerd containerd-shim-runc-v2 runc dockerd docker-proxy)
 

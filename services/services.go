@@ -21,6 +21,8 @@ type Machine struct {
 	// TZ is the time zone as POSIX writes it, "CET-1CEST,M3.5.0,M10.5.0/3":
 	// the services' images have no table of zones. Empty is UTC.
 	TZ string
+	// Wifi says whether the image for it is there.
+	Wifi bool
 }
 
 func (m Machine) zone() []string {
@@ -46,6 +48,7 @@ const (
 	oomUdev   = -950
 	oomSyslog = -900
 	oomNTP    = -900
+	oomWifi   = -900
 )
 
 const mib = 1 << 20
@@ -63,6 +66,9 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 	}
 	if on := cfg.NTP.Enabled; (on == nil || *on) && included(cfg, "ntp") {
 		units = append(units, NTP(m))
+	}
+	if m.Wifi && WantsWifi(cfg.Rancher.Network) && included(cfg, "wifi") {
+		units = append(units, Wifi(cfg.Rancher.Network))
 	}
 	if on := cfg.Rancher.Docker.Enabled; (on == nil || *on) && included(cfg, "docker") {
 		stop := shutdownTimeout

@@ -21,8 +21,12 @@ var update = flag.Bool("update", false, "write the golden files")
 // TestSpecs keeps the OCI spec of every core unit: what one may do is
 // reviewed as a file.
 func TestSpecs(t *testing.T) {
-	m := Machine{RAM: 2048 * mib, CPUs: 2}
-	units := append(Core(osconfig.Config{}, m), console.Unit(console.Options{RAM: m.RAM, LibModules: true}))
+	m := Machine{RAM: 2048 * mib, CPUs: 2, Wifi: true}
+	cfg := osconfig.Config{Rancher: osconfig.Rancher{Network: osconfig.Network{
+		WifiNetworks: map[string]osconfig.WifiNetwork{"home": {SSID: "home", CACerts: []string{"/opt/wifi/ca.pem"}}},
+		Interfaces:   map[string]osconfig.Interface{"wlan0": {WifiNetwork: "home"}},
+	}}}
+	units := append(Core(cfg, m), console.Unit(console.Options{RAM: m.RAM, LibModules: true}))
 	for _, u := range units {
 		t.Run(u.Name, func(t *testing.T) {
 			if err := u.Validate(); err != nil {

@@ -104,6 +104,9 @@ func (m *Manager) stepConfigModules(context.Context) error {
 // coldplug several; on a fast one this defers them by a second.
 func firstUnits() []string { return []string{"docker", "console"} }
 
+// earlyUnits do not wait for these: the network waits for them.
+func earlyUnits() []string { return []string{"wifi"} }
+
 const (
 	launchedFirst  = "launched"
 	launchDeadline = 30 * time.Second
@@ -115,12 +118,12 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
-	order := []string{"docker", "console", "udev", "syslog", "ntp"}
+	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
 		if units[i].Name == "docker" {
 			units[i] = withMounts(units[i], c.Mounts)
 		}
-		if !slices.Contains(firstUnits(), units[i].Name) {
+		if !slices.Contains(firstUnits(), units[i].Name) && !slices.Contains(earlyUnits(), units[i].Name) {
 			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
 		}
 	}

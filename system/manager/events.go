@@ -46,6 +46,8 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 			m.remindConsole()
 		case "docker":
 			m.engineUp()
+		case "wifi":
+			m.wifiStarted()
 		}
 	}
 }

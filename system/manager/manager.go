@@ -27,6 +27,7 @@ import (
 	"github.com/pharos-os/pharos/services"
 	"github.com/pharos-os/pharos/services/chrony"
 	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/services/wifi"
 	"github.com/pharos-os/pharos/system/control"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/ctrd"
@@ -70,6 +71,8 @@ type Manager struct {
 	net        *netconf.Manager
 	names      *resolv.Writer
 	chrony     *chrony.Daemon
+	wifi       *wifi.Daemon
+	wifiUp     chan struct{}              // capacity 1: its unit has started
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
@@ -188,6 +191,8 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	m.machine.Wifi = hasWifi()
+	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver), make(chan struct{}, 1)
 	m.chrony = chrony.New(chrony.Socket, chrony.SourceDir)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = m.newNetwork(kernel, component)
@@ -234,6 +239,7 @@ func (m *Manager) run(ctx context.Context) error {
 		"log book":    m.book.Run,
 		"network":     m.net.Run,
 		"timeservers": m.watchTimeServers,
+		"wifi":        m.watchWifi,
 		"supervisor":  m.sup.Run,
 		"containerd":  func(ctx context.Context) error { m.containerd.run(ctx); return nil },
 		"init": func(ctx context.Context) error {

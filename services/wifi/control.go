@@ -1,0 +1,86 @@
+package wifi
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// answerTime is how long an answer may take: adding a link talks with its
+// driver.
+const answerTime = 10 * time.Second
+
+// control speaks wpa_supplicant's control interface
+// (src/common/wpa_ctrl.h): a text, and a text in answer.
+type control struct {
+	conn *net.UnixConn
+	own  string
+}
+
+// dial connects. The program answers to the path of the asker's socket.
+func dial(dir string) (*control, error) {
+	own, socket := filepath.Join(dir, "rosd"), filepath.Join(dir, "global")
+	if err := os.Remove(own); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("wifi: %w", err)
+	}
+	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: own, Net: "unixgram"}, &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		os.Remove(own)
+		if errors.Is(err, unix.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) {
+			return nil, ErrNotRunning
+		}
+		return nil, fmt.Errorf("wifi: %w", err)
+	}
+	return &control{conn, own}, nil
+}
+
+func (c *control) close() {
+	c.conn.Close()
+	os.Remove(c.own)
+}
+
+func (c *control) request(text string) (string, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return "", err
+	}
+	if _, err := c.conn.Write([]byte(text)); err != nil {
+		return "", err
+	}
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := c.conn.Read(buf)
+		if err != nil {
+			return "", fmt.Errorf("no answer: %w", err)
+		}
+		if answer := string(buf[:n]); !strings.HasPrefix(answer, "<") { // that is an event
+			return answer, nil
+		}
+	}
+}
+
+// ask gives an order, which is answered by OK or FAIL.
+func (c *control) ask(order string) error {
+	answer, err := c.request(order)
+	if err != nil {
+		return err
+	}
+	if answer = strings.TrimSpace(answer); answer != "OK" {
+		return fmt.Errorf("it answers %q", answer)
+	}
+	return nil
+}
+
+// interfaces are the names of the links that it has.
+func (c *control) interfaces() ([]string, error) {
+	answer, err := c.request("INTERFACES")
+	if err != nil {
+		return nil, err
+	}
+	return strings.Fields(answer), nil
+}
