@@ -40,8 +40,14 @@ func (m *Manager) newNetwork(kernel netconf.Kernel, component func(string) *slog
 		DHCP6:      dhcp6.New(dhcp6.Options{Log: component("dhcp6")}),
 		LinkLocal4: ipv4ll.New(ipv4ll.Options{Log: component("ipv4ll")}),
 		Leases:     leasefile.New(leaseDir, leasefile.Options{Log: component("leases")}),
-		Runner:     hooks.New(hooks.Options{Tree: consoleTree(), Log: component("hooks")}),
+		Runner:     hooks.New(hooks.Options{Tree: consoleTree(), Environment: m.proxyEnvironment, Log: component("hooks")}),
 	})
+}
+
+// proxyEnvironment is what the network's commands get.
+func (m *Manager) proxyEnvironment() []string {
+	c := m.cfg()
+	return c.Rancher.Network.Proxies(c.Rancher.Environment).Environment()
 }
 
 // networkSpec is what a configuration wants of the network; the errors are

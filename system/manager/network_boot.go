@@ -74,7 +74,12 @@ func linkStages(s netconf.State, c clock, end float64) []api.Stage {
 		waits := len(l.Waiting) > 0
 		seen, carrier, configured := c.at(l.Seen), c.at(l.CarrierAt), c.at(l.Configured)
 		add(l.Name+" carrier", seen, carrier, waits)
-		add(l.Name+" address", carrier, configured, waits)
+		if configured > 0 && configured < carrier { // it needs no carrier
+			carrier = seen
+		}
+		if l.Required || l.LeaseState != "" || l.Lease6State != "" {
+			add(l.Name+" address", carrier, configured, waits)
+		}
 	}
 	return out
 }

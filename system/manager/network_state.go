@@ -98,6 +98,9 @@ func (r networkReport) address(l netconf.LinkState, a netconf.Address) api.Netwo
 	}
 	switch out.Source {
 	case api.SourceDHCP:
+		if l.Lease == nil {
+			break
+		}
 		out.Valid = r.left(l.Lease.Acquired, l.Lease.Duration)
 	case api.SourceDHCP6:
 		for _, g := range l.Lease6.Addresses {
@@ -129,10 +132,21 @@ func (r networkReport) source(l netconf.LinkState, a netconf.Address) string {
 		return api.SourceLinkLocal
 	case a.Kernel:
 		return api.SourceRA
+	case a.Own && l.Source == api.SourceDHCP && !r.configured(l.Key, a.Prefix):
+		return api.SourceDHCP // of the manager before this one; it is asked for
 	case a.Own:
 		return api.SourceStatic
 	}
 	return api.SourceOther
+}
+
+// configured tells whether an address stands in the configuration of a link.
+func (r networkReport) configured(key string, prefix netip.Prefix) bool {
+	c := r.config.Config.Rancher.Network.Interfaces[key]
+	return slices.ContainsFunc(append([]string{c.Address}, c.Addresses...), func(s string) bool {
+		p, err := netip.ParsePrefix(s)
+		return err == nil && p == prefix
+	})
 }
 
 func (r networkReport) lease(l netconf.LinkState) api.NetworkLease {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -172,6 +173,18 @@ func TestLinkStages(t *testing.T) {
 	if diff := cmp.Diff(want, linkStages(s, c, 0)); diff != "" {
 		t.Error(diff)
 	}
+	// A member of a bond has no address to get, one that needs no carrier is
+	// configured before it has one.
+	member := s
+	member.Links = slices.Clone(s.Links)
+	member.Links[1].LeaseState, member.Links[1].Lease6State = "", ""
+	if diff := cmp.Diff([]api.Stage{want[0], want[2]}, linkStages(member, c, 0)); diff != "" {
+		t.Error(diff)
+	}
+	member.Links[1].Required, member.Links[1].CarrierAt = true, member.Links[1].Configured.Add(time.Second)
+	if diff := cmp.Diff([]api.Stage{stage("eth0 carrier", 2, 6), stage("eth0 address", 2, 5), want[2]}, linkStages(member, c, 0)); diff != "" {
+		t.Error(diff)
+	}
 	// What came after the boot does not stretch its picture.
 	if diff := cmp.Diff([]api.Stage{stage("eth0 carrier", 2, 3), stage("eth0 address", 3, 0), stage("eth1 carrier", 2, 0)}, linkStages(s, c, 4)); diff != "" {
 		t.Error(diff)
@@ -199,6 +212,19 @@ func TestNoFirewall(t *testing.T) {
 	}
 	if err := m.filter(osconfig.Config{}); err != nil || len(m.notes) > 0 {
 		t.Errorf("what was wrong is forgotten: %v, %q", err, m.notes)
+	}
+}
+
+// TestAdoptedAddress: what a manager before this one has left is a lease's,
+// unless it stands in the configuration.
+func TestAdoptedAddress(t *testing.T) {
+	r := networkReport{config: configured(t, "rancher: {network: {interfaces: {eth0: {dhcp: true, address: 192.0.2.7/24}}}}")}
+	l := netconf.LinkState{Link: netconf.Link{Addresses: []netconf.Address{
+		{Prefix: netip.MustParsePrefix("192.0.2.7/24"), Own: true}, {Prefix: netip.MustParsePrefix("198.51.100.7/24"), Own: true}}},
+		Key: "eth0", Source: "dhcp"}
+	got := r.link(l).Addresses
+	if got[0].Source != api.SourceStatic || got[1].Source != api.SourceDHCP {
+		t.Errorf("%+v", got)
 	}
 }
 
