@@ -1,0 +1,162 @@
+package netconf_test
+
+import (
+	"bytes"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pharos-os/pharos/netconf"
+)
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+// count counts lines that hold a text.
+func (j *journal) count(text string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), text)
+}
+
+func logged(j *journal) func(*netconf.Options) {
+	return func(o *netconf.Options) { o.Log = slog.New(slog.NewTextHandler(j, nil)) }
+}
+
+// TestHostileServer: nonsense costs a log line, not the network.
+func TestHostileServer(t *testing.T) {
+	j := &journal{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", withDHCP), byName("eth1", at("10.0.0.2/24")))
+		for range 500 { // a storm of NAKs
+			b.tell("eth0", netconf.LeaseStatus{State: netconf.LeaseSelecting})
+			b.tell("eth0", netconf.LeaseStatus{State: netconf.LeaseRequesting})
+			b.tell("eth0", netconf.LeaseStatus{State: netconf.LeaseInit, Lost: true, Message: "no, says 192.0.2.1"})
+		}
+		if n := j.count("says 192.0.2.1"); n > 2 {
+			t.Errorf("%d lines about one server", n)
+		}
+		b.pass(31 * time.Second)
+		b.problems("eth0: no DHCP lease after 30 s, still trying: no, says 192.0.2.1")
+		for _, bad := range []string{"0.0.0.0/24", "127.0.0.9/8", "224.0.0.5/4", "255.255.255.255/32"} {
+			b.lease("eth0", bad)
+			if n := len(b.link("eth0").Addresses); n != 0 || b.link("eth0").Lease != nil {
+				t.Errorf("%s is taken for an address", bad)
+			}
+		}
+		b.lease("eth0", "192.0.2.5/24", func(l *netconf.Lease) {
+			l.Routers = addrs("198.51.100.1", "198.51.100.2") // not in its network
+			for i := range byte(200) {
+				l.Routes = append(l.Routes, netconf.LeaseRoute{Dst: netip.PrefixFrom(netip.AddrFrom4([4]byte{100, i, 0, 0}), 16), Gateway: l.Routers[0]})
+			}
+			l.Routes = append(l.Routes, netconf.LeaseRoute{Dst: netip.MustParsePrefix("127.0.0.0/8"), Gateway: l.Routers[0]})
+		})
+		if n := len(b.State().Routes); n != 128 {
+			t.Errorf("%d routes", n)
+		}
+		b.lease("eth0", "192.0.2.5/24", func(l *netconf.Lease) { l.Routers, l.MTU = addrs("198.51.100.1"), 68 })
+		b.online(true)
+		b.problems()
+		if j.count("outside the network") == 0 || j.count("too many routes") != 1 {
+			t.Error("it is not logged")
+		}
+		if got := b.link("eth0").MTU; got != 1500 {
+			t.Errorf("the MTU is %d", got)
+		}
+	}, logged(j))
+}
+
+// TestNoSecrets: neither plans nor states nor logs show keys.
+func TestNoSecrets(t *testing.T) {
+	j := &journal{}
+	inBox(t, func(t *testing.T, b *box) {
+		d := netconf.Device{Kind: netconf.KindWireGuard, WireGuard: netconf.WireGuard{PrivateKey: "SECRET",
+			Peers: []netconf.Peer{{PublicKey: "public", PresharedKey: "SECRET"}}}}
+		b.kernel.Refuse(func(call string) error {
+			if strings.Contains(call, "SECRET") {
+				t.Error(call)
+			}
+			return nil
+		})
+		synctest.Wait()
+		plan, err := b.PlanFor(netconf.Spec{Links: []netconf.LinkSpec{byName("wg0", made(d))}})
+		if err != nil || strings.Contains(plan.String(), "SECRET") || !strings.Contains(plan.String(), "type wireguard peers 1") {
+			t.Errorf("%v, the plan is:\n%s", err, plan)
+		}
+		b.apply(byName("wg0", made(d)))
+		if j.count("SECRET") > 0 || j.count("wireguard") == 0 {
+			t.Error("the log is wrong")
+		}
+	}, logged(j))
+}
+
+// TestGateways: several, with metrics that keep them apart.
+func TestGateways(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		gw := func(metric int, list ...string) func(*netconf.LinkSpec) {
+			return func(s *netconf.LinkSpec) { s.Gateways, s.Metric = addrs(list...), metric }
+		}
+		spec := b.apply(
+			byName("vrf0", made(netconf.Device{Kind: netconf.KindVRF, Table: 42})),
+			byName("eth0", at("10.0.0.2/24"), at("fd00::2/64"), gw(0, "10.0.0.1", "10.0.0.254", "fd00::1"), in("vrf0")),
+			byName("eth1", at("10.1.0.2/24"), gw(1024, "10.1.0.1", "fe80::1"), withDHCP),
+			byName("dummy0", made(netconf.Device{Kind: netconf.KindDummy}), at("10.2.0.2/24"), gw(1024, "10.2.0.1")))
+		b.lease("eth1", "192.0.2.5/24")
+		b.problems()
+		var got []string
+		for _, r := range b.State().Routes {
+			r.Link = netconf.LinkID{Name: map[int]string{2: "eth0", 3: "eth1"}[r.Link.Index]}
+			got = append(got, r.String())
+		}
+		want := []string{
+			"default via 10.0.0.1 dev eth0 table 42 metric 102", "default via 10.0.0.254 dev eth0 table 42 metric 103",
+			"default via fd00::1 dev eth0 table 42 metric 102",
+			"default via 10.1.0.1 dev eth1 metric 1024", "default via fe80::1 dev eth1 metric 1025", // 1024 is the kernel's
+			"default via 192.0.2.1 dev eth1 src 192.0.2.5 metric 1025", "default via 10.2.0.1 metric 1026",
+		}
+		if d := cmp.Diff(sortedTexts(want), sortedTexts(got)); d != "" {
+			t.Errorf("routes (-want +got):\n%s", d)
+		}
+		b.same(spec)
+	})
+}
+
+// TestOnlyWhatChanged: a change of one link is no event for the others.
+func TestOnlyWhatChanged(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		links := append(stack(), byName("dummy0", made(netconf.Device{Kind: netconf.KindDummy}), at("10.1.0.1/24")))
+		b.apply(links...)
+		b.lease("br0", "192.0.2.5/24")
+		b.kernel.Calls()
+		client := b.leases.on("br0")
+		links[5].Addresses = prefixes("10.1.0.1/24", "10.1.1.1/24")
+		plan, err := b.PlanFor(netconf.Spec{Links: links})
+		if err != nil || plan.String() != "addr add 10.1.1.1/24 dev dummy0\n" {
+			t.Errorf("%v, the plan is:\n%s", err, plan)
+		}
+		b.calls()
+		b.apply(links...)
+		b.calls("addr add 10.1.1.1/24 dev dummy0")
+		if b.leases.on("br0") != client {
+			t.Error("the DHCP client of another link was restarted")
+		}
+	})
+}
+
+func sortedTexts(list []string) []string { return slices.Sorted(slices.Values(list)) }
