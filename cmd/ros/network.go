@@ -55,7 +55,7 @@ func networkPlan(t *terminal) *cli.Command {
 		ArgsUsage: "[FILE]",
 		Description: "It compares the running network with what the files say now. FILE, or - for standard input, is a " +
 			"cloud-config that is merged into the machine's own first, as `ros config merge` does it; nothing is written. " +
-			"Ends with 1 when the files have errors: what has one is left out.\n\n" +
+			"Ends with 1 when the files have errors, of which what has one is left out, or when something cannot be done.\n\n" +
 			"   ros network plan bond.yml",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
@@ -89,7 +89,7 @@ func networkApply(t *terminal) *cli.Command {
 		Usage: "bring the network to its configuration",
 		Description: "It reads rancher.network of the files again and carries out what differs; the rest of the configuration " +
 			"stays as it runs, links that are the same stay up. Files with a new error change nothing. It waits until the " +
-			"network is online, but not for long. The manager carries it out, also when the network goes away under you: " +
+			"network is online, but not for long, and ends with 1 when it is not by then, or something could not be done. The manager carries it out, also when the network goes away under you: " +
 			"where that would hurt, `ros config apply --try 60s` goes back by itself.",
 		Flags: []cli.Flag{jsonFlag()},
 		Action: func(c *cli.Context) error {
@@ -107,6 +107,9 @@ func networkApply(t *terminal) *cli.Command {
 				err = t.json(out)
 			} else {
 				t.applied(out)
+			}
+			if err == nil && !out.Online {
+				return &exitError{Code: 1}
 			}
 			return errors.Join(err, planExit(out.NetworkPlan))
 		},

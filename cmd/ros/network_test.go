@@ -35,7 +35,7 @@ func TestNetworkOutput(t *testing.T) {
 		}},
 		{golden: "network-apply.txt", args: "network apply", manager: withPlan},
 		{golden: "network-apply.json", args: "network apply --json", manager: withPlan},
-		{golden: "network-apply-waits.txt", args: "network apply", manager: func(m *fakeManager) {
+		{golden: "network-apply-waits.txt", args: "network apply", code: 1, manager: func(m *fakeManager) {
 			withPlan(m)
 			m.network.waiting = []string{"a carrier on bond0"}
 		}},
