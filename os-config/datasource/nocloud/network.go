@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -16,7 +17,7 @@ func Network(doc *osconfig.Node) (*osconfig.Node, osconfig.Report) {
 	if inner := doc.Child("network"); inner != nil && inner.Kind == osconfig.Map {
 		doc = inner
 	}
-	t := translator{network: osconfig.NewMap(doc.Pos), links: osconfig.NewMap(doc.Pos)}
+	t := translator{network: osconfig.NewMap(doc.Pos), links: osconfig.NewMap(doc.Pos), named: map[string]*osconfig.Node{}}
 	switch version := doc.Child("version"); {
 	case doc.Child("config") != nil && text(doc.Child("config")) == "disabled":
 		return nil, nil // the network is to be left as it is
@@ -36,6 +37,9 @@ func Network(doc *osconfig.Node) (*osconfig.Node, osconfig.Report) {
 	if t.rules != nil {
 		set(t.network, "rules", t.rules)
 	}
+	if t.wifi != nil {
+		set(t.network, "wifi_networks", t.wifi)
+	}
 	if len(t.network.Map) == 0 {
 		return nil, t.report
 	}
@@ -43,8 +47,10 @@ func Network(doc *osconfig.Node) (*osconfig.Node, osconfig.Report) {
 }
 
 type translator struct {
-	network, links, dns, rules *osconfig.Node
-	report                     osconfig.Report
+	network, links, dns, rules, wifi *osconfig.Node
+
+	named  map[string]*osconfig.Node // version 1: links by their names there
+	report osconfig.Report
 }
 
 func problem(n *osconfig.Node, sev osconfig.Severity, text string) osconfig.Problem {
@@ -73,7 +79,7 @@ func (t *translator) link(key string, pos osconfig.Pos) *osconfig.Node {
 	return l
 }
 
-// addDNS collects name servers; rancher.network has one list for all links.
+// addDNS collects name servers for all links.
 func (t *translator) addDNS(key string, n *osconfig.Node) {
 	if n.IsNull() {
 		return
@@ -84,6 +90,33 @@ func (t *translator) addDNS(key string, n *osconfig.Node) {
 	add(t.dns, key, values(n)...)
 }
 
+// linkDNS collects the name servers that a link brings.
+func linkDNS(link *osconfig.Node, key string, n *osconfig.Node) {
+	list := values(n)
+	if len(list) == 0 {
+		return
+	}
+	dns := link.Child("dns")
+	if dns == nil {
+		dns = osconfig.NewMap(n.Pos)
+		set(link, "dns", dns)
+	}
+	add(dns, key, list...)
+}
+
+// others reports the keys that nobody has looked at: what has no meaning here
+// is said, never passed over.
+func (t *translator) others(m *osconfig.Node, of string, known ...string) {
+	if m.IsNull() || m.Kind != osconfig.Map {
+		return
+	}
+	for _, e := range m.Map {
+		if !slices.Contains(known, e.Key) && !e.Value.IsNull() {
+			t.skip(e.Value, of+e.Key)
+		}
+	}
+}
+
 // route gives a link a route. The first default one of each family is the
 // link's gateway.
 func (t *translator) route(link *osconfig.Node, r routeData) {
@@ -92,12 +125,16 @@ func (t *translator) route(link *osconfig.Node, r routeData) {
 		t.skip(r.at, "a route without destination or gateway")
 		return
 	}
+	if kind := text(r.kind); kind != "" && !slices.Contains([]string{"unicast", "blackhole", "unreachable", "prohibit"}, kind) {
+		t.skip(r.kind, "a route of type "+kind)
+		return
+	}
 	if isDefault(to) {
 		key := "gateway"
 		if strings.Contains(text(r.via), ":") {
 			key = "gateway_ipv6"
 		}
-		if link.Child(key) == nil && r.plain() {
+		if link.Child(key) == nil && r.plain() && text(link.Child("type")) != "vrf" {
 			set(link, key, r.via)
 			if !r.metric.IsNull() && link.Child("metric") == nil {
 				set(link, "metric", r.metric)

@@ -59,8 +59,8 @@ version: 2
 ethernets:
   eno1:
     match: {driver: e1000}
-    addresses: [10.100.1.38/24, {10.100.1.39/24: {label: "eno1:some"}}]
-    link-local: [ipv4]
+    addresses: [10.100.1.38/24, 10.100.1.39/24]
+    link-local: [ipv4, ipv6]
     ipv6-privacy: true
     routes:
       - {to: default, via: 10.100.1.1, on-link: true, metric: 50}
@@ -126,10 +126,12 @@ ethernets:
     openvswitch: {}
     match: {}
 wifis:
-  wl0: {access-points: {x: {password: secret-word}}}
-tunnels: {}
+  wl0: {access-points: {x: {password: secret-word, band: 5GHz}, y: {password: secret-word}}}
+tunnels: {t: {mode: sit, key: secret-word}}
+modems: {}
 `)
-	for _, want := range []string{":5:18: warning: openvswitch", ":6:12: warning: this match", ":8:3: warning: wifis", ":9:10: warning: tunnels"} {
+	for _, want := range []string{":5:18: warning: openvswitch", ":6:12: warning: an empty match", ":8:58: warning: the access point's band", ":8:65: warning: a second access point",
+		":9:14: warning: a tunnel of mode sit", ":10:9: warning: modems"} {
 		if !strings.Contains(report.String(), "network-config"+want) {
 			t.Errorf("%q is not in\n%s", want, report)
 		}

@@ -19,19 +19,25 @@ func (t *translator) version1(doc *osconfig.Node) {
 			}
 		}
 	}
+	t.others(doc, "", "version", "config")
 	var routes []*osconfig.Node
 	for _, c := range config {
 		switch kind := text(c.Child("type")); kind {
 		case "":
 			t.skip(c, "an entry without a type")
-		case "physical", "bond", "bridge", "vlan":
+		case "physical", "infiniband", "bond", "bridge", "vlan":
 			t.link1(c, kind, used)
 		case "nameserver":
-			t.addDNS("nameservers", c.Child("address"))
-			t.addDNS("search", c.Child("search"))
+			t.nameserver1(c)
 		case "route":
+			t.others(c, "the route's ", "type", "id", "network", "destination", "netmask", "gateway", "metric")
 			routes = append(routes, c)
-		case "loopback":
+		case "loopback": // it is always there
+			for _, s := range values(c.Child("subnets")) {
+				if kind := text(s.Child("type")); kind != "loopback" {
+					t.skip(s, "a subnet of the loopback link")
+				}
+			}
 		default:
 			t.skip(c, "type "+kind)
 		}
@@ -41,6 +47,24 @@ func (t *translator) version1(doc *osconfig.Node) {
 	}
 }
 
+// nameserver1 reads servers for all links or, with interface, for one.
+func (t *translator) nameserver1(c *osconfig.Node) {
+	t.others(c, "the nameserver's ", "type", "id", "name", "address", "search", "interface")
+	name := text(c.Child("interface"))
+	if name == "" {
+		t.addDNS("nameservers", c.Child("address"))
+		t.addDNS("search", c.Child("search"))
+		return
+	}
+	link := t.named[name]
+	if link == nil {
+		t.skip(c, "a nameserver of an interface that no entry before it has")
+		return
+	}
+	linkDNS(link, "nameservers", c.Child("address"))
+	linkDNS(link, "search", c.Child("search"))
+}
+
 func (t *translator) link1(c *osconfig.Node, kind string, used map[string]bool) {
 	key, ok := t.key1(c, kind, used)
 	if !ok {
@@ -48,9 +72,11 @@ func (t *translator) link1(c *osconfig.Node, kind string, used map[string]bool) 
 		return
 	}
 	link := t.link(key, c.Pos)
+	t.named[text(c.Child("name"))] = link
+	known := []string{"type", "id", "name", "mac_address", "mtu", "accept-ra", "accept_ra", "subnets"}
 	name, mac := c.Child("name"), c.Child("mac_address")
 	switch {
-	case kind != "physical":
+	case !isCard(kind):
 		set(link, "type", osconfig.NewString(c.Pos, kind))
 		if !mac.IsNull() {
 			set(link, "mac_address", osconfig.NewString(mac.Pos, strings.ToLower(mac.Text)))
@@ -62,49 +88,64 @@ func (t *translator) link1(c *osconfig.Node, kind string, used map[string]bool) 
 	switch kind {
 	case "bond":
 		add(link, "members", words(c.Child("bond_interfaces"))...)
-		bondOptions(link, c.Child("params"))
+		t.bondOptions(link, c.Child("params"))
+		known = append(known, "bond_interfaces", "params")
 	case "bridge":
 		add(link, "members", words(c.Child("bridge_interfaces"))...)
 		t.bridge1(link, c.Child("params"))
+		known = append(known, "bridge_interfaces", "params")
 	case "vlan":
 		for _, k := range [][2]string{{"vlan_id", "id"}, {"vlan_link", "link"}} {
 			if n := c.Child(k[0]); !n.IsNull() {
 				set(link, k[1], n)
 			}
 		}
+		known = append(known, "vlan_id", "vlan_link")
 	}
+	t.others(c, "a link's ", known...)
 	if mtu := c.Child("mtu"); !mtu.IsNull() {
 		set(link, "mtu", mtu)
 	}
-	if ra := c.Child("accept-ra"); !ra.IsNull() {
-		set(link, "accept_ra", truth(ra))
+	for _, k := range []string{"accept-ra", "accept_ra"} {
+		if ra := c.Child(k); !ra.IsNull() {
+			setOnce(link, "accept_ra", truth(ra))
+		}
 	}
 	for _, s := range values(c.Child("subnets")) {
 		t.subnet(link, s)
 	}
 }
 
+// isCard says whether a type is that of links that are there.
+func isCard(kind string) bool { return kind == "physical" || kind == "infiniband" }
+
 // key1 is the key of interfaces for a link. Hardware goes by its MAC address,
 // for the name in the file may not be the kernel's, unless others refer to it
 // by that name.
 func (t *translator) key1(c *osconfig.Node, kind string, used map[string]bool) (string, bool) {
 	name, mac := text(c.Child("name")), strings.ToLower(text(c.Child("mac_address")))
-	if kind == "physical" && mac != "" && !used[name] {
+	if isCard(kind) && mac != "" && !used[name] {
 		return "mac=" + mac, true
 	}
 	return name, name != ""
 }
 
 func (t *translator) bridge1(link, params *osconfig.Node) {
-	if params.IsNull() {
+	if params.IsNull() || params.Kind != osconfig.Map {
 		return
 	}
 	for _, e := range params.Map {
 		switch strings.TrimPrefix(strings.ReplaceAll(e.Key, "-", "_"), "bridge_") {
 		case "stp":
-			set(link, "stp", truth(e.Value))
+			setOnce(link, "stp", truth(e.Value))
 		case "fd":
-			set(link, "forward_delay", e.Value)
+			setOnce(link, "forward_delay", seconds(e.Value))
+		case "hw":
+			setOnce(link, "mac_address", osconfig.NewString(e.Value.Pos, strings.ToLower(text(e.Value))))
+		case "ports":
+			if len(values(link.Child("members"))) == 0 {
+				add(link, "members", words(e.Value)...)
+			}
 		default:
 			t.skip(e.Value, "the bridge's "+e.Key)
 		}
@@ -124,16 +165,30 @@ func (t *translator) subnet(link, s *osconfig.Node) {
 		if !t.static1(link, s) {
 			return
 		}
-	case "manual", "ipv6_slaac", "ipv6_dhcpv6-stateless": // router advertisements are followed anyway
+	case "manual":
+	case "ipv6_slaac", "ipv6_dhcpv6-stateless": // router advertisements say the rest
+		setOnce(link, "accept_ra", yes(s))
 	default:
 		t.skip(s, "subnet type "+kind)
 	}
 	if metric := s.Child("metric"); !metric.IsNull() {
 		setOnce(link, "metric", metric)
 	}
-	t.addDNS("nameservers", s.Child("dns_nameservers"))
-	t.addDNS("search", s.Child("dns_search"))
+	linkDNS(link, "nameservers", s.Child("dns_nameservers"))
+	for _, search := range values(s.Child("dns_search")) {
+		linkDNS(link, "search", search)
+	}
+	switch control := s.Child("control"); text(control) {
+	case "", "auto":
+	case "manual":
+		setOnce(link, "up", osconfig.ResolvePlain(control.Pos, "false"))
+	default:
+		t.skip(control, "the subnet's control "+text(control))
+	}
+	t.others(s, "the subnet's ", "type", "control", "address", "netmask", "gateway", "metric", "routes",
+		"dns_nameservers", "dns_search")
 	for _, r := range values(s.Child("routes")) {
+		t.others(r, "the route's ", "type", "id", "network", "destination", "netmask", "gateway", "metric")
 		t.route(link, route1(r))
 	}
 }

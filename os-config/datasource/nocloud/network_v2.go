@@ -1,6 +1,7 @@
 package nocloud
 
 import (
+	"slices"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -12,9 +13,9 @@ func (t *translator) version2(doc *osconfig.Node) {
 	for _, e := range doc.Map {
 		kind := ""
 		switch e.Key {
-		case "version", "renderer":
+		case "version":
 			continue
-		case "ethernets":
+		case "ethernets", "wifis", "tunnels":
 		case "bonds", "bridges", "vlans", "vrfs":
 			kind = strings.TrimSuffix(e.Key, "s")
 		case "dummy-devices":
@@ -31,7 +32,16 @@ func (t *translator) version2(doc *osconfig.Node) {
 			continue
 		}
 		for _, l := range e.Value.Map {
-			t.link2(l, kind)
+			switch {
+			case l.Value.Kind != osconfig.Map && !l.Value.IsNull():
+				t.wrong(l.Value, e.Key+": want a mapping of options")
+			case e.Key == "tunnels":
+				t.tunnel2(l)
+			case e.Key == "wifis":
+				t.wifi2(l)
+			default:
+				t.link2(l, kind)
+			}
 		}
 	}
 }
@@ -41,15 +51,26 @@ func (t *translator) link2(e osconfig.Entry, kind string) {
 	if kind != "" {
 		set(link, "type", osconfig.NewString(e.KeyPos, kind))
 	}
+	if e.Value.IsNull() {
+		return
+	}
 	for _, o := range e.Value.Map {
-		if !t.copied2(link, o) && !t.option2(link, o) {
+		if !t.common2(link, o) {
 			t.kind2(link, o, kind)
 		}
 	}
+	if kind == "vrf" { // its rules are about its table, unless they say another
+		t.intoTable(e.Value)
+	}
+}
+
+// common2 takes what links of all kinds have, and says so.
+func (t *translator) common2(link *osconfig.Node, o osconfig.Entry) bool {
+	return copied2(link, o) || t.option2(link, o) || t.without2(link, o)
 }
 
 // copied2 takes options that are the same here, but for the name.
-func (t *translator) copied2(link *osconfig.Node, o osconfig.Entry) bool {
+func copied2(link *osconfig.Node, o osconfig.Entry) bool {
 	names := map[string]string{
 		"set-name": "set_name", "gateway4": "gateway", "gateway6": "gateway_ipv6", "mtu": "mtu",
 		"macaddress": "mac_address", "id": "id", "link": "link", "table": "table",
@@ -69,11 +90,61 @@ func (t *translator) copied2(link *osconfig.Node, o osconfig.Entry) bool {
 		}
 		return true
 	}
-	switch o.Key {
-	case "renderer", "wakeonlan", "critical", "ignore-carrier", "optional-addresses", "dhcp-identifier":
-		return true // nothing here depends on it
+	if name := offloads2(o.Key); name != "" && !o.Value.IsNull() {
+		offloads := link.Child("offloads")
+		if offloads == nil {
+			offloads = osconfig.NewMap(o.Value.Pos)
+			set(link, "offloads", offloads)
+		}
+		setOnce(offloads, name, truth(o.Value))
+		return true
 	}
 	return false
+}
+
+// offloads2 is ethtool's name of what netplan calls an offload.
+func offloads2(key string) string {
+	return map[string]string{
+		"receive-checksum-offload": "rx", "transmit-checksum-offload": "tx", "tcp-segmentation-offload": "tso",
+		"tcp6-segmentation-offload": "tx-tcp6-segmentation", "generic-segmentation-offload": "gso",
+		"generic-receive-offload": "gro", "large-receive-offload": "lro",
+	}[key]
+}
+
+// without2 takes options that have no meaning here, and says so unless they
+// ask for what is the case anyway.
+func (t *translator) without2(link *osconfig.Node, o osconfig.Entry) bool {
+	switch v := o.Value; o.Key {
+	case "wakeonlan", "critical", "ignore-carrier":
+		if !isFalse(v) {
+			t.skip(v, o.Key)
+		}
+	case "dhcp-identifier": // the hardware address is sent in any case
+		if text(v) != "mac" {
+			t.skip(v, "dhcp-identifier other than mac")
+		}
+	case "link-local":
+		families := []string{}
+		for _, family := range values(v) {
+			families = append(families, text(family))
+			if text(family) == "ipv4" {
+				setOnce(link, "ipv4ll", yes(family))
+			}
+		}
+		if !slices.Contains(families, "ipv6") {
+			t.skip(v, "link-local without ipv6")
+		}
+	case "activation-mode":
+		switch text(v) {
+		case "manual", "off":
+			setOnce(link, "up", osconfig.ResolvePlain(v.Pos, "false"))
+		default:
+			t.skip(v, "activation-mode "+text(v))
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 func (t *translator) option2(link *osconfig.Node, o osconfig.Entry) bool {
@@ -85,6 +156,7 @@ func (t *translator) option2(link *osconfig.Node, o osconfig.Entry) bool {
 		for _, a := range values(v) {
 			if a.Kind == osconfig.Map { // {ADDRESS: {label: …, lifetime: …}}
 				for _, e := range a.Map {
+					t.others(e.Value, "an address's ")
 					add(link, "addresses", osconfig.NewString(e.KeyPos, e.Key))
 				}
 				continue
@@ -92,10 +164,12 @@ func (t *translator) option2(link *osconfig.Node, o osconfig.Entry) bool {
 			add(link, "addresses", a)
 		}
 	case "nameservers":
-		t.addDNS("nameservers", v.Child("addresses"))
-		t.addDNS("search", v.Child("search"))
+		linkDNS(link, "nameservers", v.Child("addresses"))
+		linkDNS(link, "search", v.Child("search"))
+		t.others(v, "the nameservers' ", "addresses", "search")
 	case "routes":
 		for _, r := range values(v) {
+			t.others(r, "the route's ", "to", "via", "from", "metric", "table", "mtu", "on-link", "type", "scope")
 			t.route(link, routeData{
 				at: r, to: r.Child("to"), via: r.Child("via"), from: r.Child("from"), metric: r.Child("metric"),
 				table: r.Child("table"), mtu: r.Child("mtu"), onLink: r.Child("on-link"), kind: r.Child("type"), scope: r.Child("scope"),
@@ -105,32 +179,30 @@ func (t *translator) option2(link *osconfig.Node, o osconfig.Entry) bool {
 		t.policy2(v)
 	case "dhcp4-overrides", "dhcp6-overrides":
 		t.overrides2(link, v)
-	case "link-local":
-		for _, family := range values(v) {
-			if text(family) == "ipv4" {
-				setOnce(link, "ipv4ll", yes(family))
-			}
-		}
-	case "activation-mode":
-		setOnce(link, "up", osconfig.ResolvePlain(v.Pos, "false"))
 	default:
 		return false
 	}
 	return true
 }
 
+// match2 takes what decides: a MAC address before a name before a driver.
 func (t *translator) match2(link, v *osconfig.Node) {
-	mac, name, driver := v.Child("macaddress"), v.Child("name"), v.Child("driver")
+	mac, name, driver := v.Child("macaddress"), v.Child("name"), values(v.Child("driver"))
+	known := []string{}
 	switch {
 	case text(mac) != "":
 		set(link, "match", osconfig.NewString(mac.Pos, "mac="+strings.ToLower(text(mac))))
+		known = append(known, "macaddress")
 	case text(name) != "":
 		set(link, "match", name)
-	case len(values(driver)) == 1:
-		set(link, "match", osconfig.NewString(driver.Pos, "driver="+text(values(driver)[0])))
-	default:
-		t.skip(v, "this match")
+		known = append(known, "name")
+	case len(driver) == 1:
+		set(link, "match", osconfig.NewString(driver[0].Pos, "driver="+text(driver[0])))
+		known = append(known, "driver")
+	case v.IsNull() || len(v.Map) == 0:
+		t.skip(v, "an empty match")
 	}
+	t.others(v, "besides what else is matched, ", known...)
 }
 
 // kind2 takes what only some kinds of links have.
@@ -139,65 +211,19 @@ func (t *translator) kind2(link *osconfig.Node, o osconfig.Entry, kind string) {
 	case o.Key == "interfaces" && kind != "":
 		add(link, "members", words(o.Value)...)
 	case o.Key == "parameters" && kind == "bond":
-		bondOptions(link, o.Value)
+		t.bondOptions(link, o.Value)
 	case o.Key == "parameters" && kind == "bridge":
 		for _, p := range o.Value.Map {
 			switch p.Key {
 			case "stp":
-				set(link, "stp", truth(p.Value))
+				setOnce(link, "stp", truth(p.Value))
 			case "forward-delay":
-				set(link, "forward_delay", p.Value)
+				setOnce(link, "forward_delay", seconds(p.Value))
 			default:
 				t.skip(p.Value, "the bridge's "+p.Key)
 			}
 		}
 	default:
 		t.skip(o.Value, o.Key)
-	}
-}
-
-// policy2 makes rancher.network.rules.
-func (t *translator) policy2(v *osconfig.Node) {
-	for _, r := range values(v) {
-		rule := osconfig.NewMap(r.Pos)
-		for _, e := range r.Map {
-			switch e.Key {
-			case "from", "to", "table", "priority", "mark":
-				set(rule, e.Key, e.Value)
-			default:
-				t.skip(e.Value, "the rule's "+e.Key)
-			}
-		}
-		if t.rules == nil {
-			t.rules = osconfig.NewList(v.Pos)
-		}
-		t.rules.List = append(t.rules.List, rule)
-	}
-}
-
-// overrides2 makes dhcp_options. There is one set for both families: the
-// first that says something counts.
-func (t *translator) overrides2(link, v *osconfig.Node) {
-	options := osconfig.NewMap(v.Pos)
-	if have := link.Child("dhcp_options"); have != nil {
-		options = have
-	}
-	for _, e := range v.Map {
-		switch e.Key {
-		case "use-dns", "use-routes", "use-mtu", "use-ntp", "use-hostname":
-			setOnce(options, strings.ReplaceAll(e.Key, "-", "_"), truth(e.Value))
-		case "use-domains":
-			setOnce(options, "use_domains", truth(e.Value))
-		case "hostname":
-			setOnce(options, "hostname", e.Value)
-		case "route-metric":
-			setOnce(link, "metric", e.Value)
-		case "send-hostname":
-		default:
-			t.skip(e.Value, "the override "+e.Key)
-		}
-	}
-	if link.Child("dhcp_options") == nil && len(options.Map) > 0 {
-		set(link, "dhcp_options", options)
 	}
 }

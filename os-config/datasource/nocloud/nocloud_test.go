@@ -101,12 +101,12 @@ ethernets:
     nameservers: {addresses: [10.0.0.1, 10.0.0.3], search: [lan]}
   enp0s3: {dhcp4: true, dhcp6: true}
 `, osconfig.Network{
-			DNS: osconfig.DNS{Nameservers: []string{"10.0.0.1", "10.0.0.3"}, Search: []string{"lan"}},
 			Interfaces: map[string]osconfig.Interface{
-				"lan":    {Match: "mac=52:54:00:aa:bb:cc", SetName: "lan", DHCP: &no, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400},
+				"lan": {Match: "mac=52:54:00:aa:bb:cc", SetName: "lan", DHCP: &no, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400,
+					DNS: osconfig.DNS{Nameservers: []string{"10.0.0.1", "10.0.0.3"}, Search: []string{"lan"}}},
 				"enp0s3": {DHCP: &yes, DHCP6: &yes},
 			},
-		}, ""},
+		}, "renderer"},
 		{"version 2 with a frame and routes", `
 network:
   version: 2
@@ -116,11 +116,11 @@ network:
       addresses: [10.0.0.2/24]
       routes: [{to: default, via: 10.0.0.1}, {to: "::/0", via: "fd00::1"}, {to: 10.1.0.0/16, via: 10.0.0.9}]
   bonds: {}
-  wifis: {}
+  modems: {}
 `, osconfig.Network{Interfaces: map[string]osconfig.Interface{
 			"e": {Match: "en*", Addresses: []string{"10.0.0.2/24"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1",
 				Routes: []osconfig.Route{{To: "10.1.0.0/16", Via: "10.0.0.9"}}},
-		}}, "wifis"},
+		}}, "modems"},
 		{"version 1", `
 version: 1
 config:
@@ -137,15 +137,16 @@ config:
   - type: nameserver
     address: [10.0.0.53]
     search: lan
-  - type: infiniband
-    name: ib0
+  - type: tap
+    name: tap0
 `, osconfig.Network{
-			DNS: osconfig.DNS{Nameservers: []string{"10.0.0.1", "10.0.0.53"}, Search: []string{"lan"}},
+			DNS: osconfig.DNS{Nameservers: []string{"10.0.0.53"}, Search: []string{"lan"}},
 			Interfaces: map[string]osconfig.Interface{
-				"mac=52:54:00:aa:bb:cc": {MTU: 9000, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1"},
-				"eth1":                  {DHCP: &yes},
+				"mac=52:54:00:aa:bb:cc": {MTU: 9000, Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1",
+					DNS: osconfig.DNS{Nameservers: []string{"10.0.0.1"}}},
+				"eth1": {DHCP: &yes},
 			},
-		}, "type infiniband"},
+		}, "type tap"},
 		{"no version", "hello: x\n", osconfig.Network{}, "without version"},
 		{"odd kinds", "version: 1\nconfig: [x, {type: [a]}, {type: physical, name: e0, subnets: [y, {type: static}]}]\n",
 			osconfig.Network{}, "static subnet without an address"},

@@ -3,7 +3,9 @@ package nocloud
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
@@ -86,34 +88,14 @@ func isFalse(n *osconfig.Node) bool { return n != nil && truth(n).Text == "false
 
 func yes(n *osconfig.Node) *osconfig.Node { return osconfig.ResolvePlain(n.Pos, "true") }
 
-// bondOptions gives a bond its options by the kernel's names: what cloud-init
-// and netplan write with hyphens, or with the prefix bond.
-func bondOptions(link, params *osconfig.Node) {
-	if params.IsNull() || params.Kind != osconfig.Map {
-		return
+// duration makes a plain number, in the given unit, of one that may have a
+// suffix, as netplan takes it: 100, 100ms, 1s. Others stay for the validator.
+func duration(n *osconfig.Node, unit time.Duration) *osconfig.Node {
+	s := text(n)
+	if d, err := time.ParseDuration(s); err == nil && d > 0 {
+		return osconfig.ResolvePlain(n.Pos, strconv.FormatInt(int64(d/unit), 10))
 	}
-	names := map[string]string{
-		"mii-monitor-interval": "miimon", "transmit-hash-policy": "xmit_hash_policy", "ad-select": "ad_select",
-		"arp-ip-targets": "arp_ip_target", "up-delay": "updelay", "down-delay": "downdelay",
-		"gratuitous-arp": "num_grat_arp", "primary-reselect-policy": "primary_reselect",
-		"fail-over-mac-policy": "fail_over_mac", "resend-igmp": "resend_igmp", "learn-packet-interval": "lp_interval",
-		"all-members-active": "all_slaves_active", "all-slaves-active": "all_slaves_active",
-	}
-	out := osconfig.NewMap(params.Pos)
-	for _, e := range params.Map {
-		key := strings.TrimPrefix(strings.TrimPrefix(e.Key, "bond-"), "bond_")
-		if known := names[key]; known != "" {
-			key = known
-		}
-		var parts []string
-		for _, v := range values(e.Value) {
-			if s := text(v); s != "" {
-				parts = append(parts, s)
-			}
-		}
-		setOnce(out, strings.ReplaceAll(key, "-", "_"), osconfig.NewString(e.Value.Pos, strings.Join(parts, ",")))
-	}
-	if len(out.Map) > 0 {
-		set(link, "bond_opts", out)
-	}
+	return n
 }
+
+func seconds(n *osconfig.Node) *osconfig.Node { return duration(n, time.Second) }
