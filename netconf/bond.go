@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -75,11 +76,18 @@ func onOff(value string) string {
 }
 
 // bondDiffers compares one option; one that is not asked for never differs.
-// The order of addresses to watch does not matter.
+// The order of addresses to watch does not matter. Delays are whole multiples
+// of miimon: the kernel rounds them down.
 func bondDiffers(want, have map[string]string, option string) bool {
 	w, asked := want[option]
 	if !asked || w == "" {
 		return false
+	}
+	if slices.Contains([]string{"updelay", "downdelay", "peer_notif_delay"}, option) {
+		every, _ := strconv.Atoi(cmp.Or(want["miimon"], have["miimon"]))
+		if n, err := strconv.Atoi(w); err == nil && every > 0 {
+			w = strconv.Itoa(n / every * every)
+		}
 	}
 	return sorted(BondValue(option, w)) != sorted(BondValue(option, have[option]))
 }

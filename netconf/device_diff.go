@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"encoding/base64"
 	"maps"
 	"net/netip"
 	"slices"
@@ -64,7 +65,7 @@ func (d Device) Differs(have Device) bool {
 // differs is Device.Differs for what is WireGuard's own. A list of peers is
 // whole: others are to go, and so is a key that a peer has no longer.
 func (w WireGuard) differs(have WireGuard) bool {
-	if w.PrivateKey != "" && w.PrivateKey != have.PrivateKey ||
+	if w.PrivateKey != "" && clamped(w.PrivateKey) != clamped(have.PrivateKey) ||
 		w.FirewallMark != 0 && w.FirewallMark != have.FirewallMark {
 		return true
 	}
@@ -83,6 +84,18 @@ func (w WireGuard) differs(have WireGuard) bool {
 		}
 	}
 	return len(w.Peers) != len(have.Peers)
+}
+
+// clamped is a private key as the kernel keeps it: some of its bits are always
+// the same (RFC 7748, section 5). What is no key stays as it is.
+func clamped(key string) string {
+	b, err := base64.StdEncoding.DecodeString(key)
+	if err != nil || len(b) != 32 {
+		return key
+	}
+	b[0] &= 248
+	b[31] = b[31]&127 | 64
+	return base64.StdEncoding.EncodeToString(b)
 }
 
 // networks masks and sorts, which is how the kernel keeps them.

@@ -133,11 +133,12 @@ func (k *Kernel) drop(l *link) {
 }
 
 // release takes a link out of its master. A bond's member is set down and
-// gets its own MAC address back.
+// gets its own MAC address and MTU back.
 func (k *Kernel) release(l *link) {
 	if m := k.index(l.Master); m != nil && m.Kind == netconf.KindBond {
 		k.down(l)
 		k.setMAC(l, l.before)
+		k.setMTU(l, l.beforeMTU)
 	}
 	l.Master = 0
 }

@@ -15,11 +15,12 @@ func (k *Kernel) AddHardware(name, kind, mac string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.add(name, kind, mac)
+	l.set = netconf.Hardware{Offloads: map[string]bool{
+		"rx-checksum": true, "tx-checksum-ipv4": true, "tx-checksum-ipv6": true, "tx-scatter-gather": true,
+		"tx-tcp-segmentation": true, "tx-tcp6-segmentation": true, "tx-generic-segmentation": true, "rx-gro": true}}
 	if kind == "" {
 		l.PermMAC = mac
-		l.set = netconf.Hardware{RingRX: 256, RingTX: 256, Offloads: map[string]bool{
-			"rx-checksum": true, "tx-checksum-ipv4": true, "tx-checksum-ipv6": true, "tx-scatter-gather": true,
-			"tx-tcp-segmentation": true, "tx-tcp6-segmentation": true, "tx-generic-segmentation": true, "rx-gro": true}}
+		l.set.RingRX, l.set.RingTX = 256, 256
 	}
 	k.notify()
 	return l.Index

@@ -36,9 +36,11 @@ type link struct {
 	used    bool // a bridge that has had members: without any it has no carrier
 	ownMAC  bool // it was set and no longer follows members
 	ownMTU  bool
-	before  string           // the MAC address that a bond's member had before
-	primary string           // a bond's, as asked for: it counts once that link is a member
-	set     netconf.Hardware // what ethtool shows
+	// What a member of a bond had before.
+	before    string
+	beforeMTU int
+	primary   string           // a bond's, as asked for: it counts once that link is a member
+	set       netconf.Hardware // what ethtool shows
 }
 
 // route is a route and whether it carries netconf.Protocol.

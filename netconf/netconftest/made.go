@@ -153,8 +153,11 @@ func (k *Kernel) configure(l *link, device netconf.Device) error {
 	if b := device.Bridge; device.Kind == netconf.KindBridge {
 		b.STP, b.ForwardDelay = cmp.Or(b.STP, have.Bridge.STP), cmp.Or(b.ForwardDelay, have.Bridge.ForwardDelay)
 		b.VLANFiltering = cmp.Or(b.VLANFiltering, have.Bridge.VLANFiltering)
-		if *b.STP && (*b.ForwardDelay < 2 || *b.ForwardDelay > 30) { // IEEE 802.1D
-			return unix.ERANGE
+		if least := 2; *b.STP && (*b.ForwardDelay < least || *b.ForwardDelay > 30) { // IEEE 802.1D
+			if *have.Bridge.STP {
+				return unix.ERANGE
+			}
+			b.ForwardDelay = &least
 		}
 		have.Bridge = b
 	}
@@ -245,7 +248,7 @@ func (k *Kernel) join(l, m *link) error {
 	up := l.Up
 	switch m.Kind {
 	case netconf.KindBond:
-		l.before = l.MAC
+		l.before, l.beforeMTU = l.MAC, l.MTU
 		if len(k.members(m)) == 0 && !m.ownMAC {
 			k.setMAC(m, l.MAC)
 		}

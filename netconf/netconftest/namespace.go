@@ -140,6 +140,10 @@ func Real(t *testing.T) World {
 		AddForeignRoute: func(name string, dst netip.Prefix) {
 			Run(t, "ip", "route", "add", dst.String(), "dev", name)
 		},
+		RemoveRoute: func(dst netip.Prefix) { Run(t, "ip", "route", "del", dst.String()) },
+		Advertise: func(name string, managed, other bool, prefix netip.Prefix, options []byte) {
+			peer.Advertise(t, far(name), managed, other, prefix, options)
+		},
 	}
 }
 

@@ -14,6 +14,9 @@ import (
 // longest is the length of a link's name, IFNAMSIZ - 1.
 const longest = 15
 
+// largestRing is how many entries the hardware's rings can have.
+const largestRing = 4096
+
 // SetUp implements netconf.Kernel. The loopback link gets its addresses.
 func (k *Kernel) SetUp(id netconf.LinkID) error {
 	return k.change(netconf.Op{Kind: netconf.OpSetUp, Link: id}, func(l *link) error {
@@ -120,6 +123,9 @@ func (k *Kernel) SetHardware(id netconf.LinkID, h netconf.Hardware) error {
 		}
 		if (h.RingRX != 0 || h.RingTX != 0) && l.set.RingRX == 0 {
 			return unix.EOPNOTSUPP
+		}
+		if max(h.RingRX, h.RingTX) > largestRing {
+			return unix.EINVAL
 		}
 		if h.RingRX != 0 {
 			l.set.RingRX = h.RingRX

@@ -2,15 +2,23 @@ package netconftest
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/netconf"
 )
+
+// All is the environment variable that forbids the suite to skip what a kernel
+// lacks: where ours is tested, nothing may be missing.
+const All = "PHAROS_SUITE_ALL"
 
 // World is a fresh network namespace with the hands that a test needs.
 type World struct {
@@ -23,12 +31,20 @@ type World struct {
 	AddForeignAddr func(name string, prefix netip.Prefix)
 	// AddForeignRoute adds a route to dst that does not carry our protocol.
 	AddForeignRoute func(name string, dst netip.Prefix)
+	// RemoveRoute removes a route, whoever owns it.
+	RemoveRoute func(dst netip.Prefix)
+	// Advertise sends one router advertisement to a link: its flags, a prefix
+	// to make addresses in, and further options.
+	Advertise func(name string, managed, other bool, prefix netip.Prefix, options []byte)
 }
 
 // TestKernel holds an implementation of netconf.Kernel to what netconf relies
 // on. Each sub-test gets its own links; the namespace is shared.
 func TestKernel(t *testing.T, w World) {
 	s := &suite{World: w}
+	signal, err := w.Kernel.Subscribe(t.Context())
+	ok(t, err)
+	s.signal = signal
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *suite)
@@ -36,12 +52,82 @@ func TestKernel(t *testing.T, w World) {
 		{"loopback", testLoopback}, {"link", testLink}, {"addresses", testAddresses},
 		{"secondary", testSecondary}, {"routes", testRoutes}, {"onlink", testOnLink},
 		{"route source", testRouteSource}, {"foreign", testForeign}, {"gone", testGone}, {"events", testEvents},
+		{"names", testNames}, {"mac", testMAC}, {"down", testDown}, {"ipv6", testIPv6}, {"advertisement", testAdvertisement},
+		{"hardware", testHardware}, {"route kinds", testRouteKinds}, {"tables", testTables}, {"rules", testRules},
+		{"lost route", testLostRoute}, {"by name", testByName}, {"dummy", testDummy}, {"bridge", testBridge}, {"bridge vlans", testBridgeVLANs},
+		{"bridge members", testBridgeMembers}, {"vlan", testVLAN}, {"vlan priorities", testVLANPriorities},
+		{"vlan of a vlan", testVLANStacked}, {"bond", testBond}, {"bond options", testBondOptions}, {"bond lacp", testBondLACP},
+		{"macvlan", testMacvlan}, {"ipvlan", testIPvlan}, {"vxlan", testVXLAN}, {"vrf", testVRF},
+		{"wireguard", testWireGuard},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, s) })
 	}
 }
 
-type suite struct{ World }
+type suite struct {
+	World
+	signal <-chan struct{}
+}
+
+// lacking ends a test of something that the kernel does not have.
+func lacking(t *testing.T, what string, err error) {
+	t.Helper()
+	if os.Getenv(All) == "1" {
+		t.Fatalf("the kernel lacks %s: %v", what, err)
+	}
+	t.Skipf("the kernel lacks %s: %v", what, err)
+}
+
+// make makes a link for the length of a test and returns it; the test ends if
+// the kernel does not have the kind.
+func (s *suite) make(t *testing.T, name string, device netconf.Device) netconf.Link {
+	t.Helper()
+	err := s.Kernel.AddLink(name, "key of "+name, device)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		lacking(t, device.Kind, err)
+	}
+	ok(t, err)
+	t.Cleanup(func() { ok(t, s.Kernel.DelLink(netconf.LinkID{Name: name})) })
+	l := s.get(t, name)
+	if !l.Own || l.Key != "key of "+name || l.Kind != device.Kind || l.Device.Kind != device.Kind || l.Up || l.Master != 0 {
+		t.Errorf("fresh %s: %+v", device.Kind, l)
+	}
+	if device.Differs(l.Device) {
+		t.Errorf("fresh %s: it is %+v; want %+v", device.Kind, l.Device, device)
+	}
+	return l
+}
+
+// refused checks that an operation fails with an error that names what it has
+// to.
+func refused(t *testing.T, what string, err error, words ...string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: no error", what)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("%s: error is %v; want one that says %s", what, err, w)
+		}
+	}
+}
+
+// until waits for what the kernel does in its own time.
+func (s *suite) until(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	deadline, again := time.NewTimer(10*time.Second), time.NewTicker(100*time.Millisecond)
+	defer deadline.Stop()
+	defer again.Stop()
+	for !condition() {
+		select {
+		case <-s.signal:
+		case <-again.C: // not everything makes an event
+		case <-deadline.C:
+			t.Fatalf("not within 10 s: %s", what)
+		}
+	}
+}
 
 // add makes a link for the length of a test and returns it.
 func (s *suite) add(t *testing.T, name string) netconf.Link {

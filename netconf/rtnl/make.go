@@ -24,17 +24,13 @@ func (c *Conn) AddLink(name, key string, device netconf.Device) error {
 			return fail(id, fmt.Sprintf("%s on %s", what, device.Parent), err)
 		}
 	}
-	req := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
-	addLink(req, id)
-	if parent != 0 && device.Kind != netconf.KindVXLAN {
-		req.AddData(number32(unix.IFLA_LINK, parent))
+	err := c.create(name, device, parent)
+	if errors.Is(err, unix.EEXIST) && c.automatic(name, device.Kind) {
+		if err = c.DelLink(id); err == nil {
+			err = c.create(name, device, parent)
+		}
 	}
-	info, data := linkInfo(device.Kind)
-	if err := encode(data, device, netconf.Device{}, parent, c.byName); err != nil {
-		return fail(id, what, err)
-	}
-	req.AddData(info)
-	if err := do(req); err != nil {
+	if err != nil {
 		return fail(id, what, advise(device, err))
 	}
 	if err := c.set(id, text(unix.IFLA_IFALIAS, netconf.Alias+key)); err != nil {
@@ -49,6 +45,35 @@ func (c *Conn) AddLink(name, key string, device netconf.Device) error {
 		return fail(id, "set keys and peers", err)
 	}
 	return nil
+}
+
+func (c *Conn) create(name string, device netconf.Device, parent int) error {
+	req := c.request(unix.RTM_NEWLINK, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK)
+	addLink(req, netconf.LinkID{Name: name})
+	if parent != 0 && device.Kind != netconf.KindVXLAN {
+		req.AddData(number32(unix.IFLA_LINK, parent))
+	}
+	info, data := linkInfo(device.Kind)
+	if err := encode(data, device, netconf.Device{}, parent, c.byName); err != nil {
+		return err
+	}
+	req.AddData(info)
+	return do(req)
+}
+
+// automatic tells whether a name is taken by the bond bond0, which the module
+// makes when it is loaded, and it is loaded when the first bond is made.
+// Somebody's own bond would be up or have members.
+func (c *Conn) automatic(name, kind string) bool {
+	f, err := c.get(netconf.LinkID{Name: name})
+	if err != nil || kind != netconf.KindBond || f.Kind != kind || f.Own || f.Up {
+		return false
+	}
+	messages, err := c.dump(unix.RTM_GETLINK, unix.RTM_NEWLINK, nl.NewIfInfomsg(unix.AF_UNSPEC), number32(unix.IFLA_EXT_MASK, skipStats))
+	return err == nil && !slices.ContainsFunc(messages, func(m []byte) bool {
+		member, ok := fromLink(m)
+		return ok && member.Master == f.Index
+	})
 }
 
 // bare leaves out what a new link cannot have yet: a bond's active member.
@@ -115,19 +140,21 @@ func (c *Conn) SetDevice(id netconf.LinkID, device netconf.Device) error {
 	}
 	restart := f.Up && device.Kind == netconf.KindBond &&
 		slices.ContainsFunc(bondChanges(device.Bond, have.Bond), func(o bondOption) bool { return o.down })
-	info, data := linkInfo(device.Kind)
-	if err := encode(data, device, have, f.parent, c.byName); err != nil {
-		return fail(id, what, err)
-	}
 	if restart {
 		if err := c.SetDown(f.LinkID); err != nil {
 			return err
 		}
 	}
-	req := c.request(unix.RTM_NEWLINK, unix.NLM_F_ACK)
-	addLink(req, f.LinkID)
-	req.AddData(info)
-	err = fail(id, what, do(req))
+	if b := device.Bridge; b.STP != nil && !*b.STP && b.ForwardDelay != nil {
+		// The delay comes first, and while there is a spanning tree it is
+		// bounded.
+		first := netconf.Device{Kind: device.Kind, Bridge: netconf.Bridge{STP: b.STP}}
+		err = c.change(f, first, have)
+	}
+	if err == nil {
+		err = c.change(f, device, have)
+	}
+	err = fail(id, what, err)
 	if err == nil && active != "" {
 		c.mu.Lock()
 		c.active[f.Index] = active
@@ -137,6 +164,17 @@ func (c *Conn) SetDevice(id netconf.LinkID, device netconf.Device) error {
 		err = errors.Join(err, c.SetUp(f.LinkID))
 	}
 	return err
+}
+
+func (c *Conn) change(f *found, device, have netconf.Device) error {
+	info, data := linkInfo(device.Kind)
+	if err := encode(data, device, have, f.parent, c.byName); err != nil {
+		return err
+	}
+	req := c.request(unix.RTM_NEWLINK, unix.NLM_F_ACK)
+	addLink(req, f.LinkID)
+	req.AddData(info)
+	return do(req)
 }
 
 // activeMember leaves the member that is to be active out as long as it is

@@ -57,6 +57,9 @@ func fromRule(m []byte) (netconf.Rule, bool) {
 
 // AddRule implements netconf.Kernel.
 func (c *Conn) AddRule(r netconf.Rule) error {
+	if r.Table == 0 { // the kernel would look for a table that nobody uses
+		return fmt.Errorf("add rule %s: it says no table: %w", r, unix.EINVAL)
+	}
 	err := do(c.ruleRequest(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL|unix.NLM_F_ACK, r))
 	if err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add rule %s: %w", r, err)
