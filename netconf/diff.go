@@ -194,7 +194,7 @@ func (d *differ) deleteAddresses() {
 		for _, a := range n.Addresses {
 			unwanted := a.Own
 			if t := n.t; t != nil {
-				foreign := t.Flush && !a.Own && !a.Kernel && !linkLocal6(a.Prefix.Addr())
+				foreign := t.Flush && !n.Loopback && !a.Own && !a.Kernel && !linkLocal6(a.Prefix.Addr())
 				unwanted = (a.Own && !t.Keep || foreign) && !slices.Contains(t.Addresses, a.Prefix)
 			}
 			if unwanted {

@@ -43,6 +43,7 @@ type Manager struct {
 	spec      Spec
 	applied   time.Time // when spec came; zero: none yet
 	pending   *Spec     // waits for its PreCmds
+	inForce   bool      // the kernel has been as a spec says
 	ports     map[int]*port
 	graph     *graph // spec over the links as last seen
 	seen      Observed

@@ -57,11 +57,11 @@ func (m *Manager) updatePorts(ctx context.Context) {
 		there[l.Index] = true
 		p := m.ports[l.Index]
 		if p == nil {
-			p = &port{link: l, seen: now, noCarrier: now, flush: true, adopted: adopt(l, mb.spec), adopted6: adopt6(l, mb.spec)}
+			p = &port{link: l, seen: now, noCarrier: now, flush: m.foreign(l), adopted: adopt(l, mb.spec), adopted6: adopt6(l, mb.spec)}
 			m.ports[l.Index] = p
-		} else if !reflect.DeepEqual(p.spec, mb.spec) {
-			p.flush = true
+			p.spec = mb.spec
 		}
+		p.flush = p.flush || !reflect.DeepEqual(p.spec, mb.spec)
 		p.update(l, mb.spec, m.graph.passive(mb.spec), now)
 		p.expire(now, m.spec.DHCPTimeout)
 		m.updateClients(ctx, p)
@@ -75,6 +75,11 @@ func (m *Manager) updatePorts(ctx context.Context) {
 		}
 	}
 }
+
+// foreign tells whether a link without a port has been somebody else's. When
+// nothing is in force yet, settings of ours say that a manager before this one
+// had it.
+func (m *Manager) foreign(l Link) bool { return m.inForce || l.IPv6.Unset }
 
 // update takes what the kernel and the configuration say now. Clients that do
 // not fit any longer stop; what they have got stays if it may still be good.
@@ -217,7 +222,7 @@ func (m *Manager) desired(g *graph, asked bool) Desired {
 		return nil
 	})
 	return desired(g, func(mb *member) facts {
-		f := facts{flush: true}
+		f := facts{flush: m.foreign(mb.link)}
 		p := of(mb)
 		if p != nil {
 			f = p.facts(mb.spec)
@@ -252,7 +257,7 @@ func (m *Manager) hardware(mb *member, p *port) Hardware {
 	}
 	have, err := m.kernel.Hardware(mb.link.LinkID)
 	if err != nil {
-		m.log.Warn("hardware settings are not known", "link", mb.link.Name, "error", err)
+		m.log.Debug("hardware settings are not known", "link", mb.link.Name, "error", err)
 		return want
 	}
 	if !want.Differs(have) {
@@ -271,6 +276,7 @@ func (m *Manager) done(o Op) {
 // settled notes that the links are as they are to be: what others add from
 // now on stays.
 func (m *Manager) settled() {
+	m.inForce = !m.applied.IsZero()
 	for index, p := range m.ports {
 		if !m.trouble.addresses[index] && m.ran(p.pre, p.spec.PreUp) {
 			p.flush = false

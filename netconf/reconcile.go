@@ -69,8 +69,10 @@ func (m *Manager) reconcile(ctx context.Context) {
 			m.upCommands(ctx)
 			return
 		}
-		if pass == maxPasses {
-			t.unkept = make(map[string]bool)
+		if pass >= maxPasses {
+			if t.unkept == nil {
+				t.unkept = make(map[string]bool)
+			}
 			for _, o := range plan {
 				t.unkept[o.String()] = true
 			}

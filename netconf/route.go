@@ -36,8 +36,8 @@ func (m *member) metric(base int) int {
 	return base + m.link.Index
 }
 
-// staticRoutes are those of the configuration. In a VRF they are in its table.
-func (g *graph) staticRoutes(m *member) []Route {
+// staticRoutes are those of the configuration.
+func staticRoutes(m *member) []Route {
 	var routes []Route
 	addresses := m.spec.Addresses
 	gateways := len(m.spec.Gateways)
@@ -53,12 +53,6 @@ func (g *graph) staticRoutes(m *member) []Route {
 			r.OnLink = true
 		}
 		routes = append(routes, r)
-	}
-	for i := range routes {
-		if routes[i].Table == 0 {
-			routes[i].Table = g.table(m.spec)
-		}
-		routes[i] = routes[i].Normal()
 	}
 	// A gateway may be reached by one of the routes: these come first.
 	return slices.Concat(routes[gateways:], routes[:gateways])
@@ -92,7 +86,6 @@ func leaseRoutes(m *member, lease *Lease) []Route {
 	}
 	for i := range routes {
 		routes[i].Source = lease.Address.Addr()
-		routes[i] = routes[i].Normal()
 	}
 	return routes
 }

@@ -64,9 +64,7 @@ func desired(g *graph, about func(*member) facts) Desired {
 		want.Targets = append(want.Targets, Target{Link: l.LinkID, Bare: true})
 	}
 	settle(want.Targets)
-	for i, r := range g.spec.Rules {
-		want.Rules = append(want.Rules, r.normal(i))
-	}
+	want.Rules = union(nil, g.spec.Rules)
 	return want
 }
 
@@ -100,7 +98,7 @@ func (g *graph) target(m *member, f facts) Target {
 	}
 	add(f.delegated)
 	t.Addresses = union(t.Addresses, s.Addresses)
-	t.Routes = g.staticRoutes(m)
+	t.Routes = staticRoutes(m)
 	if l := f.lease; l != nil {
 		// RFC 791: every host takes 576 bytes; less is a broken server.
 		if t.MTU == 0 && l.MTU >= 576 && !s.DHCPOptions.IgnoreMTU {
@@ -117,26 +115,11 @@ func (g *graph) target(m *member, f facts) Target {
 		}
 	}
 	add(f.linkLocal)
-	return t
-}
-
-// normal fills in what the kernel would choose for the rule at a place of the
-// list, so that it can be told from what is there.
-func (r Rule) normal(at int) Rule {
-	if r.Priority == 0 {
-		r.Priority = 10000 + at // before main, 32766
-	}
-	if r.Table == 0 {
-		r.Table = 254 // RT_TABLE_MAIN
-	}
-	for _, p := range []*netip.Prefix{&r.From, &r.To} {
-		if p.IsValid() {
-			*p = p.Masked()
-			r.IPv6 = r.IPv6 || p.Addr().Is6()
-			if p.Bits() == 0 {
-				*p = netip.Prefix{}
-			}
+	for i, r := range t.Routes {
+		if r.Table == 0 {
+			r.Table = g.table(s)
 		}
+		t.Routes[i] = r.Normal()
 	}
-	return r
+	return t
 }

@@ -96,6 +96,7 @@ func TestRestart(t *testing.T) {
 		b.configure(config)
 		b.lease("eth0", "192.0.2.5/24")
 		b.stop()
+		k.AddForeignAddr("eth1", netip.MustParsePrefix("10.9.9.9/24")) // by hand: it is to stay
 		k.Calls()
 		b = newBox(t, k)
 		defer b.stop()
