@@ -207,7 +207,7 @@ func TestRootDecline(t *testing.T) {
 	peer.Run(t, "ip", "link", "set", "lo", "up")
 	peer.Run(t, "ip", "addr", "add", "192.0.2.50/32", "dev", "lo") // a kernel answers for all of its addresses
 	newServer(t, peer, "srv0", "192.0.2.1/24").start(t, "--dhcp-range=192.0.2.60,192.0.2.62,255.255.255.0,1h",
-		"--dhcp-host=02:00:00:00:00:01,192.0.2.50")
+		"--dhcp-host=02:00:00:00:00:01,192.0.2.50", "--dhcp-option=option:router,192.0.2.9") // a gateway may answer for others
 	f := follow(t, netconf.LeaseRequest{})
 	began := time.Now()
 	first := f.bound(t)

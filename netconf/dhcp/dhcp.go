@@ -37,6 +37,11 @@ const (
 	longestWait    = 16 * time.Second // between DISCOVERs
 	requestTries   = 6                // REQUESTs for one offer: 6.3 s
 	rebootTries    = 4                // REQUESTs for the previous address: 1.5 s
+	// passOver is how many DISCOVERs of one attempt a server is passed over
+	// that has offered in vain: 6.3 s. Some look for three seconds whether an
+	// address is free before they offer it.
+	passOver    = 6
+	mostShunned = 16
 	// broadcastAfter is how many unanswered messages it takes to ask for
 	// answers by broadcast, which some servers and switches need.
 	broadcastAfter = 3

@@ -38,6 +38,7 @@ func (m *machine) exchange(ctx context.Context, x exchange) *dhcpv4.DHCPv4 {
 		if attempt > 1 {
 			m.message, m.complaint = cmp.Or(m.complaint, "nobody answers"), ""
 		}
+		m.attempt = attempt
 		if err := m.transmit(ctx, x, attempt); err != nil {
 			m.message = err.Error()
 		}

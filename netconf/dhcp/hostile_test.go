@@ -139,7 +139,7 @@ func TestStorms(t *testing.T) {
 		previous *netconf.Lease
 		most     int // messages in ten minutes
 	}{
-		{"refuses all", refuses, full, 2*600/14 + 20},
+		{"refuses all", refuses, full, 270},
 		{"grants for no time", grants(0), nil, 2},
 		{"grants for a second", grants(time.Second), nil, 302},
 		{"renews after a second", grants(time.Hour, second(dhcpv4.OptionRenewTimeValue), second(dhcpv4.OptionRebindingTimeValue)), nil, 2},
@@ -205,4 +205,49 @@ func TestRacingServers(t *testing.T) {
 		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.66"}, s.take())
 		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.66/24"}, s.reports())
 	})
+}
+
+// TestFastAndUseless: the server that is always first with its offer never
+// grants it; the other one gets its turn.
+func TestFastAndUseless(t *testing.T) {
+	for name, refusal := range map[string]func(p *dhcpv4.DHCPv4) []byte{
+		"is silent": func(*dhcpv4.DHCPv4) []byte { return nil },
+		"refuses": func(p *dhcpv4.DHCPv4) []byte {
+			return reply(p, dhcpv4.MessageTypeNak, withServer(10, 0, 0, 66)).ToBytes()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fast := func(p *dhcpv4.DHCPv4) []byte {
+					if p.MessageType() == dhcpv4.MessageTypeDiscover {
+						return offers(dhcpv4.WithYourIP([]byte{10, 0, 0, 66}))(p)
+					}
+					return refusal(p)
+				}
+				good := grants(time.Hour)
+				s := start(t, &wire{raw: func(p *dhcpv4.DHCPv4) (list [][]byte) {
+					asked := p.ServerIdentifier()
+					if asked == nil || asked.String() == "10.0.0.66" {
+						if b := fast(p); b != nil {
+							list = append(list, b)
+						}
+					}
+					return list
+				}, answer: func(p *dhcpv4.DHCPv4) *dhcpv4.DHCPv4 {
+					if asked := p.ServerIdentifier(); asked != nil && asked.String() != "10.0.0.1" {
+						return nil
+					}
+					return good(p)
+				}}, nil)
+				defer s.stop()
+				pass(t, 7*time.Second)
+				if got := s.reports(); got[len(got)-1] != "bound 10.0.0.5/24" {
+					t.Errorf("states: %q", got)
+				}
+				if n := s.logged("a server offers what it does not grant"); n != 1 {
+					t.Errorf("it is logged %d times", n)
+				}
+			})
+		})
+	}
 }

@@ -37,6 +37,8 @@ type machine struct {
 	young   bool          // nobody has looked whether the lease's address is free
 	asked   bool          // the renewal was asked for from outside
 	dispute dispute
+	shunned []netip.Addr // servers whose offers come to nothing
+	attempt int          // messages sent in this state
 	lost    bool
 	message string // last trouble
 
@@ -138,7 +140,7 @@ func (m *machine) selecting(ctx context.Context) netconf.LeaseState {
 			return m.packet(dhcpv4.MessageTypeDiscover, m.askWanted,
 				dhcpv4.WithOption(dhcpv4.OptGeneric(dhcpv4.OptionRapidCommit, nil)))
 		},
-		accept: offered,
+		accept: m.offered,
 		until:  m.expiry(),
 	})
 	switch {
@@ -164,6 +166,9 @@ func (m *machine) requesting(ctx context.Context) netconf.LeaseState {
 		tries:  requestTries,
 		until:  m.expiry(),
 	})
+	if reply == nil && ctx.Err() == nil || reply != nil && reply.MessageType() == dhcpv4.MessageTypeNak && m.refused > 0 {
+		m.shun(fromIP(offer.ServerIdentifier()))
+	}
 	return m.settle(reply, netconf.LeaseInit)
 }
 
@@ -256,6 +261,7 @@ func (m *machine) settle(reply *dhcpv4.DHCPv4, otherwise netconf.LeaseState) net
 	m.young = m.state != netconf.LeaseRenewing && m.state != netconf.LeaseRebinding || m.lease.Address != lease.Address
 	m.lease = lease
 	m.wanted, m.refused, m.message, m.complaint = m.lease.Address.Addr(), 0, "", ""
+	m.shunned = nil
 	return netconf.LeaseBound
 }
 

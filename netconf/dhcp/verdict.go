@@ -2,6 +2,7 @@ package dhcp
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
@@ -30,6 +31,25 @@ func offered(p *dhcpv4.DHCPv4) (ok bool, why string) {
 	}
 	why = faultOf(p)
 	return why == "", why
+}
+
+// offered is the function of that name, but for offers of servers that are
+// shunned: they have to wait until others have had the time for theirs.
+func (m *machine) offered(p *dhcpv4.DHCPv4) (ok bool, why string) {
+	if p.MessageType() == dhcpv4.MessageTypeOffer && m.attempt <= passOver && slices.Contains(m.shunned, fromIP(p.ServerIdentifier())) {
+		return false, ""
+	}
+	return offered(p)
+}
+
+// shun remembers a server that has offered what it then refuses, or does not
+// answer for. It may be the fastest there is, and would keep the machine from
+// all others.
+func (m *machine) shun(server netip.Addr) {
+	m.complain("a server offers what it does not grant")
+	if len(m.shunned) < mostShunned && !slices.Contains(m.shunned, server) {
+		m.shunned = append(m.shunned, server)
+	}
 }
 
 // answerOf accepts what may follow a REQUEST for a lease that a server has
