@@ -3,13 +3,16 @@ package dhcp6
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
 )
 
-// maxWarned bounds how many different flaws of servers' answers are logged as
-// warnings between two leases.
-const maxWarned = 16
+// Different flaws of servers' answers that are logged in a time, each once.
+const (
+	maxWarned  = 16
+	warnedAnew = time.Hour
+)
 
 // check returns a message if it is an answer to this exchange (RFC 8415,
 // section 16).
@@ -50,9 +53,13 @@ func (m *machine) check(b []byte, x exchange) *message {
 	return nil
 }
 
-// warn logs what is wrong with an answer, once until the next lease: a server
-// that floods costs no more.
+// warn logs what is wrong with an answer, once in an hour: a server that floods
+// costs no more.
 func (m *machine) warn(flaw string, r *message) {
+	if time.Since(m.warnedSince) >= warnedAnew {
+		clear(m.warned)
+		m.warnedSince = time.Now()
+	}
 	if m.warned[flaw] || len(m.warned) == maxWarned {
 		return
 	}

@@ -15,30 +15,31 @@ import (
 // machine is one link's lease state machine: RFC 8415, section 18.2, in the
 // states of RFC 2131.
 type machine struct {
-	opts       Options
-	log        *slog.Logger
-	request    netconf.Lease6Request
-	duid       []byte
-	iaid       [4]byte
-	report     func(netconf.Lease6Status)
-	warned     map[string]bool
-	sent       time.Time // the last message
-	attempt    int       // its number
-	heard      bool      // something after it, if only a refusal
-	conn       Conn      // nil: closed
-	messages   chan []byte
-	broken     chan error
-	xid        dhcpv6.TransactionID
-	state      netconf.LeaseState
-	lease      *netconf.Lease6 // valid; nil: none
-	wanted     *netconf.Lease6 // addresses and prefixes to ask for; nil: any
-	server     []byte          // in requesting: whose offer is accepted
-	declined   []netconf.Granted
-	decliner   []byte // who granted them
-	refused    int    // attempts in a row that ended without a lease
-	conflicts  int    // declined addresses since the last renewal
-	message    string // last trouble
-	unreported bool   // something has left the lease
+	opts        Options
+	log         *slog.Logger
+	request     netconf.Lease6Request
+	duid        []byte
+	iaid        [4]byte
+	report      func(netconf.Lease6Status)
+	warned      map[string]bool // flaws
+	warnedSince time.Time
+	sent        time.Time // the last message
+	attempt     int       // its number
+	heard       bool      // something after it, if only a refusal
+	conn        Conn      // nil: closed
+	messages    chan []byte
+	broken      chan error
+	xid         dhcpv6.TransactionID
+	state       netconf.LeaseState
+	lease       *netconf.Lease6 // valid; nil: none
+	wanted      *netconf.Lease6 // addresses and prefixes to ask for; nil: any
+	server      []byte          // in requesting: whose offer is accepted
+	declined    []netconf.Granted
+	decliner    []byte // who granted them
+	refused     int    // attempts in a row that ended without a lease
+	conflicts   int    // declined addresses since the last renewal
+	message     string // last trouble
+	unreported  bool   // something has left the lease
 
 	longestSolicit, longestInform time.Duration
 }
@@ -258,6 +259,5 @@ func (m *machine) requesting(ctx context.Context) netconf.LeaseState {
 func (m *machine) bind(r *message, old *netconf.Lease6) netconf.LeaseState {
 	m.lease = r.lease(old, m.sent, m.request.Link.Name)
 	m.wanted, m.refused, m.message = m.lease, 0, ""
-	clear(m.warned)
 	return netconf.LeaseBound
 }

@@ -120,7 +120,6 @@ func (m *machine) inform(ctx context.Context) netconf.LeaseState {
 			}
 			m.lease = r.information(m.sent, m.request.Link.Name)
 			m.message = ""
-			clear(m.warned)
 			return true
 		},
 	})
