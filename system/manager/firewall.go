@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/pharos-os/pharos/netconf/firewall"
@@ -24,7 +25,7 @@ func (m *Manager) stepFirewall(context.Context) error { return m.filter(m.cfg())
 // reason to be degraded.
 func (m *Manager) filter(c osconfig.Config) error {
 	spec, errs := firewall.FromConfig(c.Rancher.Network.Firewall)
-	if spec.Policy != firewall.Off || hasFiltered() {
+	if spec.Policy != firewall.Off || m.hasFiltered() {
 		errs = append(errs, m.applyFilter(spec))
 	}
 	err := errors.Join(errs...)
@@ -38,7 +39,7 @@ func (m *Manager) filter(c osconfig.Config) error {
 
 func (m *Manager) applyFilter(spec firewall.Spec) error {
 	if spec.Policy != firewall.Off {
-		if err := errors.Join(m.loadModules(firewall.Modules()), atomicfile.WriteFile(filtered, nil, 0o644)); err != nil {
+		if err := errors.Join(m.loadModules(firewall.Modules()), atomicfile.WriteFile(filepath.Join(m.root, filtered), nil, 0o644)); err != nil {
 			m.log.Warn("firewall", "error", err) // the kernel may have them built in
 		}
 	}
@@ -48,13 +49,13 @@ func (m *Manager) applyFilter(spec firewall.Spec) error {
 // filterPlan says what filter would change.
 func (m *Manager) filterPlan(c osconfig.Config) ([]string, error) {
 	spec, _ := firewall.FromConfig(c.Rancher.Network.Firewall) // what is wrong with it is a problem of the file already
-	if spec.Policy == firewall.Off && !hasFiltered() {
+	if spec.Policy == firewall.Off && !m.hasFiltered() {
 		return nil, nil
 	}
 	return firewall.Plan(spec)
 }
 
-func hasFiltered() bool {
-	_, err := os.Stat(filtered)
+func (m *Manager) hasFiltered() bool {
+	_, err := os.Stat(filepath.Join(m.root, filtered))
 	return err == nil
 }

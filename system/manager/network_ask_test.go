@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/os-config/load"
@@ -30,6 +32,14 @@ type networkMachine struct {
 
 func newNetworkMachine(t *testing.T, text string) *networkMachine {
 	t.Helper()
+	m := newConfigMachine(t, text)
+	m.net, m.kernel = memoryNetwork(t)
+	return m
+}
+
+// newConfigMachine is one without a network.
+func newConfigMachine(t *testing.T, text string) *networkMachine {
+	t.Helper()
 	root := t.TempDir()
 	m := &networkMachine{file: filepath.Join(root, load.UserFile)}
 	if err := os.MkdirAll(filepath.Dir(m.file), 0o755); err != nil {
@@ -37,8 +47,8 @@ func newNetworkMachine(t *testing.T, text string) *networkMachine {
 	}
 	m.write(t, text)
 	m.Manager = &Manager{root: root, log: quiet(), booted: true, notes: map[string][]string{}, clock: clock{time.Now()},
-		media: func() load.Devices { return nil }}
-	m.net, m.kernel = memoryNetwork(t)
+		media:   func() load.Devices { return nil },
+		modules: func() (*modules.Loader, error) { return nil, errors.New("none here") }}
 	// What else applyDifference does is the host's.
 	m.settings = settings.New(settings.Options{Root: root, Log: quiet(), Loader: m.loader, Running: m.loaded,
 		Apply: func(_ context.Context, _, after load.Result) error {
