@@ -1,12 +1,8 @@
 package firewall_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,169 +15,6 @@ import (
 	"github.com/pharos-os/pharos/netconf/firewall"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 )
-
-// The far ends of cables run this test binary as a helper: it dials what
-// dialList names and prints what answered, or serves on serveAt.
-const (
-	dialList = "PHAROS_FIREWALL_DIAL"
-	serveAt  = "PHAROS_FIREWALL_SERVE"
-)
-
-// patience is how long a silently dropped packet is waited for.
-const patience = 700 * time.Millisecond
-
-func TestHelper(t *testing.T) {
-	switch {
-	case os.Getenv(serveAt) != "":
-		serve(t, "tcp", os.Getenv(serveAt))
-		fmt.Println("serving")
-		select {} // ends with the peer that it runs in
-	case os.Getenv(dialList) != "":
-		type answer struct{ Target, Got string }
-		answers := make(chan answer)
-		targets := strings.Fields(os.Getenv(dialList))
-		for _, target := range targets {
-			go func() { answers <- answer{target, ask(target)} }()
-		}
-		got := map[string]string{}
-		for range targets {
-			a := <-answers
-			got[a.Target] = a.Got
-		}
-		if err := json.NewEncoder(os.Stdout).Encode(got); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// ask sends to NETWORK!ADDRESS and says whether there was an answer.
-func ask(target string) string {
-	network, address, _ := strings.Cut(target, "!")
-	c, err := net.DialTimeout(network, address, patience)
-	if err != nil {
-		return "silent"
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
-		return err.Error()
-	}
-	if _, err := c.Write([]byte("hello")); err != nil {
-		return err.Error()
-	}
-	if _, err := c.Read(make([]byte, 5)); err != nil {
-		return "silent"
-	}
-	return "answer"
-}
-
-// serve answers everything that comes.
-func serve(t *testing.T, network, address string) {
-	t.Helper()
-	if network == "udp" {
-		c, err := net.ListenPacket(network, address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { c.Close() })
-		go func() {
-			buf := make([]byte, 64)
-			for {
-				n, from, err := c.ReadFrom(buf)
-				if err != nil {
-					return
-				}
-				_, _ = c.WriteTo(buf[:n], from)
-			}
-		}()
-		return
-	}
-	l, err := net.Listen(network, address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = c.Write([]byte("hello"))
-			c.Close()
-		}
-	}()
-}
-
-// dial asks all targets from the peer's side.
-func dial(t *testing.T, peer *netconftest.Peer, targets ...string) map[string]string {
-	t.Helper()
-	cmd := peer.Command(os.Args[0], "-test.run=^TestHelper$")
-	cmd.Env = append(os.Environ(), dialList+"="+strings.Join(targets, " "))
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("dial: %v\n%s", err, out)
-	}
-	line, _, _ := strings.Cut(string(out), "\n")
-	var got map[string]string
-	if err := json.Unmarshal([]byte(line), &got); err != nil {
-		t.Fatalf("dial: %v\n%s", err, out)
-	}
-	return got
-}
-
-// cable connects the test's namespace with the peer's: 10.N.0.1 and fd00:N::1
-// here, .2 there.
-func cable(t *testing.T, peer *netconftest.Peer, name string, n int) {
-	t.Helper()
-	peer.Cable(t, name, "far"+name)
-	netconftest.Run(t, "ip", "link", "set", name, "up")
-	netconftest.Run(t, "ip", "addr", "add", fmt.Sprintf("10.%d.0.1/24", n), "dev", name)
-	netconftest.Run(t, "ip", "addr", "add", fmt.Sprintf("fd00:%d::1/64", n), "dev", name, "nodad")
-	peer.Run(t, "ip", "addr", "add", fmt.Sprintf("10.%d.0.2/24", n), "dev", "far"+name)
-	peer.Run(t, "ip", "addr", "add", fmt.Sprintf("fd00:%d::2/64", n), "dev", "far"+name, "nodad")
-}
-
-func apply(t *testing.T, spec firewall.Spec) {
-	t.Helper()
-	if err := firewall.Apply(spec); err != nil {
-		t.Fatal(err)
-	}
-	if left, err := firewall.Plan(spec); err != nil || left != nil {
-		t.Fatalf("after Apply, Plan still says %q, %v", left, err)
-	}
-}
-
-// generation is every rule by the number that the kernel gave it.
-func generation(t *testing.T) string {
-	t.Helper()
-	conn, err := nftables.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	chains, err := conn.ListChains()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var s strings.Builder
-	for _, c := range chains {
-		fmt.Fprintf(&s, "%s/%s;", c.Table.Name, c.Name)
-		rules, err := conn.GetRules(c.Table, c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range rules {
-			fmt.Fprintf(&s, " %d", r.Handle) // never used twice
-		}
-	}
-	return s.String()
-}
-
-func prefixes(list ...string) (out []netip.Prefix) {
-	for _, s := range list {
-		out = append(out, netip.MustParsePrefix(s))
-	}
-	return out
-}
 
 func TestRootInput(t *testing.T) {
 	if !netconftest.InNamespaceFor(t, 2*time.Minute) {
@@ -331,19 +164,7 @@ func TestRootPublished(t *testing.T) {
 	if err := os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	server := inside.Command(os.Args[0], "-test.run=^TestHelper$")
-	server.Env = append(os.Environ(), serveAt+"=10.3.0.2:80")
-	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Process.Kill(); server.Wait() })
-	if _, err := out.Read(make([]byte, 64)); err != nil {
-		t.Fatal(err)
-	}
+	answerFrom(t, inside, "10.3.0.2:80")
 	translate(t, map[uint16]string{8080: "10.3.0.2", 9090: "10.3.0.2"})
 
 	const first, second, direct = "tcp!10.1.0.1:8080", "tcp!10.1.0.1:9090", "tcp!10.3.0.2:80"
