@@ -17,6 +17,7 @@ import (
 // generator makes specifications that a kernel can bring about.
 type generator struct {
 	*rand.Rand
+	lacks map[string]bool // kinds of links that the kernel cannot make
 	free  []string // links that nothing belongs to and that belong to nothing yet
 	links []netconf.LinkSpec
 }
@@ -42,6 +43,9 @@ func (g *generator) find(name string) *netconf.LinkSpec {
 }
 
 func (g *generator) add(name string, d netconf.Device, members ...string) {
+	if g.lacks[d.Kind] {
+		return
+	}
 	s := byName(name, made(d))
 	for _, m := range members {
 		g.find(m).Master = name
