@@ -36,6 +36,7 @@ func (c *Conn) Subscribe(ctx context.Context) (<-chan struct{}, error) {
 	}
 	err := c.follow(ctx, "link, address and route events", []uint{
 		unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV6_IFINFO, // what an advertisement says of DHCPv6; the kernel tells nobody else
 		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE,
 	}, func(m syscall.NetlinkMessage) {
 		if matters(m) {
