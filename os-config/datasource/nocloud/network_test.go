@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pharos-os/pharos/netconf"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 )
@@ -147,11 +148,13 @@ modems: {}
 
 func FuzzNetwork(f *testing.F) {
 	f.Add([]byte("version: 2\nethernets: {a: {match: {macaddress: x}, routes: [{to: default, via: 1.2.3.4}], dhcp4-overrides: {use-dns: no}}}\nbonds: {b: {interfaces: [a], parameters: {mode: 1}}}\n"))
+	f.Add([]byte("version: 2\nvlans: {v: {id: 5, link: b}}\nvrfs: {r: {table: 5, interfaces: [a], routing-policy: [{from: 1.2.3.4}]}}\ntunnels: {w: {mode: wireguard, key: x, peers: [{keys: {public: y}}]}, t: {mode: vxlan, id: 1, remote: 239.1.1.1}}\nwifis: {l: {access-points: {x: {auth: {method: tls}}}}}\n"))
 	f.Add([]byte("version: 1\nconfig: [{type: bond, name: b, bond_interfaces: [a], subnets: [{type: static, address: 1.2.3.4/8, routes: [{network: 0.0.0.0}]}]}, {type: route}]\n"))
 	f.Fuzz(func(_ *testing.T, data []byte) {
 		if doc, _ := osconfig.ParseTree("metadata", "network-config", data); doc != nil {
 			node, _ := Network(doc)
-			osconfig.DecodeLenient(datasource.Result{Network: node}.Metadata("metadata"))
+			cfg, _, _ := osconfig.DecodeLenient(datasource.Result{Network: node}.Metadata("metadata"))
+			netconf.FromConfig(cfg.Rancher.Network)
 		}
 	})
 }
