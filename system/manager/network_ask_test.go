@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"os"
@@ -186,6 +187,43 @@ func TestNetworkRenew(t *testing.T) {
 		}
 		if _, err := m.NetworkRenew(t.Context(), "eth9"); !errdefs.IsNotFound(err) {
 			t.Errorf("no link: %v", err)
+		}
+	})
+}
+
+// TestNoSecrets: no plan, no status and no answer shows a key.
+func TestNoSecrets(t *testing.T) {
+	const private, shared = "yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk=", "bZWhxfYAyZO9gO7hyjRAxohW8Yi0v3EiZDPfKayYnLA="
+	synctest.Test(t, func(t *testing.T) {
+		m := newNetworkMachine(t, "rancher: {network: {interfaces: {eth0: {dhcp: true}}}}\n")
+		m.boot(t)
+		m.write(t, `rancher:
+  network:
+    interfaces:
+      eth0: {dhcp: true}
+      wg0:
+        type: wireguard
+        private_key: `+private+`
+        address: 10.8.0.2/24
+        peers: [{public_key: xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=, preshared_key: `+shared+`, allowed_ips: [10.8.0.0/24]}]
+    wifi_networks: {home: {ssid: Home, psk: correct horse}}
+`)
+		plan, err := m.NetworkPlan("")
+		if err != nil || len(plan.Changes) == 0 {
+			t.Errorf("%+v, %v", plan, err)
+		}
+		applied, err := m.NetworkApply(t.Context(), "ann")
+		if err != nil {
+			t.Error(err)
+		}
+		text, err := json.Marshal([]any{plan, applied, m.Network()})
+		if err != nil || !strings.Contains(string(text), "wg0") {
+			t.Errorf("%s, %v", text, err)
+		}
+		for _, secret := range []string{private, shared, "correct horse"} {
+			if strings.Contains(string(text), secret) {
+				t.Errorf("it shows %s", secret)
+			}
 		}
 	})
 }

@@ -17,7 +17,8 @@ func (r networkReport) hostname() api.NetworkValue {
 		return api.NetworkValue{Value: name, From: r.layer("hostname")}
 	}
 	for _, l := range r.state.Links {
-		if l.Lease != nil && strings.EqualFold(strings.TrimSuffix(l.Lease.Hostname, "."), name) {
+		use := r.config.Config.Rancher.Network.Interfaces[l.Key].DHCPOptions.UseHostname
+		if l.Lease != nil && (use == nil || *use) && strings.EqualFold(strings.TrimSuffix(l.Lease.Hostname, "."), name) {
 			return api.NetworkValue{Value: name, From: api.SourceDHCP + " " + l.Name}
 		}
 	}

@@ -59,7 +59,7 @@ func (r networkReport) link(l netconf.LinkState) api.NetworkLink {
 	d := l.Device
 	out := api.NetworkLink{
 		Name: l.Name, Kind: cmp.Or(l.Kind, l.Driver, "hardware"), State: api.LinkUp, MAC: l.MAC, MTU: l.MTU,
-		Parent: d.Parent, ID: d.ID, Mode: cmp.Or(d.Mode, d.Bond["mode"]), Path: l.Path, Key: l.Key, Waiting: l.Waiting,
+		Parent: d.Parent, ID: d.ID, Mode: cmp.Or(d.Mode, d.Bond["mode"]), Path: l.Path, Key: l.Key, Required: l.Required, Waiting: l.Waiting,
 		Seen: r.clock.at(l.Seen), Carrier: r.clock.at(l.CarrierAt), Configured: r.clock.at(l.Configured),
 	}
 	switch {

@@ -64,7 +64,7 @@ func aState() netconf.State {
 				RDNSS: []netip.Addr{addr("2001:db8::54")}, DNSSL: []string{"ra.example"},
 				Seen: at(2), CarrierAt: at(3), Configured: at(5)},
 			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 3, Name: "eth1"}, MAC: "52:54:00:00:00:02", Up: true, Master: 4, MTU: 9000},
-				Key: "eth1", LeaseState: netconf.LeaseSelecting, Attempt: 3, Waiting: []string{"a lease"}, Seen: at(2)},
+				Key: "eth1", Required: true, LeaseState: netconf.LeaseSelecting, Attempt: 3, Waiting: []string{"a lease"}, Seen: at(2)},
 			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 4, Name: "bond0"}, Kind: "bond", Up: false, MTU: 9000,
 				Device: netconf.Device{Kind: "bond", Bond: map[string]string{"mode": "802.3ad"}}}, Key: "bond0"},
 			{Link: netconf.Link{LinkID: netconf.LinkID{Index: 5, Name: "office"}, Kind: "vlan", Up: true, Carrier: true, MTU: 1500,

@@ -47,6 +47,7 @@ type NetworkLink struct {
 	Mode      string           `json:"mode,omitempty"`   // of a bond, macvlan or ipvlan
 	Path      string           `json:"path,omitempty"`   // of the hardware, as udev's ID_PATH
 	Key       string           `json:"key,omitempty"`    // of rancher.network.interfaces; none: not managed
+	Required  bool             `json:"required"`         // online waits for it, or for another one of the same key
 	Waiting   []string         `json:"waiting"`          // what it waits for, sentences
 	Addresses []NetworkAddress `json:"addresses"`
 	Leases    []NetworkLease   `json:"leases"` // DHCP, then DHCPv6; also those that are only asked for
