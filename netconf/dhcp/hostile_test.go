@@ -33,7 +33,8 @@ type attack struct {
 
 func offers(modify ...dhcpv4.Modifier) func(p *dhcpv4.DHCPv4) []byte {
 	return func(p *dhcpv4.DHCPv4) []byte {
-		return reply(p, dhcpv4.MessageTypeOffer, append([]dhcpv4.Modifier{withServer(10, 0, 0, 66)}, modify...)...).ToBytes()
+		return reply(p, dhcpv4.MessageTypeOffer, append([]dhcpv4.Modifier{
+			withServer(10, 0, 0, 66), dhcpv4.WithYourIP([]byte{10, 0, 0, 66})}, modify...)...).ToBytes()
 	}
 }
 
