@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
@@ -31,8 +32,13 @@ const (
 
 var pingTo = flag.String("ping", "", "address that the helper sends an echo request to")
 
-// patience is how long a silently dropped packet is waited for.
-const patience = 700 * time.Millisecond
+const (
+	// patience is how long a silently dropped packet is waited for.
+	patience = 700 * time.Millisecond
+	// patientTries is how often an answer that has to come is asked for again:
+	// a busy machine loses packets, and neighbours are looked for once a second.
+	patientTries = 15
+)
 
 func TestHelper(t *testing.T) {
 	switch {
@@ -49,7 +55,13 @@ func TestHelper(t *testing.T) {
 		answers := make(chan answer)
 		targets := strings.Fields(os.Getenv(dialList))
 		for _, target := range targets {
-			go func() { answers <- answer{target, ask(target)} }()
+			go func() {
+				if patient, ok := strings.CutPrefix(target, "+"); ok {
+					answers <- answer{patient, askPatiently(patient)}
+				} else {
+					answers <- answer{target, ask(target)}
+				}
+			}()
 		}
 		got := map[string]string{}
 		for range targets {
@@ -96,6 +108,15 @@ func ping(address string) error {
 			return nil
 		}
 	}
+}
+
+// askPatiently asks until there is an answer.
+func askPatiently(target string) string {
+	got := ask(target)
+	for try := 0; got != "answer" && try < patientTries; try++ {
+		got = ask(target)
+	}
+	return got
 }
 
 // ask sends to NETWORK!ADDRESS, from PORT with <PORT behind it, and says
@@ -188,9 +209,16 @@ func answerFrom(t *testing.T, peer *netconftest.Peer, address string) {
 	}
 }
 
-// dial asks all targets from the peer's side.
-func dial(t *testing.T, peer *netconftest.Peer, targets ...string) map[string]string {
+// check asks all targets from the peer's side and compares the answers.
+func check(t *testing.T, what string, peer *netconftest.Peer, want map[string]string) {
 	t.Helper()
+	var targets []string
+	for target, answer := range want {
+		if answer == "answer" {
+			target = "+" + target // it has to come: patiently
+		}
+		targets = append(targets, target)
+	}
 	cmd := peer.Command(os.Args[0], "-test.run=^TestHelper$")
 	cmd.Env = append(os.Environ(), dialList+"="+strings.Join(targets, " "))
 	out, err := cmd.CombinedOutput()
@@ -202,7 +230,9 @@ func dial(t *testing.T, peer *netconftest.Peer, targets ...string) map[string]st
 	if err := json.Unmarshal([]byte(line), &got); err != nil {
 		t.Fatalf("dial: %v\n%s", err, out)
 	}
-	return got
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%s (-want +got):\n%s", what, d)
+	}
 }
 
 // cable connects the test's namespace with the peer's: 10.N.0.1 and fd00:N::1
