@@ -111,6 +111,7 @@ func checkRoutes(t *testing.T, list []netconf.LeaseRoute) {
 func FuzzSearch(f *testing.F) {
 	f.Add([]byte("\x01a\x07example\x00\x01b\xc0\x02\x01c\xc0\x0b"))
 	f.Add([]byte("\x01a\xc0\x04\x01b\xc0\x00"))
+	f.Add([]byte("\xc0\x02\xc0\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, _ := searchList(b)
 		var plain []byte

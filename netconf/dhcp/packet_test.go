@@ -81,6 +81,7 @@ func TestParse(t *testing.T) {
 		{"a search list that is compressed", []dhcpv4.Modifier{duration, search("\x01a\x07example\x00" + "\x01b\xc0\x02" + "\x01c\xc0\x0b")},
 			func(l *netconf.Lease) { l.Search = []string{"a.example", "b.example", "c.b.example"} }},
 		{"a search list that points to itself", []dhcpv4.Modifier{duration, search("\x01a\xc0\x00")}, func(*netconf.Lease) {}},
+		{"a search list that is a pointer to itself", []dhcpv4.Modifier{duration, search("\xc0\x00")}, func(*netconf.Lease) {}},
 		{"a search list with a ring", []dhcpv4.Modifier{duration, search("\x01a\xc0\x04\x01b\xc0\x00")}, func(*netconf.Lease) {}},
 		{"a search list that points outside", []dhcpv4.Modifier{duration, search("\x01a\x00\xff\xff")}, func(*netconf.Lease) {}},
 		{"a search list that is cut", []dhcpv4.Modifier{duration, search("\x01a\x00\x09bcd")}, func(*netconf.Lease) {}},
