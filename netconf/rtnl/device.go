@@ -144,7 +144,7 @@ func encode(data *nl.RtAttr, d, have netconf.Device, parent int, index func(stri
 	case netconf.KindBond:
 		return encodeBond(data, d.Bond, have.Bond, index)
 	case netconf.KindBridge:
-		encodeBridge(data, d.Bridge)
+		encodeBridge(data, d.Bridge, have.Bridge)
 	case netconf.KindMacvlan:
 		return addMode(data, macvlanModes(), d.Mode, func(n int) *nl.RtAttr { return number32(macvlanMode, n) })
 	case netconf.KindIPvlan:
@@ -192,16 +192,21 @@ func addMode(data *nl.RtAttr, modes map[string]int, mode string, attr func(int) 
 	return nil
 }
 
-func encodeBridge(data *nl.RtAttr, b netconf.Bridge) {
+// encodeBridge adds what differs. A new bridge has neither a spanning tree nor
+// VLANs, and some kernels do not know the latter at all.
+func encodeBridge(data *nl.RtAttr, want, have netconf.Bridge) {
+	differs := func(want, have *bool) bool {
+		return want != nil && *want != (have != nil && *have)
+	}
 	flag := map[bool]int{true: 1}
-	if b.ForwardDelay != nil {
-		data.AddChild(number32(bridgeForwardDelay, *b.ForwardDelay*ticks))
+	if want.ForwardDelay != nil && (have.ForwardDelay == nil || *want.ForwardDelay != *have.ForwardDelay) {
+		data.AddChild(number32(bridgeForwardDelay, *want.ForwardDelay*ticks))
 	}
-	if b.STP != nil {
-		data.AddChild(number32(bridgeSTP, flag[*b.STP]))
+	if differs(want.STP, have.STP) {
+		data.AddChild(number32(bridgeSTP, flag[*want.STP]))
 	}
-	if b.VLANFiltering != nil {
-		data.AddChild(number8(bridgeVLANFiltering, flag[*b.VLANFiltering]))
+	if differs(want.VLANFiltering, have.VLANFiltering) {
+		data.AddChild(number8(bridgeVLANFiltering, flag[*want.VLANFiltering]))
 	}
 }
 

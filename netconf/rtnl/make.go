@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -101,7 +102,7 @@ func advise(device netconf.Device, err error) error {
 		module = "8021q"
 	}
 	switch {
-	case errors.Is(err, unix.EOPNOTSUPP):
+	case errors.Is(err, unix.EOPNOTSUPP) && strings.Contains(err.Error(), "Unknown device type"): // the kernel's words
 		return fmt.Errorf("%w: the kernel has no %s: modprobe %s", err, module, module)
 	case errors.Is(err, unix.EEXIST) && device.Kind == netconf.KindVLAN:
 		return fmt.Errorf("%w: a link has this name, or %s has a VLAN %d already", err, device.Parent, device.ID)
