@@ -24,7 +24,7 @@ type port struct {
 	adopted *Lease // address found in the kernel that DHCP has not confirmed yet
 	status  LeaseStatus
 	v4      *client // nil: none runs
-	lost    string  // why the last lease was, to say it once
+	said    map[string]bool
 
 	lease6   *Lease6
 	adopted6 bool // addresses found in the kernel that DHCPv6 may confirm

@@ -43,10 +43,7 @@ func (m *Manager) leaseReport(p *port, s LeaseStatus) bool {
 			s.Lease = nil
 		}
 	}
-	switch {
-	case s.Lost && s.Message == p.lost: // a server that says no to everything costs one line
-		log.Debug("lease", "state", s.State, "message", s.Message)
-	case p.status.State != s.State && (p.lost == "" || s.State == LeaseBound || s.Lost):
+	if (p.status.State != s.State || s.Lost) && p.news(s.State, s.Message) {
 		log.Info("lease", "state", s.State, "message", s.Message)
 	}
 	before, adopted := p.lease, p.adopted
@@ -55,10 +52,10 @@ func (m *Manager) leaseReport(p *port, s LeaseStatus) bool {
 		if before != nil || adopted != nil {
 			p.noLease = time.Now()
 		}
-		p.lease, p.adopted, p.lost = nil, nil, s.Message
+		p.lease, p.adopted = nil, nil
 	}
 	if s.Lease != nil {
-		p.lease, p.adopted, p.lost = s.Lease, nil, ""
+		p.lease, p.adopted = s.Lease, nil
 		if before == nil || before.Address != s.Lease.Address || !slices.Equal(before.Routers, s.Lease.Routers) {
 			for _, r := range s.Lease.Routers {
 				if !s.Lease.Address.Contains(r) {
@@ -73,6 +70,24 @@ func (m *Manager) leaseReport(p *port, s LeaseStatus) bool {
 	return p.lease != before || p.adopted != adopted
 }
 
+// maxNews bounds how many different things the servers of a link can have
+// logged until one grants a lease.
+const maxNews = 32
+
+// news tells whether something is to be logged: each thing once until there
+// is a lease, however often servers say no.
+func (p *port) news(state LeaseState, message string) bool {
+	if state == LeaseBound || p.said == nil {
+		p.said = make(map[string]bool)
+	}
+	key := string(state) + " " + message
+	if p.said[key] || len(p.said) == maxNews {
+		return false
+	}
+	p.said[key] = true
+	return true
+}
+
 // fault says why a lease cannot be used; empty if it can.
 func (l *Lease) fault() string {
 	switch a := l.Address.Addr(); {
@@ -85,8 +100,8 @@ func (l *Lease) fault() string {
 }
 
 func (m *Manager) lease6Report(p *port, s Lease6Status) bool {
-	if p.status6.State != s.State {
-		m.log.Info("lease", "link", p.link.Name, "family", 6, "state", s.State, "message", s.Message)
+	if p.status6.State != s.State && p.news("dhcp6 "+s.State, s.Message) {
+		m.log.Info("lease of DHCPv6", "link", p.link.Name, "state", s.State, "message", s.Message)
 	}
 	before, adopted := p.lease6, p.adopted6
 	p.status6 = s
