@@ -176,13 +176,17 @@ func addresses(s netconf.State) string {
 
 func TestNetworkRenew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := newNetworkMachine(t, "rancher: {network: {interfaces: {eth0: {dhcp: true}, eth1: {address: 192.0.2.7/24}}}}\n")
+		m := newNetworkMachine(t, "rancher: {network: {interfaces: {eth0: {dhcp: true}, eth1: {dhcp: true}, eth2: {address: 192.0.2.7/24}}}}\n")
 		m.boot(t)
 		l, err := m.NetworkRenew(t.Context(), "eth0")
 		if err != nil || l.Name != "eth0" || len(l.Leases) != 1 || l.Leases[0].Acquired != 60 || l.Leases[0].State != "bound" {
 			t.Errorf("%+v, %v", l, err)
 		}
-		if _, err := m.NetworkRenew(t.Context(), "eth1"); !errdefs.IsFailedPrecondition(err) {
+		start := time.Now()
+		if _, err := m.NetworkRenew(t.Context(), "eth1"); !errdefs.IsUnavailable(err) || time.Since(start) != renewWait {
+			t.Errorf("a silent server: %v after %s", err, time.Since(start))
+		}
+		if _, err := m.NetworkRenew(t.Context(), "eth2"); !errdefs.IsFailedPrecondition(err) {
 			t.Errorf("a link without DHCP: %v", err)
 		}
 		if _, err := m.NetworkRenew(t.Context(), "eth9"); !errdefs.IsNotFound(err) {

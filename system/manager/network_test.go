@@ -159,6 +159,9 @@ func TestLeasesRenewed(t *testing.T) {
 			t.Errorf("%+v: %v", tc, got)
 		}
 	}
+	if (leases{a, a}).any(leases{a, a}) || !(leases{a, a}).any(leases{a, b}) {
+		t.Error("one of two is not told from none")
+	}
 }
 
 // TestLinkStages: `ros boot` shows when a link's driver was ready, when it had
