@@ -93,9 +93,19 @@ func (l *Loader) loadNow(name, params string) error {
 			return fmt.Errorf("%s needs %w", name, err)
 		}
 	}
+	if params == "" {
+		params = parameters()[name]
+	}
 	err := l.insert(filepath.Join(l.dir, file), params)
 	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}
 	return err
+}
+
+// parameters are those of modules that get no others. As the kernel has it,
+// some make a link of their own when they are loaded, which takes the name
+// that the configuration wants to make one with, like bond0.
+func parameters() map[string]string {
+	return map[string]string{"bonding": "max_bonds=0", "dummy": "numdummies=0", "ifb": "numifbs=0"}
 }

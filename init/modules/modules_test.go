@@ -144,6 +144,28 @@ func TestLoaderErrors(t *testing.T) {
 	}
 }
 
+// TestNoLinksOfTheirOwn: a module that is loaded to make bond0 leaves the name
+// free, unless somebody asks for what the kernel does.
+func TestNoLinksOfTheirOwn(t *testing.T) {
+	for params, want := range map[string]string{"": "bonding max_bonds=0", " max_bonds=2": "bonding max_bonds=2"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "modules.dep"), []byte("kernel/bonding.ko.xz:\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var got string
+		l, err := Open(dir, func(file, params string) error {
+			got = Name(file) + " " + strings.TrimSpace(params)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Load("bonding", params); err != nil || got != want {
+			t.Errorf("with %q: %q, %v; want %q", params, got, err, want)
+		}
+	}
+}
+
 func TestModaliases(t *testing.T) {
 	sysfs := t.TempDir()
 	for path, text := range map[string]string{
