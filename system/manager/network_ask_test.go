@@ -258,6 +258,15 @@ func TestNoCard(t *testing.T) {
 				t.Fatal(err)
 			}
 			start := time.Now()
+			time.AfterFunc(time.Second, func() {
+				const want = "network: waits for a carrier on eth0, a carrier on eth1, a carrier on eth2, 39s left"
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.booted = false
+				if w := m.waiting(m.net.State()); card && (len(w) != 1 || w[0] != want) {
+					t.Errorf("%q, want %q", w, want)
+				}
+			})
 			m.graph.Run(t.Context())
 			i := slices.IndexFunc(m.graph.Info(), func(i supervise.StepInfo) bool { return i.Name == "network" })
 			failed := m.graph.Info()[i].Err

@@ -169,6 +169,8 @@ func baseSysctl(ram int64) map[string]string {
 		// Without it the kernel takes the other addresses of a network away
 		// together with the first one (Documentation/networking/ip-sysctl).
 		"net.ipv4.conf.all.promote_secondaries": "1",
+		// ping for everybody, as Debian has it.
+		"net.ipv4.ping_group_range": "0 2147483647",
 		// The kernel's own formula, which its huge page daemon overrides with
 		// 44 MB, whatever the size of the machine (mm/khugepaged.c).
 		"vm.min_free_kbytes": strconv.Itoa(minFreeKiB(ram)),

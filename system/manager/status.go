@@ -28,7 +28,7 @@ func (m *Manager) Status() api.Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	st := api.Status{
-		Reasons: reasons, Waiting: m.waiting(), Version: m.version, Slot: m.boot.Slot,
+		Reasons: reasons, Waiting: m.waiting(net), Version: m.version, Slot: m.boot.Slot,
 		Hostname: net.Names.Hostname, Kernel: kernelRelease(), Engine: eng,
 		Storage: m.mounted.Device, Network: links(net), Uptime: m.clock.now(),
 	}
@@ -94,15 +94,19 @@ func (m *Manager) reasons(net netconf.State) []string {
 }
 
 // waiting says what the boot is at, with its deadlines. m.mu is held.
-func (m *Manager) waiting() []string {
+func (m *Manager) waiting(net netconf.State) []string {
 	if m.booted {
 		return nil
 	}
 	var out []string
 	for _, s := range m.graph.Info() {
 		if !s.Start.IsZero() && s.End.IsZero() {
+			what := s.For
+			if s.Name == "network" && len(net.Waiting) > 0 {
+				what = strings.Join(net.Waiting, ", ")
+			}
 			left := time.Until(s.Deadline).Round(time.Second)
-			out = append(out, fmt.Sprintf("%s: waits for %s, %s left", s.Name, s.For, left))
+			out = append(out, fmt.Sprintf("%s: waits for %s, %s left", s.Name, what, left))
 		}
 	}
 	return out
