@@ -62,8 +62,7 @@ func (p *parser) member(path, reference, kind string) *LinkSpec {
 func (p *parser) join(path string, link *LinkSpec, master, kind string) {
 	m := p.links[master]
 	switch {
-	case m == nil || m.Make == nil || m.Make.Kind != kind:
-		p.bad(path, master, fmt.Sprintf("is not a %s", kind))
+	case m == nil || m.Make == nil || m.Make.Kind != kind: // makeLinks has said why
 	case link.Master != "" && link.Master != master:
 		p.bad(path, master, fmt.Sprintf("cannot have it: %s is part of %s already", link.Key, link.Master))
 	default:

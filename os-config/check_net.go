@@ -79,7 +79,7 @@ func linkName(s string) string {
 		return fmt.Sprintf("%s is no name of a link", quote(s))
 	case len(s) > most:
 		return fmt.Sprintf("%s is longer than the %d characters of a link's name", quote(s), most)
-	case strings.ContainsAny(s, "/: \t\n"):
+	case strings.ContainsAny(s, "/: \t\n\v\f\r\x00"): // dev_valid_name in the kernel's net/core/dev.c
 		return fmt.Sprintf("%s is no name of a link", quote(s))
 	}
 	return ""
@@ -117,7 +117,7 @@ func interfaceMatch(s string) string {
 		return fmt.Sprintf("%s is nothing to match by: mac=…, driver=…, path=…, a name or a glob", quote(key+"="))
 	}
 	if strings.ContainsAny(s, `*?[\`) {
-		if strings.ContainsAny(s, "/ \t\n") {
+		if strings.ContainsAny(s, "/: \t\n") {
 			return fmt.Sprintf("%s matches no link", quote(s))
 		}
 		return pattern(s, "eth*")
