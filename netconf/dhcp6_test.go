@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 func granted(list ...string) (out []netconf.Granted) {
@@ -163,5 +164,54 @@ func TestAdvertisedServers(t *testing.T) {
 		if n := len(b.link("eth0").RDNSS); n != 16 {
 			t.Errorf("%d servers are kept", n)
 		}
+	})
+}
+
+// TestRestart6: addresses of DHCPv6 and of delegated prefixes outlast the
+// manager, until the next one knows better or has asked for long enough.
+func TestRestart6(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		six := &leases6{}
+		use := func(o *netconf.Options) { o.DHCP6 = six }
+		k := netconftest.NewKernel()
+		k.AddHardware("eth0", "", "02:00:00:00:00:01")
+		k.AddHardware("eth1", "", "02:00:00:00:00:02")
+		links := []netconf.LinkSpec{byName("eth0", with6(netconf.ModeYes)), byName("eth1", func(s *netconf.LinkSpec) { s.DelegateFrom = "eth0" })}
+		lease := &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Prefixes: granted("2001:db8:1::/56"), Acquired: time.Now()}
+		bound := netconf.Lease6Status{State: netconf.LeaseBound, Lease: lease}
+		b := newBox(t, k, use)
+		b.apply(links...)
+		b.online(false)
+		b.pass(31 * time.Second)
+		b.problems("eth0: no DHCPv6 lease after 30 s, still trying")
+		six.tell(t, "eth0", bound)
+		b.online(true)
+		b.stop()
+		k.Calls()
+
+		b = newBox(t, k, use)
+		b.apply(links...)
+		b.calls()
+		b.online(true)
+		six.tell(t, "eth0", bound)
+		b.calls()
+		b.stop()
+
+		b = newBox(t, k, use)
+		defer b.stop()
+		b.apply(links...)
+		b.pass(31 * time.Second)
+		b.calls("addr del 2001:db8::5/128 dev eth0", "addr del 2001:db8:1::1/64 dev eth1")
+		b.online(false)
+	})
+}
+
+// TestDuplicate: a static address that somebody else has is a problem.
+func TestDuplicate(t *testing.T) {
+	inBox(t, func(_ *testing.T, b *box) {
+		b.apply(byName("eth0", at("fd00::2/64")))
+		b.kernel.SetAddr("eth0", netconf.Address{Prefix: netip.MustParsePrefix("fd00::2/64"), Own: true, Duplicate: true})
+		synctest.Wait()
+		b.problems("eth0: somebody else has the address fd00::2")
 	})
 }

@@ -18,7 +18,7 @@ import (
 type generator struct {
 	*rand.Rand
 	lacks map[string]bool // kinds of links that the kernel cannot make
-	free  []string // links that nothing belongs to and that belong to nothing yet
+	free  []string        // links that nothing belongs to and that belong to nothing yet
 	links []netconf.LinkSpec
 }
 
