@@ -33,6 +33,15 @@ const (
 // it up to a second later: the kernel's linkwatch takes its time.
 const carrier = unix.IFF_LOWER_UP
 
+// carries tells whether packets get through. A link whose mode is dormant has
+// somebody who says when: wpa_supplicant, once both sides have their keys
+// (Documentation/networking/operstates.rst). Until then the carrier alone
+// means nothing.
+func carries(flags uint32, a attrs) bool {
+	const dormantMode, up = 1, 6 // IF_LINK_MODE_DORMANT, IF_OPER_UP of linux/if.h
+	return flags&carrier != 0 && (a.number(unix.IFLA_LINKMODE) != dormantMode || a.number(unix.IFLA_OPERSTATE) == up)
+}
+
 // found is a link with what has to be looked up to complete it.
 type found struct {
 	netconf.Link
@@ -84,7 +93,7 @@ func fromLink(m []byte) (*found, bool) {
 		LinkID: netconf.LinkID{Index: int(msg.Index), Name: a.text(unix.IFLA_IFNAME)},
 		Kind:   info.text(unix.IFLA_INFO_KIND),
 		MAC:    a.mac(unix.IFLA_ADDRESS), PermMAC: a.mac(unix.IFLA_PERM_ADDRESS),
-		Up: msg.Flags&unix.IFF_UP != 0, Carrier: msg.Flags&carrier != 0, Loopback: msg.Flags&unix.IFF_LOOPBACK != 0,
+		Up: msg.Flags&unix.IFF_UP != 0, Carrier: carries(msg.Flags, a), Loopback: msg.Flags&unix.IFF_LOOPBACK != 0,
 		MTU: a.number(unix.IFLA_MTU), Master: a.number(unix.IFLA_MASTER),
 	}}
 	if _, elsewhere := a[unix.IFLA_LINK_NETNSID]; !elsewhere {
