@@ -143,7 +143,7 @@ type Route struct {
 	MTU     int          // bytes; 0 is the link's
 	Dst     netip.Prefix // masked; length 0 is the default route
 	Gateway netip.Addr   // zero: on link
-	Source  netip.Addr   // preferred source; zero leaves it to the kernel
+	Source  netip.Addr   // preferred source, none that is tentative; zero leaves it to the kernel
 	Metric  int          // 0 is 1024 in IPv6
 	OnLink  bool         // the gateway is reachable although no address covers it
 }

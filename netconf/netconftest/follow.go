@@ -56,7 +56,9 @@ func (k *Kernel) lower(l *link) bool {
 	case netconf.KindBridge: // a fresh one has a carrier until its first member has gone
 		return any || !l.used
 	case netconf.KindVLAN, netconf.KindMacvlan, netconf.KindIPvlan:
-		return k.index(l.parent).Carrier
+		if p := k.index(l.parent); p != nil {
+			return p.Carrier
+		}
 	}
 	return l.plugged
 }

@@ -10,14 +10,18 @@ import (
 
 // AddHardware adds a link that is down, with its cable plugged in, and returns
 // its index. The MAC address is its permanent one too if kind is empty. Other
-// kinds are those of links that somebody else has made.
+// kinds are those of links that somebody else has made, as the kernel makes
+// them.
 func (k *Kernel) AddHardware(name, kind, mac string) int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	l := k.add(name, kind, mac)
-	l.set = netconf.Hardware{Offloads: map[string]bool{
-		"rx-checksum": true, "tx-checksum-ipv4": true, "tx-checksum-ipv6": true, "tx-scatter-gather": true,
-		"tx-tcp-segmentation": true, "tx-tcp6-segmentation": true, "tx-generic-segmentation": true, "rx-gro": true}}
+	switch kind {
+	case netconf.KindBridge:
+		l.Device = netconf.Device{Kind: kind, Bridge: bridgeDefaults()}
+	case netconf.KindBond:
+		l.Device = netconf.Device{Kind: kind, Bond: bondDefaults("")}
+	}
 	if kind == "" {
 		l.PermMAC = mac
 		l.set.RingRX, l.set.RingTX = 256, 256
@@ -34,9 +38,16 @@ func (k *Kernel) Describe(name, driver, path string) {
 func (k *Kernel) add(name, kind, mac string) *link {
 	l := &link{plugged: true, Link: netconf.Link{
 		LinkID: netconf.LinkID{Index: k.next, Name: name}, Kind: kind, MAC: mac, MTU: 1500, IPv6: netconf.IPv6{Unset: true}}}
+	l.set.Offloads = offloads()
 	k.next++
 	k.links = append(k.links, l)
 	return l
+}
+
+// offloads are those of a fresh link.
+func offloads() map[string]bool {
+	return map[string]bool{"rx-checksum": true, "tx-checksum-ipv4": true, "tx-checksum-ipv6": true, "tx-scatter-gather": true,
+		"tx-tcp-segmentation": true, "tx-tcp6-segmentation": true, "tx-generic-segmentation": true, "rx-gro": true}
 }
 
 // by lets somebody else change a link. A name that no test has added is a

@@ -42,6 +42,7 @@ func (k *Kernel) make(name, key string, device netconf.Device) error {
 		Group: device.Group, Table: device.Table}
 	l := &link{plugged: true, Link: netconf.Link{
 		LinkID: netconf.LinkID{Name: name}, Kind: device.Kind, Own: true, Key: key, IPv6: netconf.IPv6{Unset: true}}}
+	l.set.Offloads = offloads()
 	l.MAC, l.MTU = fmt.Sprintf("02:00:00:ff:%02x:%02x", k.next>>8, k.next&255), 1500
 	switch device.Kind {
 	case netconf.KindVLAN, netconf.KindMacvlan, netconf.KindIPvlan:
@@ -59,9 +60,7 @@ func (k *Kernel) make(name, key string, device netconf.Device) error {
 	case netconf.KindBond:
 		have.Bond = bondDefaults(netconf.BondValue("mode", device.Bond["mode"]))
 	case netconf.KindBridge:
-		off, delay := false, 15
-		filtering := false
-		have.Bridge = netconf.Bridge{STP: &off, ForwardDelay: &delay, VLANFiltering: &filtering}
+		have.Bridge = bridgeDefaults()
 	case netconf.KindDummy:
 	case netconf.KindVRF:
 		if device.Table == 0 {
@@ -103,6 +102,11 @@ func (k *Kernel) stack(l, parent *link, device netconf.Device, have *netconf.Dev
 		return unix.EBUSY
 	}
 	return nil
+}
+
+func bridgeDefaults() netconf.Bridge {
+	stp, filtering, delay := false, false, 15
+	return netconf.Bridge{STP: &stp, ForwardDelay: &delay, VLANFiltering: &filtering}
 }
 
 // bondDefaults are a new bond's options; some modes watch their links always.

@@ -1,10 +1,12 @@
 package rtnl
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -135,9 +137,11 @@ func encode(data *nl.RtAttr, d, have netconf.Device, parent int, index func(stri
 	case netconf.KindVLAN:
 		if fresh {
 			data.AddChild(number16(vlanID, d.ID))
-			if proto, ok := vlanProtocols()[d.Protocol]; ok {
-				data.AddChild(port16(vlanProtocol, proto))
+			proto, ok := vlanProtocols()[cmp.Or(strings.ToLower(d.Protocol), "802.1q")]
+			if !ok {
+				return fmt.Errorf("protocol %s is none of VLANs: %w", d.Protocol, unix.EINVAL)
 			}
+			data.AddChild(port16(vlanProtocol, proto))
 		}
 		addPriorities(data, vlanEgress, d.Egress, have.Egress)
 		addPriorities(data, vlanIngress, d.Ingress, have.Ingress)

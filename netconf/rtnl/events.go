@@ -142,7 +142,11 @@ func listen(groups []uint) (*nl.NetlinkSocket, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := socket.SetReceiveBufferSize(eventBuffer, true); err != nil {
+	err = socket.SetReceiveBufferSize(eventBuffer, true)
+	if errors.Is(err, unix.EPERM) { // as much as users may have
+		err = socket.SetReceiveBufferSize(eventBuffer, false)
+	}
+	if err != nil {
 		socket.Close()
 		return nil, err
 	}
