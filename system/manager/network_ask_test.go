@@ -19,6 +19,7 @@ import (
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/system/logging"
 	"github.com/pharos-os/pharos/system/settings"
 	"github.com/pharos-os/pharos/system/supervise"
 )
@@ -232,8 +233,28 @@ func TestNoSecrets(t *testing.T) {
 	})
 }
 
+// terminal gives the machine a console that is a file, and returns what is
+// written there.
+func (m *networkMachine) terminal(t *testing.T) func() string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"active": "tty", "tty": ""} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.console = logging.NewConsole(filepath.Join(dir, "active"), dir)
+	return func() string {
+		text, err := os.ReadFile(filepath.Join(dir, "tty"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+}
+
 // TestNoCard: a boot without any network card does not wait for one, one with
-// a card waits for it until its deadline.
+// a card waits for it until its deadline, and says so.
 func TestNoCard(t *testing.T) {
 	for _, card := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -257,21 +278,21 @@ func TestNoCard(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			m.booted = false
+			said := m.terminal(t)
 			start := time.Now()
-			time.AfterFunc(time.Second, func() {
-				const want = "network: waits for a carrier on eth0, a carrier on eth1, a carrier on eth2, 39s left"
-				m.mu.Lock()
-				defer m.mu.Unlock()
-				m.booted = false
-				if w := m.waiting(m.net.State()); card && (len(w) != 1 || w[0] != want) {
-					t.Errorf("%q, want %q", w, want)
-				}
-			})
 			m.graph.Run(t.Context())
 			i := slices.IndexFunc(m.graph.Info(), func(i supervise.StepInfo) bool { return i.Name == "network" })
 			failed := m.graph.Info()[i].Err
 			if took := time.Since(start); !card && took > time.Second || card && took != networkDeadline || failed == nil {
 				t.Errorf("card %v: it took %s: %v", card, took, failed)
+			}
+			want := ""
+			if card {
+				want = "pharos: network: waits for a carrier on eth0, a carrier on eth1, a carrier on eth2, 35s left\r\n"
+			}
+			if got := said(); got != want {
+				t.Errorf("card %v: the console says %q, want %q", card, got, want)
 			}
 		})
 	}

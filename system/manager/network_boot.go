@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/system/control/api"
@@ -16,10 +18,35 @@ func (m *Manager) stepNetwork(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go m.missLinks(ctx, cancel)
+	go m.tellWaiting(ctx)
 	if err := m.net.WaitOnline(ctx); err != nil {
 		return context.Cause(ctx)
 	}
 	return nil
+}
+
+// networkPatience is how long the boot waits for the network without a word.
+const networkPatience = 5 * time.Second
+
+// tellWaiting says on the consoles what a boot waits for, and how long at
+// most: nobody can log in over a network that is not there.
+func (m *Manager) tellWaiting(ctx context.Context) {
+	select {
+	case <-time.After(networkPatience):
+	case <-ctx.Done():
+		return
+	}
+	m.mu.Lock()
+	waiting, getty := m.waiting(m.net.State()), m.units["console"] != nil
+	m.mu.Unlock()
+	for _, w := range waiting {
+		if !strings.HasPrefix(w, "network: ") {
+			continue
+		}
+		if err := m.console.Print("pharos: "+w, getty); err != nil {
+			m.log.Warn("console", "error", err)
+		}
+	}
 }
 
 // missLinks ends the boot's wait when all drivers are there and none has made
