@@ -110,35 +110,6 @@ func (p *parser) priorities(path string, m map[string]int, mostKey uint64, most 
 	return out
 }
 
-// bondOptions reads the options of a bond, in the kernel's names. A bond of
-// which nothing is said works with every switch; every one notices a cut
-// cable, which the kernel's own default does not.
-func (p *parser) bondOptions(path string, opts map[string]string) map[string]string {
-	out := map[string]string{"mode": "balance-rr"} // the kernel's own
-	if len(opts) == 0 {
-		out["mode"] = "active-backup"
-	}
-	for key, value := range opts {
-		if value = BondValue(key, value); value == "" {
-			continue
-		}
-		names := BondNames()[key]
-		if names != nil && !slices.Contains(names, value) {
-			p.bad(path+".bond_opts."+key, value, "is not one of: "+strings.Join(names, ", "))
-			continue
-		}
-		if key == "primary" || key == "active_slave" {
-			value = p.linkName(value)
-		}
-		out[key] = value
-	}
-	watched := func(key string) bool { return out[key] != "" && out[key] != "0" }
-	if _, given := out["miimon"]; !given && !watched("arp_interval") {
-		out["miimon"] = "100" // milliseconds
-	}
-	return out
-}
-
 // bridge says everything about a bridge, so that a key that is taken out of
 // the configuration takes its effect along.
 func (p *parser) bridge(path string, c osconfig.Interface) Bridge {

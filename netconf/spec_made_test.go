@@ -71,6 +71,7 @@ func TestMadeLinks(t *testing.T) {
 		{"two peers of one key", "interfaces: {w: {type: wireguard, private_key: " + key + ", peers: [{public_key: " + key + "}, {public_key: " + key + "}]}}",
 			"w:wireguard", "has the public_key of a peer before it"},
 		{"a Wi-Fi network that is not there", "interfaces: {wlan0: {wifi_network: home}}", "wlan0", "is not in wifi_networks"},
+		{"an option of another mode", "interfaces: {b: {bond_opts: {mode: 1, packets_per_slave: 2}}}", "b:bond", "does not go with mode active-backup"},
 		{"bond options", "interfaces: {b: {bond_opts: {mode: 9}}}", "b:bond", "is not one of: balance-rr"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -148,6 +148,10 @@ func bondConflicts(opts *Node) []finding {
 		return conflict(Warning, "downdelay", "it has no effect without miimon")
 	case !opts.Child("lacp_rate").IsNull() && mode != "802.3ad":
 		return conflict(Error, "lacp_rate", fmt.Sprintf("it is for mode 802.3ad only, not for %s", mode))
+	case !opts.Child("packets_per_slave").IsNull() && mode != "balance-rr":
+		return conflict(Error, "packets_per_slave", fmt.Sprintf("it is for mode balance-rr only, not for %s", mode))
+	case !opts.Child("lacp_active").IsNull() && mode != "802.3ad":
+		return conflict(Error, "lacp_active", fmt.Sprintf("it is for mode 802.3ad only, not for %s", mode))
 	case given("primary") && !slices.Contains([]string{"active-backup", "balance-tlb", "balance-alb"}, mode):
 		return conflict(Error, "primary", fmt.Sprintf("mode %s has no primary link", mode))
 	}
