@@ -23,7 +23,7 @@ func networkRules() map[string]rule {
 		"rancher.network.firewall.allow[].protocol":      on(oneOf("tcp", "udp", "icmp", "any")),
 		"rancher.network.firewall.allow[].ports[]":       on(portRange),
 		"rancher.network.firewall.allow[].from[]":        on(networkOrAddress),
-		"rancher.network.firewall.allow[].interface":     on(interfaceMatch),
+		"rancher.network.firewall.allow[].interface":     on(firewallLink),
 		"rancher.network.interfaces":                     {key: interfaceKey},
 		"rancher.network.wifi_networks":                  {key: wifiKey},
 		"rancher.network.wifi_networks.*.ssid":           on(ssid),

@@ -274,6 +274,6 @@ type FirewallRule struct {
 	Ports Texts `yaml:"ports,omitempty"`
 	// Source networks or addresses; empty is all.
 	From Texts `yaml:"from,omitempty"`
-	// Link that packets come in by; empty is all.
+	// Link that packets come in by: its name, or the beginning of names and "*" ("eth*"); empty is all.
 	Interface string `yaml:"interface,omitempty"`
 }
