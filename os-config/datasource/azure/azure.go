@@ -5,8 +5,8 @@
 package azure
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -20,28 +20,17 @@ const Base = "http://169.254.169.254"
 
 const instancePath = "metadata/instance?api-version=2021-02-01"
 
-type source struct{ client *imds.Client }
-
 // New makes a source of the metadata service at base; empty is Base.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("azure", cmp.Or(base, Base), o, fetch)
 }
 
-func (source) Name() string { return "azure" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	data, err := s.client.Get(ctx, instancePath, "Metadata", "true")
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	data, err := c.Get(ctx, instancePath, "Metadata", "true")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("azure: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("metadata/instance"), data)
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("azure: %w", err)
-	}
-	return out, nil
+	return Parse(c.URL("metadata/instance"), data)
 }
 
 type document struct {

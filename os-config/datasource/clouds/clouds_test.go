@@ -1,6 +1,8 @@
 package clouds
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 
@@ -29,10 +31,30 @@ func TestNew(t *testing.T) {
 			t.Errorf("%q: %v", kind, s)
 		}
 	}
-	for _, place := range []string{"v1", "v1:http://127.0.0.1"} {
-		plain, _ := New("ec2", "", imds.Options{})
-		if s, ok := New("ec2", place, imds.Options{}); !ok || s.Name() != "ec2" || s == plain {
-			t.Errorf("ec2:%s: %v", place, s)
+}
+
+// version1 is EC2's service without tokens, at every address.
+type version1 struct{}
+
+func (version1) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	if r.Method != http.MethodGet {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+func TestEC2Version1(t *testing.T) {
+	o := imds.Options{HTTP: &http.Client{Transport: version1{}}}
+	for place, v1 := range map[string]bool{"": false, "http://127.0.0.1": false, "v1": true, "v1:http://127.0.0.1": true} {
+		s, ok := New("ec2", place, o)
+		if !ok || s.Name() != "ec2" {
+			t.Fatalf("%q: %v", place, s)
+		}
+		if _, err := s.Fetch(t.Context()); (err == nil) != v1 {
+			t.Errorf("%q: %v", place, err)
 		}
 	}
 }
