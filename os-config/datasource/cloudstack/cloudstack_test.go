@@ -2,7 +2,6 @@ package cloudstack
 
 import (
 	"errors"
-	"flag"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -11,12 +10,8 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestService(t *testing.T) {
-	datasourcetest.Run(t, datasourcetest.Case{
-		Name: "vm", New: New, Required: []string{"/latest/meta-data/instance-id"}, Update: *update,
-	})
+	datasourcetest.Run(t, datasourcetest.Case{New: New, Required: []string{"/latest/meta-data/instance-id"}}, "vm")
 }
 
 func FuzzParse(f *testing.F) {

@@ -2,7 +2,6 @@ package configdrive
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -12,16 +11,10 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestDrives(t *testing.T) {
-	for _, name := range []string{"nova", "ec2"} {
-		got, err := New(os.DirFS("testdata/"+name), "/dev/sr0").Fetch(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		datasourcetest.Golden(t, name, got, *update)
-	}
+	datasourcetest.Goldens(t, func(name string) datasource.Source {
+		return New(os.DirFS("testdata/"+name), "/dev/sr0")
+	}, "nova", "ec2")
 }
 
 // drive is a volume with files, given as name, content.
