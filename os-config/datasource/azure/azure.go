@@ -9,7 +9,6 @@ import (
 	"context"
 	"strings"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
@@ -85,18 +84,11 @@ func Parse(where string, data []byte) (datasource.Result, error) {
 		out.Keys = append(out.Keys, strings.NewReplacer("\r", "", "\n", "").Replace(string(k.Data)))
 	}
 	out.Keys = metadata.Keys(out.Keys...)
-	for name, text := range map[string]metadata.Text{"userData": c.UserData, "customData": c.CustomData} {
-		if text == "" || name == "customData" && c.UserData != "" {
-			continue
-		}
-		out.UserDataFile = where + "/compute/" + name
-		data, err := metadata.Base64(string(text))
-		if err != nil {
-			out.Report = append(out.Report, osconfig.Problem{
-				Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: out.UserDataFile, Text: err.Error(),
-			})
-		}
-		out.UserData = data
+	switch {
+	case c.UserData != "":
+		metadata.UserData64(&out, where+"/compute/userData", string(c.UserData))
+	case c.CustomData != "":
+		metadata.UserData64(&out, where+"/compute/customData", string(c.CustomData))
 	}
 	n := metadata.NewNetwork(where)
 	m.network(n, &out)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
@@ -88,13 +87,7 @@ func Parse(where string, a Answers) (datasource.Result, error) {
 		out.Keys = metadata.Keys(k.Users...)
 	}
 	if len(a.UserData) > 0 {
-		data, err := metadata.Base64(string(a.UserData))
-		out.UserData, out.UserDataFile = data, where+"/user-data"
-		if err != nil {
-			out.Report = append(out.Report, osconfig.Problem{
-				Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: out.UserDataFile, Text: err.Error(),
-			})
-		}
+		metadata.UserData64(&out, where+"/user-data", string(a.UserData))
 	}
 	if len(a.Network) > 0 {
 		var w network

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
@@ -73,13 +72,7 @@ func Parse(where string, data, vnics []byte) (datasource.Result, error) {
 		out.Hostname = metadata.Hostname(string(m.Name))
 	}
 	if text := m.Metadata.UserData; text != "" {
-		user, err := metadata.Base64(string(text))
-		out.UserData, out.UserDataFile = user, where+"metadata/user_data"
-		if err != nil {
-			out.Report = append(out.Report, osconfig.Problem{
-				Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: out.UserDataFile, Text: err.Error(),
-			})
-		}
+		metadata.UserData64(&out, where+"metadata/user_data", string(text))
 	}
 	n := metadata.NewNetwork(where)
 	var list []vnic
