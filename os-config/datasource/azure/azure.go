@@ -5,7 +5,6 @@
 package azure
 
 import (
-	"cmp"
 	"context"
 	"strings"
 
@@ -14,14 +13,11 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the metadata service is.
-const Base = "http://169.254.169.254"
-
 const instancePath = "metadata/instance?api-version=2021-02-01"
 
-// New makes a source of the metadata service at base; empty is Base.
+// New makes a source of the metadata service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	return imds.NewSource("azure", cmp.Or(base, Base), o, fetch)
+	return imds.NewSource("azure", base, o, fetch)
 }
 
 func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {

@@ -58,3 +58,34 @@ func TestEC2Version1(t *testing.T) {
 		}
 	}
 }
+
+// nowhere notes who is asked, and has nothing.
+type nowhere struct{ asked string }
+
+func (n *nowhere) RoundTrip(r *http.Request) (*http.Response, error) {
+	n.asked = r.URL.Scheme + "://" + r.URL.Host
+	w := httptest.NewRecorder()
+	w.WriteHeader(http.StatusNotFound)
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+// TestPlaces: without a place each service is asked where its cloud has it.
+func TestPlaces(t *testing.T) {
+	elsewhere := map[string]string{
+		"aliyun": "http://100.100.100.200", "scaleway": "http://169.254.42.42",
+		"equinix": "https://metadata.platformequinix.com", "packet": "https://metadata.platformequinix.com",
+		"cloudstack": "", "url": "", "cmdline": "", // nobody: these need one
+	}
+	for _, c := range services() {
+		want, ok := elsewhere[c.kind]
+		if !ok {
+			want = "http://169.254.169.254"
+		}
+		n := &nowhere{}
+		if _, err := c.make("", imds.Options{HTTP: &http.Client{Transport: n}}).Fetch(t.Context()); err == nil || n.asked != want {
+			t.Errorf("%s: asks %q, want %q; %v", c.kind, n.asked, want, err)
+		}
+	}
+}

@@ -5,7 +5,6 @@
 package digitalocean
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,15 +19,13 @@ import (
 
 const (
 	name = "digitalocean"
-	// Base is where the service is.
-	Base = "http://169.254.169.254"
 	// DriveFile is the document on a volume with the label config-2.
 	DriveFile = "digitalocean_meta_data.json"
 )
 
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	return imds.NewSource(name, cmp.Or(base, Base), o, fetch)
+	return imds.NewSource(name, base, o, fetch)
 }
 
 func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {

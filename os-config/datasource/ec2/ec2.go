@@ -4,7 +4,6 @@
 package ec2
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -13,17 +12,14 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source { return newSource(base, o, false) }
 
 // NewV1 makes one that does without a token where the service has none.
 func NewV1(base string, o imds.Options) datasource.Source { return newSource(base, o, true) }
 
 func newSource(base string, o imds.Options, v1 bool) datasource.Source {
-	return imds.NewSource("ec2", cmp.Or(base, Base), o, func(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	return imds.NewSource("ec2", base, o, func(ctx context.Context, c *imds.Client) (datasource.Result, error) {
 		header, err := token(ctx, c, v1)
 		if err != nil {
 			return datasource.Result{}, err

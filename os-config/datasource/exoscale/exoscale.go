@@ -3,7 +3,6 @@
 package exoscale
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -11,12 +10,9 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	return imds.NewSource("exoscale", cmp.Or(base, Base), o, fetch)
+	return imds.NewSource("exoscale", base, o, fetch)
 }
 
 func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {

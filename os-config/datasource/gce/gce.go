@@ -4,7 +4,6 @@
 package gce
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -14,23 +13,21 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is; its name is not resolved, DNS may be away.
-const Base = "http://169.254.169.254"
-
 // The header that requests need, and that answers have.
 const (
 	flavor      = "Metadata-Flavor"
 	flavorValue = "Google"
 )
 
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal, not
+// its name: DNS may be away.
 func New(base string, o imds.Options) datasource.Source {
 	var inner http.RoundTripper = &http.Transport{DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}
 	if o.HTTP != nil && o.HTTP.Transport != nil {
 		inner = o.HTTP.Transport
 	}
 	o.HTTP = &http.Client{Transport: flavored{inner}}
-	return imds.NewSource("gce", cmp.Or(base, Base), o, fetch)
+	return imds.NewSource("gce", base, o, fetch)
 }
 
 // flavored takes an answer without the header for somebody else's: what was

@@ -4,7 +4,6 @@
 package hetzner
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -16,12 +15,9 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/nocloud"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	return imds.NewSource("hetzner", cmp.Or(base, Base), o, fetch)
+	return imds.NewSource("hetzner", base, o, fetch)
 }
 
 func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {

@@ -4,7 +4,6 @@
 package linode
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -13,12 +12,9 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	return imds.NewSource("linode", cmp.Or(base, Base), o, fetch)
+	return imds.NewSource("linode", base, o, fetch)
 }
 
 func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {

@@ -4,7 +4,6 @@
 package vultr
 
 import (
-	"cmp"
 	"context"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -12,12 +11,9 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	return imds.NewSource("vultr", cmp.Or(base, Base), o, fetch)
+	return imds.NewSource("vultr", base, o, fetch)
 }
 
 func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
