@@ -25,7 +25,7 @@ help:
 	echo 'make iso|disk|images|go   a part of it'
 	echo 'make run                  the ISO in QEMU on this terminal, SSH on 127.0.0.1:2222'
 	echo '                          (CONFIG=cloud-config, NET=restricted, MEM=MiB, UEFI=1, DISK=file)'
-	echo 'make test                 all rings: test-unit, test-fuzz (FUZZTIME=1s each), test-root, test-vm'
+	echo 'make test                 all rings: test-unit, test-fuzz (FUZZTIME=1000x each), test-root, test-vm'
 	echo 'make bench                compare with a Debian peer'
 	echo 'make check-reproducible   build initrd and system.img twice and compare'
 	echo 'make update               forget which package versions were resolved; the next make takes the newest'

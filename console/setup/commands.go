@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -39,13 +40,13 @@ func (s *setup) commands(ctx context.Context, p Plan) {
 }
 
 func (s *setup) runAll(ctx context.Context, p Plan, key string, list, before []osconfig.Command) {
-	for _, c := range list {
+	for i, c := range list {
 		if ctx.Err() != nil {
 			return
 		}
 		ran := func(o osconfig.Command) bool { return reflect.DeepEqual(o, c) }
 		if !slices.ContainsFunc(before, ran) {
-			s.problem(s.command(ctx, p, key, c))
+			s.problem(s.command(ctx, p, fmt.Sprintf("%s[%d]", key, i), c))
 		}
 	}
 }
@@ -82,7 +83,9 @@ func (s *setup) files(p Plan, deferred bool) {
 }
 
 // command runs one command to its end; what it prints is in the console's
-// log. key is where the configuration has it.
+// log. key is where the configuration has it. Of the command itself only the
+// program is named: the rest may hold a password, and everybody may read the
+// status.
 func (s *setup) command(ctx context.Context, p Plan, key string, c osconfig.Command) error {
 	args := c.Args
 	if c.Shell != "" {
@@ -91,30 +94,42 @@ func (s *setup) command(ctx context.Context, p Plan, key string, c osconfig.Comm
 	if len(args) == 0 {
 		return nil
 	}
-	begin := time.Now()
+	begin, shown := time.Now(), programOf(c)
 	program, err := lookPath(args[0])
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", key, args, err)
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	env := []string{"PATH=" + searchPath, "HOME=/root", "USER=root", "LANG=" + s.locale, "INSTANCE_ID=" + p.InstanceID}
 	for _, name := range names(p.Environment) {
 		env = append(env, name+"="+p.Environment[name])
 	}
-	s.log.Info(key, "command", args)
+	s.log.Info(key, "program", shown)
 	child, err := s.reaper.Start(keep.Command{Args: append([]string{program}, args[1:]...), Env: env, Dir: "/"})
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", key, args, err)
+		return fmt.Errorf("%s (%s): %w", key, shown, err)
 	}
 	select {
 	case <-child.Done():
 	case <-ctx.Done():
 		child.Stop(time.Second)
 	}
-	s.log.Info(key+" ended", "command", args, "status", child.Status().String(), "took", time.Since(begin).Round(time.Millisecond))
+	s.log.Info(key+" ended", "program", shown, "status", child.Status().String(), "took", time.Since(begin).Round(time.Millisecond))
 	if !child.Status().OK() {
-		return fmt.Errorf("%s %q: %v", key, args, child.Status())
+		return fmt.Errorf("%s (%s): %v", key, shown, child.Status())
 	}
 	return nil
+}
+
+// programOf is the first word of a command, unless a shell might take it as
+// something else than a program.
+func programOf(c osconfig.Command) string {
+	if c.Shell == "" && len(c.Args) > 0 {
+		return c.Args[0]
+	}
+	if words := strings.Fields(c.Shell); len(words) > 0 && !strings.ContainsAny(words[0], "='\"`$(){}<>|&;") {
+		return words[0]
+	}
+	return "a command"
 }
 
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -325,8 +325,8 @@ func TestRun(t *testing.T) {
 	st := r.await(t, func(st Status) bool { return st.Done && st.SSH })
 	if d := cmp.Diff([]string{
 		`write_files /etc/bad: owner: user "nobody-here": unknown`,
-		`runcmd ["false"]: exit 1`,
-		`runcmd ["no-such-program"]: no-such-program: not found`,
+		`runcmd[1] (false): exit 1`,
+		`runcmd[2]: no-such-program: not found`,
 	}, st.Problems); d != "" {
 		t.Error(d)
 	}

@@ -11,7 +11,7 @@ import (
 // TestRootUser runs commands as the users that the console's tables have.
 func TestRootUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("becoming another user needs root")
+		t.Skip("needs root: becomes another user")
 	}
 	w := newWorld(t)
 	w.o.Root = w.dir

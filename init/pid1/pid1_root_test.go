@@ -54,7 +54,7 @@ func startRole(name string) *exec.Cmd {
 // called, which in a namespace kills its init with SIGINT.
 func TestRootNamespace(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("needs root: PID and mount namespaces")
 	}
 	// It runs where there is no dynamic linker.
 	program, err := elf.Open("/proc/self/exe")

@@ -87,8 +87,7 @@ func TestClearRefusesARealRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	if initramfs {
-		t.Log("this machine's root is a tmpfs: nothing to refuse")
-		return
+		t.Skip("needs a machine whose root is no tmpfs")
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "keep")

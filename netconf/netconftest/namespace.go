@@ -36,7 +36,7 @@ func InNamespaceFor(t *testing.T, limit time.Duration) bool {
 		return true
 	}
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("needs root: namespaces")
 	}
 	t.Parallel()
 	args := []string{"-test.run=^" + t.Name() + "$", "-test.count=1", "-test.timeout=" + limit.String()}

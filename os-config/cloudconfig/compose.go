@@ -7,16 +7,25 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
+// tree reads a part that must be of one kind; nil when it is empty, or refused.
+func (r *run) tree(p part, kind osconfig.Kind, must string) *osconfig.Node {
+	doc, report := osconfig.ParseTree(r.name, p.file, p.data)
+	r.add(p, report)
+	switch {
+	case doc.IsNull():
+		return nil
+	case doc.Kind != kind:
+		r.refuse(p, "%s", must)
+		return nil
+	}
+	return doc
+}
+
 // compose makes rancher.services of a compose file: version 1, whose keys are
 // the services, or a later one with a key services.
 func (r *run) compose(p part) {
-	doc, report := osconfig.ParseTree(r.name, p.file, p.data)
-	r.add(p, report)
-	if doc.IsNull() {
-		return
-	}
-	if doc.Kind != osconfig.Map {
-		r.refuse(p, "a compose file must be a mapping (key: value)")
+	doc := r.tree(p, osconfig.Map, "a compose file must be a mapping (key: value)")
+	if doc == nil {
 		return
 	}
 	shift(doc, p)
@@ -44,13 +53,8 @@ func (r *run) compose(p part) {
 // archive reads the entries of a #cloud-config-archive: {type, content}, or a
 // text alone.
 func (r *run) archive(p part) {
-	doc, report := osconfig.ParseTree(r.name, p.file, p.data)
-	r.add(p, report)
-	if doc.IsNull() {
-		return
-	}
-	if doc.Kind != osconfig.List {
-		r.refuse(p, "a cloud-config archive must be a list (- type: …)")
+	doc := r.tree(p, osconfig.List, "a cloud-config archive must be a list (- type: …)")
+	if doc == nil {
 		return
 	}
 	for _, entry := range doc.List {

@@ -115,12 +115,12 @@ func (b *builder) serviceSection(u *Service) section {
 func (b *builder) timerSection(t *Timer) section {
 	var ignored time.Duration
 	return section{
-		"OnCalendar":        b.calendar(&t.Calendar),
-		"OnBootSec":         b.spans(&t.OnBoot),
-		"OnStartupSec":      b.spans(&t.OnBoot), // the system's own start
-		"OnActiveSec":       b.spans(&t.OnActive),
-		"OnUnitActiveSec":   b.spans(&t.OnUnitActive),
-		"OnUnitInactiveSec": b.spans(&t.OnUnitIdle),
+		"OnCalendar":        every(b, &t.Calendar, ParseCalendar),
+		"OnBootSec":         every(b, &t.OnBoot, ParseSpan),
+		"OnStartupSec":      every(b, &t.OnBoot, ParseSpan), // the system's own start
+		"OnActiveSec":       every(b, &t.OnActive, ParseSpan),
+		"OnUnitActiveSec":   every(b, &t.OnUnitActive, ParseSpan),
+		"OnUnitInactiveSec": every(b, &t.OnUnitIdle, ParseSpan),
 		"Unit":              b.timerUnit(t),
 		"Persistent":        b.truth(&t.Persistent),
 		"RandomizedDelaySec": b.span(
@@ -215,33 +215,19 @@ func (b *builder) span(to *time.Duration, zeroIsNone bool) func(option) {
 	}
 }
 
-func (b *builder) spans(to *[]time.Duration) func(option) {
+// every keeps what parse makes of each value; an empty one takes all away.
+func every[T any](b *builder, to *[]T, parse func(string) (T, error)) func(option) {
 	return func(o option) {
 		if o.value == "" {
 			*to = nil
 			return
 		}
-		v, err := ParseSpan(o.value)
+		v, err := parse(o.value)
 		if err != nil {
 			b.wrong(o, "%v", err)
 			return
 		}
 		*to = append(*to, v)
-	}
-}
-
-func (b *builder) calendar(to *[]Calendar) func(option) {
-	return func(o option) {
-		if o.value == "" {
-			*to = nil
-			return
-		}
-		c, err := ParseCalendar(o.value)
-		if err != nil {
-			b.wrong(o, "%v", err)
-			return
-		}
-		*to = append(*to, c)
 	}
 }
 

@@ -1,8 +1,6 @@
 package load
 
 import (
-	"errors"
-	"fmt"
 	"io"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -12,21 +10,13 @@ import (
 // ValidateAs is ValidateFiles for files that are to become a layer: a key
 // that has no effect there is warned about.
 func ValidateAs(layer string, stdin io.Reader, paths ...string) (osconfig.Report, error) {
-	var report osconfig.Report
-	var failed error
-	for _, path := range paths {
-		data, name, err := readInput(stdin, path)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("read configuration: %w", err))
-			continue
-		}
-		layers, more := cloudconfig.Parse(layer, name, data)
+	return eachInput(stdin, paths, func(name string, data []byte) osconfig.Report {
+		layers, report := cloudconfig.Parse(layer, name, data)
 		for _, l := range layers {
-			more = append(more, decoder().Validate(osconfig.Merge(l))...)
+			report = append(report, decoder().Validate(osconfig.Merge(l))...)
 		}
-		report = append(report, more.Sorted()...)
-	}
-	return report, failed
+		return report.Sorted()
+	})
 }
 
 // Strict is everything that is wrong with a machine's configuration, of these

@@ -14,17 +14,7 @@ import (
 // stdin. It needs no privileges and looks at nothing else of the machine. The
 // error is that of files that cannot be read.
 func ValidateFiles(stdin io.Reader, paths ...string) (osconfig.Report, error) {
-	var report osconfig.Report
-	var failed error
-	for _, path := range paths {
-		data, name, err := readInput(stdin, path)
-		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("read configuration: %w", err))
-			continue
-		}
-		report = append(report, ValidateBytes(name, data)...)
-	}
-	return report, failed
+	return eachInput(stdin, paths, ValidateBytes)
 }
 
 // ValidateBytes reports everything that is wrong with user-data or a
@@ -36,6 +26,22 @@ func ValidateBytes(name string, data []byte) osconfig.Report {
 		report = append(append(report, decoder().Validate(doc)...), unitReport(doc)...)
 	}
 	return report.Sorted()
+}
+
+// eachInput reports on files one after the other, and on with the next when
+// one cannot be read.
+func eachInput(stdin io.Reader, paths []string, report func(name string, data []byte) osconfig.Report) (osconfig.Report, error) {
+	var all osconfig.Report
+	var failed error
+	for _, path := range paths {
+		data, name, err := readInput(stdin, path)
+		if err != nil {
+			failed = errors.Join(failed, fmt.Errorf("read configuration: %w", err))
+			continue
+		}
+		all = append(all, report(name, data)...)
+	}
+	return all, failed
 }
 
 func readInput(stdin io.Reader, path string) ([]byte, string, error) {

@@ -42,7 +42,7 @@ func ask(socket string) int {
 
 func TestRootPeerCredentials(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("needs root to be other users")
+		t.Skip("needs root: becomes other users")
 	}
 	const group = 1101
 	dir, err := os.MkdirTemp("", "control") // t.TempDir is root's alone

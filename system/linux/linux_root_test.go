@@ -18,7 +18,7 @@ import (
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("needs root: mounts, loop devices, uevents")
 	}
 }
 

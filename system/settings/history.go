@@ -150,10 +150,7 @@ func (s *Settings) Rollback(number int, who string) (api.ConfigWritten, error) {
 		return api.ConfigWritten{Changed: true, Summary: "the trial is over; the machine is as it was before"}, nil
 	}
 	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
-		return api.ConfigWritten{}, err
-	}
-	text, err := s.userText()
+	text, err := s.writable()
 	if err != nil {
 		return api.ConfigWritten{}, err
 	}

@@ -20,10 +20,7 @@ import (
 func (s *Settings) Edit(e api.ConfigEdit, who string) (api.ConfigWritten, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.writable(); err != nil {
-		return api.ConfigWritten{}, err
-	}
-	text, err := s.userText()
+	text, err := s.writable()
 	if err != nil {
 		return api.ConfigWritten{}, err
 	}
@@ -48,16 +45,17 @@ func (s *Settings) Edit(e api.ConfigEdit, who string) (api.ConfigWritten, error)
 	return out, err
 }
 
-// writable refuses changes that a trial's end would undo. s.mu is held.
-func (s *Settings) writable() error {
+// writable is the user's file, to be changed; changes that a trial's end would
+// undo are refused. s.mu is held.
+func (s *Settings) writable() ([]byte, error) {
 	if s.o.Running().Document.Root == nil {
-		return errNotLoaded()
+		return nil, errNotLoaded()
 	}
 	if s.trial != nil {
-		return fmt.Errorf("a configuration is on trial for %s more: `ros config confirm` keeps it, `ros config rollback` ends it; change it after that: %w",
+		return nil, fmt.Errorf("a configuration is on trial for %s more: `ros config confirm` keeps it, `ros config rollback` ends it; change it after that: %w",
 			left(s.trial.until), errdefs.ErrFailedPrecondition)
 	}
-	return nil
+	return s.userText()
 }
 
 // write validates and writes the user's file. s.mu is held.

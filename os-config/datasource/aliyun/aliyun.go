@@ -4,6 +4,7 @@
 package aliyun
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -16,36 +17,29 @@ import (
 // Base is where the service is.
 const Base = "http://100.100.100.200"
 
-type source struct{ client *imds.Client }
-
 // New makes a source of the service at base; empty is Base.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("aliyun", cmp.Or(base, Base), o, fetch)
 }
 
-func (source) Name() string { return "aliyun" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	header, err := s.token(ctx)
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	header, err := token(ctx, c)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("aliyun: %w", err)
+		return datasource.Result{}, err
 	}
-	get := func(path string) ([]byte, error) { return s.client.Get(ctx, "latest/"+path, header...) }
+	get := func(path string) ([]byte, error) { return c.Get(ctx, "latest/"+path, header...) }
 	answers, err := ec2.Read(get, "hostname", "private-ipv4", "eipv4")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("aliyun: %w", err)
+		return datasource.Result{}, err
 	}
-	out := Parse(s.client.URL("latest/meta-data/"), answers)
+	out := Parse(c.URL("latest/meta-data/"), answers)
 	if out.UserData, err = metadata.Optional(get("user-data")); err != nil {
-		return datasource.Result{}, fmt.Errorf("aliyun: %w", err)
+		return datasource.Result{}, err
 	}
 	if out.VendorData, err = metadata.Optional(get("vendor-data")); err != nil {
-		return datasource.Result{}, fmt.Errorf("aliyun: %w", err)
+		return datasource.Result{}, err
 	}
-	out.UserDataFile, out.VendorDataFile = s.client.URL("latest/user-data"), s.client.URL("latest/vendor-data")
+	out.UserDataFile, out.VendorDataFile = c.URL("latest/user-data"), c.URL("latest/vendor-data")
 	return out, nil
 }
 
@@ -60,8 +54,8 @@ func Parse(where string, a ec2.Answers) datasource.Result {
 
 // token returns the header that machines in hardened mode need; in the other
 // mode a service without tokens is as good.
-func (s source) token(ctx context.Context) ([]string, error) {
-	data, err := s.client.Put(ctx, "latest/api/token", "X-aliyun-ecs-metadata-token-ttl-seconds", "600")
+func token(ctx context.Context, c *imds.Client) ([]string, error) {
+	data, err := c.Put(ctx, "latest/api/token", "X-aliyun-ecs-metadata-token-ttl-seconds", "600")
 	if imds.Status(err)/100 == 4 {
 		return nil, nil
 	}
@@ -70,7 +64,7 @@ func (s source) token(ctx context.Context) ([]string, error) {
 	}
 	token, err := metadata.Token(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.client.URL("latest/api/token"), err)
+		return nil, fmt.Errorf("%s: %w", c.URL("latest/api/token"), err)
 	}
 	return []string{"X-aliyun-ecs-metadata-token", token}, nil
 }

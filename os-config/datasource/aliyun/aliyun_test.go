@@ -1,9 +1,6 @@
 package aliyun
 
 import (
-	"flag"
-	"fmt"
-	"net/http"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -11,30 +8,15 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/ec2"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// version2 is the service's way with tokens.
-func version2(w http.ResponseWriter, r *http.Request) bool {
-	const token = "AQAEAHxkcGFzc2luZyB0b2tlbg=="
-	switch {
-	case r.URL.Path == "/latest/api/token" && r.Method == http.MethodPut && r.Header.Get("X-aliyun-ecs-metadata-token-ttl-seconds") != "":
-		fmt.Fprint(w, token)
-	case r.Header.Get("X-aliyun-ecs-metadata-token") != token:
-		w.WriteHeader(http.StatusUnauthorized)
-	default:
-		return false
-	}
-	return true
-}
-
 func TestHardened(t *testing.T) {
-	c := datasourcetest.Case{Name: "vm", New: New, Guard: version2, Update: *update, Required: []string{"/latest/meta-data/instance-id"}}
-	c.Refused = []string{"/latest/api/token"}
-	datasourcetest.Run(t, c)
+	datasourcetest.Run(t, datasourcetest.Case{
+		New: New, Required: []string{"/latest/meta-data/instance-id"}, Refused: []string{"/latest/api/token"},
+		Guard: datasourcetest.Token("/latest/api/token", "X-aliyun-ecs-metadata-token-ttl-seconds", "X-aliyun-ecs-metadata-token"),
+	}, "vm")
 }
 
 func TestWithoutTokens(t *testing.T) {
-	datasourcetest.Run(t, datasourcetest.Case{Name: "vm", New: New, Required: []string{"/latest/meta-data/instance-id"}})
+	datasourcetest.Run(t, datasourcetest.Case{New: New, Required: []string{"/latest/meta-data/instance-id"}}, "vm")
 }
 
 func FuzzParse(f *testing.F) {

@@ -6,42 +6,26 @@ package azure
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the metadata service is.
-const Base = "http://169.254.169.254"
-
 const instancePath = "metadata/instance?api-version=2021-02-01"
 
-type source struct{ client *imds.Client }
-
-// New makes a source of the metadata service at base; empty is Base.
+// New makes a source of the metadata service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("azure", base, o, fetch)
 }
 
-func (source) Name() string { return "azure" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	data, err := s.client.Get(ctx, instancePath, "Metadata", "true")
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	data, err := c.Get(ctx, instancePath, "Metadata", "true")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("azure: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("metadata/instance"), data)
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("azure: %w", err)
-	}
-	return out, nil
+	return Parse(c.URL("metadata/instance"), data)
 }
 
 type document struct {
@@ -96,18 +80,11 @@ func Parse(where string, data []byte) (datasource.Result, error) {
 		out.Keys = append(out.Keys, strings.NewReplacer("\r", "", "\n", "").Replace(string(k.Data)))
 	}
 	out.Keys = metadata.Keys(out.Keys...)
-	for name, text := range map[string]metadata.Text{"userData": c.UserData, "customData": c.CustomData} {
-		if text == "" || name == "customData" && c.UserData != "" {
-			continue
-		}
-		out.UserDataFile = where + "/compute/" + name
-		data, err := metadata.Base64(string(text))
-		if err != nil {
-			out.Report = append(out.Report, osconfig.Problem{
-				Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: out.UserDataFile, Text: err.Error(),
-			})
-		}
-		out.UserData = data
+	switch {
+	case c.UserData != "":
+		metadata.UserData64(&out, where+"/compute/userData", string(c.UserData))
+	case c.CustomData != "":
+		metadata.UserData64(&out, where+"/compute/customData", string(c.CustomData))
 	}
 	n := metadata.NewNetwork(where)
 	m.network(n, &out)

@@ -6,51 +6,37 @@ package cloudstack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/ec2"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
-	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
-
-var errServer = errors.New("cloudstack: the address of the DHCP server is not known; write cloudstack:ADDRESS")
-
-type source struct {
-	client *imds.Client
-	known  bool
-}
 
 // New makes a source of the service at base, a URL or the address of the DHCP
 // server.
 func New(base string, o imds.Options) datasource.Source {
-	base = strings.TrimSuffix(base, "/")
-	if a, err := netip.ParseAddr(base); err == nil {
-		base = "http://" + a.String()
-		if a.Is6() {
-			base = "http://[" + a.String() + "]"
+	base = address(base)
+	return imds.NewSource("cloudstack", base, o, func(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+		if base == "" {
+			return datasource.Result{}, errServer
 		}
-	}
-	return source{imds.New(base, o), base != ""}
+		return ec2.Fetch(ctx, c, "latest/", nil, "local-hostname", "local-ipv4", "public-ipv4")
+	})
 }
 
-func (source) Name() string { return "cloudstack" }
+var errServer = errors.New("the address of the DHCP server is not known; write cloudstack:ADDRESS")
 
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	if !s.known {
-		return datasource.Result{}, errServer
+// address is the URL of what base names.
+func address(base string) string {
+	base = strings.TrimSuffix(base, "/")
+	a, err := netip.ParseAddr(base)
+	switch {
+	case err != nil:
+		return base
+	case a.Is6():
+		return "http://[" + a.String() + "]"
 	}
-	get := func(path string) ([]byte, error) { return s.client.Get(ctx, "latest/"+path) }
-	answers, err := ec2.Read(get, "local-hostname", "local-ipv4", "public-ipv4")
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("cloudstack: %w", err)
-	}
-	out := ec2.Parse(s.client.URL("latest/meta-data/"), answers)
-	if out.UserData, err = metadata.Optional(get("user-data")); err != nil {
-		return datasource.Result{}, fmt.Errorf("cloudstack: %w", err)
-	}
-	out.UserDataFile = s.client.URL("latest/user-data")
-	return out, nil
+	return "http://" + a.String()
 }

@@ -1,7 +1,7 @@
 package cloudstack
 
 import (
-	"flag"
+	"errors"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -10,12 +10,8 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestService(t *testing.T) {
-	datasourcetest.Run(t, datasourcetest.Case{
-		Name: "vm", New: New, Required: []string{"/latest/meta-data/instance-id"}, Update: *update,
-	})
+	datasourcetest.Run(t, datasourcetest.Case{New: New, Required: []string{"/latest/meta-data/instance-id"}}, "vm")
 }
 
 func FuzzParse(f *testing.F) {
@@ -27,13 +23,13 @@ func FuzzParse(f *testing.F) {
 
 func TestBase(t *testing.T) {
 	for base, want := range map[string]string{
-		"10.1.1.1": "http://10.1.1.1/x", "2001:db8::1": "http://[2001:db8::1]/x", "http://10.1.1.1:80/": "http://10.1.1.1:80/x",
+		"10.1.1.1": "http://10.1.1.1", "2001:db8::1": "http://[2001:db8::1]", "http://10.1.1.1:80/": "http://10.1.1.1:80",
 	} {
-		if got := New(base, imds.Options{}).(source).client.URL("x"); got != want {
+		if got := address(base); got != want {
 			t.Errorf("%s: %s, want %s", base, got, want)
 		}
 	}
-	if _, err := New("", imds.Options{}).Fetch(t.Context()); err == nil {
-		t.Error("no error without a server")
+	if _, err := New("", imds.Options{}).Fetch(t.Context()); !errors.Is(err, errServer) {
+		t.Errorf("without a server: %v", err)
 	}
 }

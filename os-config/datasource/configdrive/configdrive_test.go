@@ -2,7 +2,6 @@ package configdrive
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -12,25 +11,10 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestDrives(t *testing.T) {
-	for _, name := range []string{"nova", "ec2"} {
-		got, err := New(os.DirFS("testdata/"+name), "/dev/sr0").Fetch(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		datasourcetest.Golden(t, name, got, *update)
-	}
-}
-
-// drive is a volume with files, given as name, content.
-func drive(files ...string) fstest.MapFS {
-	out := fstest.MapFS{}
-	for i := 0; i < len(files); i += 2 {
-		out[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
-	}
-	return out
+	datasourcetest.Goldens(t, func(name string) datasource.Source {
+		return New(os.DirFS("testdata/"+name), "/dev/sr0")
+	}, "nova", "ec2")
 }
 
 func TestFetch(t *testing.T) {
@@ -39,12 +23,12 @@ func TestFetch(t *testing.T) {
 		files fstest.MapFS
 		want  string // of the text
 	}{
-		{"user-data alone", drive("openstack/latest/user_data", "x"), `user-data /dev/sr0:openstack/latest/user_data: "x"`},
-		{"dates", drive("openstack/2012-08-10/meta_data.json", `{"uuid": "old"}`, "openstack/2018-08-27/meta_data.json", `{"uuid": "new"}`, "openstack/content/0000", "x"), "instance-id: new"},
-		{"broken metadata", drive("openstack/latest/meta_data.json", "{", "openstack/latest/user_data", "x"), `user-data /dev/sr0:openstack/latest/user_data: "x"`},
-		{"and says so", drive("openstack/latest/meta_data.json", "{", "openstack/latest/user_data", "x"), "/dev/sr0:openstack/latest/meta_data.json: error: "},
-		{"broken network", drive("openstack/latest/meta_data.json", `{"uuid": "a"}`, "openstack/latest/network_data.json", "["), "/dev/sr0:openstack/latest/network_data.json: error: "},
-		{"broken EC2", drive("ec2/latest/meta-data.json", "[]"), "/dev/sr0:ec2/latest/meta-data.json: error: "},
+		{"user-data alone", datasourcetest.Volume("openstack/latest/user_data", "x"), `user-data /dev/sr0:openstack/latest/user_data: "x"`},
+		{"dates", datasourcetest.Volume("openstack/2012-08-10/meta_data.json", `{"uuid": "old"}`, "openstack/2018-08-27/meta_data.json", `{"uuid": "new"}`, "openstack/content/0000", "x"), "instance-id: new"},
+		{"broken metadata", datasourcetest.Volume("openstack/latest/meta_data.json", "{", "openstack/latest/user_data", "x"), `user-data /dev/sr0:openstack/latest/user_data: "x"`},
+		{"and says so", datasourcetest.Volume("openstack/latest/meta_data.json", "{", "openstack/latest/user_data", "x"), "/dev/sr0:openstack/latest/meta_data.json: error: "},
+		{"broken network", datasourcetest.Volume("openstack/latest/meta_data.json", `{"uuid": "a"}`, "openstack/latest/network_data.json", "["), "/dev/sr0:openstack/latest/network_data.json: error: "},
+		{"broken EC2", datasourcetest.Volume("ec2/latest/meta-data.json", "[]"), "/dev/sr0:ec2/latest/meta-data.json: error: "},
 	}
 	for _, tt := range tests {
 		got, err := New(tt.files, "/dev/sr0").Fetch(t.Context())
@@ -53,7 +37,7 @@ func TestFetch(t *testing.T) {
 		}
 	}
 	for name, files := range map[string]fstest.MapFS{
-		"empty": drive(), "other files": drive("readme", "x"), "an empty folder": drive("openstack/latest/other", "x"), "no version": drive("openstack/content/0000", "x"),
+		"empty": datasourcetest.Volume(), "other files": datasourcetest.Volume("readme", "x"), "an empty folder": datasourcetest.Volume("openstack/latest/other", "x"), "no version": datasourcetest.Volume("openstack/content/0000", "x"),
 	} {
 		if _, err := New(files, "/dev/sr0").Fetch(t.Context()); !errors.Is(err, datasource.ErrNotFound) {
 			t.Errorf("%s: %v", name, err)
@@ -62,7 +46,7 @@ func TestFetch(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	_, err := New(drive("openstack/latest/user_data", strings.Repeat("a", 2<<20)), "/dev/sr0").Fetch(t.Context())
+	_, err := New(datasourcetest.Volume("openstack/latest/user_data", strings.Repeat("a", 2<<20)), "/dev/sr0").Fetch(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "read /dev/sr0:openstack/latest/user_data: more than") {
 		t.Errorf("%v", err)
 	}

@@ -6,6 +6,7 @@ package datasourcetest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -21,12 +22,9 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-// Case is one machine as its cloud describes it.
+// Case is a cloud, and how its service behaves.
 type Case struct {
-	// Name is the folder below testdata that the service serves; what the
-	// source must make of it is the file NAME.golden beside it.
-	Name string
-	New  func(base string, o imds.Options) datasource.Source
+	New func(base string, o imds.Options) datasource.Source
 	// Guard answers tokens and refuses what lacks a header; nil: nothing is.
 	Guard func(http.ResponseWriter, *http.Request) bool
 	// Required are paths without which the source is not there. Every other
@@ -34,11 +32,22 @@ type Case struct {
 	Required []string
 	// Refused are paths without which the service answers no more.
 	Refused []string
-	Update  bool // write the golden file
+
+	name string
 }
 
-// Run runs the suite.
-func Run(t *testing.T, c Case) {
+// Run runs the suite on machines, by their names: of the folder below testdata
+// that the service serves. What the source must make of it is the file
+// NAME.golden beside it.
+func Run(t *testing.T, c Case, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		c.name = name
+		t.Run(name, c.run)
+	}
+}
+
+func (c Case) run(t *testing.T) {
 	asked := c.golden(t)
 	want := c.fetchText(t, nil)
 	t.Run("ill then well", func(t *testing.T) { c.illThenWell(t, want) })
@@ -85,16 +94,19 @@ func (c Case) golden(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	Golden(t, c.Name, result, c.Update)
+	Golden(t, c.name, result)
 	return tree.paths()
 }
 
-// Golden compares a result with the file NAME.golden in testdata, and
-// validates it.
-func Golden(t *testing.T, name string, result datasource.Result, update bool) {
+// The flag has to be there before a test's main reads the others.
+var _ = flag.Bool("update", false, "write the golden files")
+
+// Golden compares a result with the file NAME.golden in testdata, which it
+// writes before when the tests run with -update, and validates it.
+func Golden(t *testing.T, name string, result datasource.Result) {
 	t.Helper()
 	got, file := Text(result), filepath.Join("testdata", name+".golden")
-	if update {
+	if flag.Lookup("update").Value.String() == "true" {
 		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -108,6 +120,18 @@ func Golden(t *testing.T, name string, result datasource.Result, update bool) {
 	}
 	if _, report := osconfig.Decode(osconfig.Merge(result.Metadata("metadata"))); report.HasErrors() {
 		t.Errorf("the metadata is no valid configuration:\n%s", report)
+	}
+}
+
+// Goldens compares what each of several sources says with its golden file.
+func Goldens(t *testing.T, source func(name string) datasource.Source, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		result, err := source(name).Fetch(t.Context())
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		Golden(t, name, result)
 	}
 }
 

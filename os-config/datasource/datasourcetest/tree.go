@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 )
 
 // list is the file of a tree that answers for a folder.
@@ -72,7 +73,7 @@ func (s *tree) paths() []string {
 
 func (c Case) serve(t *testing.T, fault func(http.ResponseWriter, *http.Request, int) bool) (*tree, string) {
 	t.Helper()
-	root, err := os.OpenRoot(filepath.Join("testdata", c.Name))
+	root, err := os.OpenRoot(filepath.Join("testdata", c.name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,6 +84,23 @@ func (c Case) serve(t *testing.T, fault func(http.ResponseWriter, *http.Request,
 		root.Close()
 	})
 	return s, server.URL
+}
+
+// Token is a guard that gives a token to a PUT of path with the header ttl,
+// and refuses other requests that do not have the token in header.
+func Token(path, ttl, header string) func(http.ResponseWriter, *http.Request) bool {
+	const token = "AQAEAHxkcGFzc2luZyB0b2tlbg=="
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		switch {
+		case r.URL.Path == path && r.Method == http.MethodPut && r.Header.Get(ttl) != "":
+			fmt.Fprint(w, token)
+		case r.Header.Get(header) != token:
+			w.WriteHeader(http.StatusUnauthorized)
+		default:
+			return false
+		}
+		return true
+	}
 }
 
 // broken writes bytes of its own to the connection and closes it.
@@ -101,4 +119,13 @@ func Serve(t *testing.T, handler http.HandlerFunc) (url string) {
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	return server.URL
+}
+
+// Volume is a volume with files, given as name, content.
+func Volume(files ...string) fstest.MapFS {
+	out := fstest.MapFS{}
+	for i := 0; i < len(files); i += 2 {
+		out[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
+	}
+	return out
 }

@@ -19,42 +19,29 @@ import (
 
 const (
 	name = "digitalocean"
-	// Base is where the service is.
-	Base = "http://169.254.169.254"
 	// DriveFile is the document on a volume with the label config-2.
 	DriveFile = "digitalocean_meta_data.json"
 )
 
-type source struct{ client *imds.Client }
-
-// New makes a source of the service at base, "" for Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource(name, base, o, fetch)
 }
 
-func (source) Name() string { return name }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
 	const document, userData = "metadata/v1.json", "metadata/v1/user-data"
-	data, err := s.client.Get(ctx, document)
+	data, err := c.Get(ctx, document)
 	if err != nil {
 		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL(document), data)
+	out, err := Parse(c.URL(document), data)
 	if err != nil || len(out.UserData) > 0 {
 		return out, err
 	}
-	switch data, err := s.client.Get(ctx, userData); {
-	case errors.Is(err, datasource.ErrNotFound): // there is none
-	case err != nil:
-		return datasource.Result{}, err
-	default:
-		out.UserData, out.UserDataFile = data, s.client.URL(userData)
+	if out.UserData, err = metadata.Optional(c.Get(ctx, userData)); out.UserData != nil {
+		out.UserDataFile = c.URL(userData)
 	}
-	return out, nil
+	return out, err
 }
 
 type drive struct {

@@ -2,7 +2,6 @@ package digitalocean
 
 import (
 	"errors"
-	"flag"
 	"os"
 	"strings"
 	"testing"
@@ -13,14 +12,8 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestService(t *testing.T) {
-	for _, name := range []string{"droplet", "plain"} {
-		t.Run(name, func(t *testing.T) {
-			datasourcetest.Run(t, datasourcetest.Case{Name: name, New: New, Required: []string{"/metadata/v1.json"}, Update: *update})
-		})
-	}
+	datasourcetest.Run(t, datasourcetest.Case{New: New, Required: []string{"/metadata/v1.json"}}, "droplet", "plain")
 }
 
 func sample(t testing.TB) []byte {

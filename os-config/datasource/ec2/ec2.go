@@ -12,53 +12,42 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-type source struct {
-	client *imds.Client
-	v1     bool
-}
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source { return newSource(base, o, false) }
 
 // NewV1 makes one that does without a token where the service has none.
 func NewV1(base string, o imds.Options) datasource.Source { return newSource(base, o, true) }
 
 func newSource(base string, o imds.Options, v1 bool) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o), v1}
+	return imds.NewSource("ec2", base, o, func(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+		header, err := token(ctx, c, v1)
+		if err != nil {
+			return datasource.Result{}, err
+		}
+		return Fetch(ctx, c, "latest/", header, "local-hostname", "hostname", "local-ipv4", "public-ipv4", "ipv6")
+	})
 }
 
-func (source) Name() string { return "ec2" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	header, err := s.token(ctx)
+// Fetch reads a service like EC2's below root: the paths that are named, as
+// Read does, and user-data. Every request has the header.
+func Fetch(ctx context.Context, c *imds.Client, root string, header []string, paths ...string) (datasource.Result, error) {
+	get := func(path string) ([]byte, error) { return c.Get(ctx, root+path, header...) }
+	answers, err := Read(get, paths...)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("ec2: %w", err)
+		return datasource.Result{}, err
 	}
-	get := func(path string) ([]byte, error) { return s.client.Get(ctx, "latest/"+path, header...) }
-	answers, err := Read(get, "local-hostname", "hostname", "local-ipv4", "public-ipv4", "ipv6")
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("ec2: %w", err)
-	}
-	out := Parse(s.client.URL("latest/meta-data/"), answers)
-	if out.UserData, err = metadata.Optional(get("user-data")); err != nil {
-		return datasource.Result{}, fmt.Errorf("ec2: %w", err)
-	}
-	out.UserDataFile = s.client.URL("latest/user-data")
-	return out, nil
+	out := Parse(c.URL(root+"meta-data/"), answers)
+	out.UserData, err = metadata.Optional(get("user-data"))
+	out.UserDataFile = c.URL(root + "user-data")
+	return out, err
 }
 
 // token returns the header that every request needs.
-func (s source) token(ctx context.Context) ([]string, error) {
-	data, err := s.client.Put(ctx, "latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds", "600")
+func token(ctx context.Context, c *imds.Client, v1 bool) ([]string, error) {
+	data, err := c.Put(ctx, "latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds", "600")
 	if err != nil {
 		switch status := imds.Status(err); {
-		case s.v1 && status/100 == 4:
+		case v1 && status/100 == 4:
 			return nil, nil
 		case status == 404 || status == 405:
 			return nil, fmt.Errorf("no token; if this service has version 1 only, use ec2:v1: %w: %w", datasource.ErrNotFound, err)
@@ -67,7 +56,7 @@ func (s source) token(ctx context.Context) ([]string, error) {
 	}
 	token, err := metadata.Token(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", s.client.URL("latest/api/token"), err)
+		return nil, fmt.Errorf("%s: %w", c.URL("latest/api/token"), err)
 	}
 	return []string{"X-aws-ec2-metadata-token", token}, nil
 }

@@ -2,8 +2,6 @@ package ec2
 
 import (
 	"errors"
-	"flag"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,37 +11,15 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// version2 is the service's way with tokens.
-func version2(w http.ResponseWriter, r *http.Request) bool {
-	const token = "AQAEAHxkcGFzc2luZyB0b2tlbg=="
-	switch {
-	case r.URL.Path == "/latest/api/token" && r.Method == http.MethodPut && r.Header.Get("X-aws-ec2-metadata-token-ttl-seconds") != "":
-		fmt.Fprint(w, token)
-	case r.Header.Get("X-aws-ec2-metadata-token") != token:
-		w.WriteHeader(http.StatusUnauthorized)
-	default:
-		return false
-	}
-	return true
-}
-
 func TestService(t *testing.T) {
-	for _, name := range []string{"one", "several"} {
-		t.Run(name, func(t *testing.T) {
-			datasourcetest.Run(t, datasourcetest.Case{
-				Name: name, New: New, Guard: version2, Update: *update,
-				Required: []string{"/latest/api/token", "/latest/meta-data/instance-id"},
-			})
-		})
-	}
+	datasourcetest.Run(t, datasourcetest.Case{
+		New: New, Required: []string{"/latest/api/token", "/latest/meta-data/instance-id"},
+		Guard: datasourcetest.Token("/latest/api/token", "X-aws-ec2-metadata-token-ttl-seconds", "X-aws-ec2-metadata-token"),
+	}, "one", "several")
 }
 
 func TestVersion1(t *testing.T) {
-	datasourcetest.Run(t, datasourcetest.Case{
-		Name: "v1", New: NewV1, Required: []string{"/latest/meta-data/instance-id"}, Update: *update,
-	})
+	datasourcetest.Run(t, datasourcetest.Case{New: NewV1, Required: []string{"/latest/meta-data/instance-id"}}, "v1")
 }
 
 func TestVersion1IsNotUsedUnasked(t *testing.T) {

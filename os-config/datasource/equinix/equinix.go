@@ -4,8 +4,8 @@
 package equinix
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"net/netip"
 	"regexp"
 
@@ -17,31 +17,24 @@ import (
 // Base is where the service is.
 const Base = "https://metadata.platformequinix.com"
 
-type source struct{ client *imds.Client }
-
 // New makes a source of the service at base; empty is Base.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("equinix", cmp.Or(base, Base), o, fetch)
 }
 
-func (source) Name() string { return "equinix" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	data, err := s.client.Get(ctx, "metadata")
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	data, err := c.Get(ctx, "metadata")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("equinix: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("metadata"), data)
+	out, err := Parse(c.URL("metadata"), data)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("equinix: %w", err)
+		return datasource.Result{}, err
 	}
-	if out.UserData, err = metadata.Optional(s.client.Get(ctx, "userdata")); err != nil {
-		return datasource.Result{}, fmt.Errorf("equinix: %w", err)
+	if out.UserData, err = metadata.Optional(c.Get(ctx, "userdata")); err != nil {
+		return datasource.Result{}, err
 	}
-	out.UserDataFile = s.client.URL("userdata")
+	out.UserDataFile = c.URL("userdata")
 	return out, nil
 }
 

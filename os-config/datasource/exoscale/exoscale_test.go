@@ -1,7 +1,6 @@
 package exoscale
 
 import (
-	"flag"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -9,12 +8,8 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/ec2"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestService(t *testing.T) {
-	datasourcetest.Run(t, datasourcetest.Case{
-		Name: "vm", New: New, Required: []string{"/1.0/meta-data/instance-id"}, Update: *update,
-	})
+	datasourcetest.Run(t, datasourcetest.Case{New: New, Required: []string{"/1.0/meta-data/instance-id"}}, "vm")
 }
 
 func FuzzParse(f *testing.F) {

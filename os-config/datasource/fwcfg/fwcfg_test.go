@@ -3,7 +3,6 @@ package fwcfg
 import (
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,16 +11,10 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestFetch(t *testing.T) {
-	for _, name := range []string{"all", "user"} {
-		result, err := New(filepath.Join("testdata", name)).Fetch(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		datasourcetest.Golden(t, name, result, *update)
-	}
+	datasourcetest.Goldens(t, func(name string) datasource.Source {
+		return New(filepath.Join("testdata", name))
+	}, "all", "user")
 }
 
 func TestNotThere(t *testing.T) {

@@ -5,7 +5,6 @@ package gce
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -14,28 +13,21 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is; its name is not resolved, DNS may be away.
-const Base = "http://169.254.169.254"
-
 // The header that requests need, and that answers have.
 const (
 	flavor      = "Metadata-Flavor"
 	flavorValue = "Google"
 )
 
-type source struct{ client *imds.Client }
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal, not
+// its name: DNS may be away.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
 	var inner http.RoundTripper = &http.Transport{DisableCompression: true, MaxResponseHeaderBytes: 64 << 10}
 	if o.HTTP != nil && o.HTTP.Transport != nil {
 		inner = o.HTTP.Transport
 	}
 	o.HTTP = &http.Client{Transport: flavored{inner}}
-	return source{imds.New(base, o)}
+	return imds.NewSource("gce", base, o, fetch)
 }
 
 // flavored takes an answer without the header for somebody else's: what was
@@ -50,24 +42,18 @@ func (f flavored) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-func (source) Name() string { return "gce" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
 	const (
 		instance = "computeMetadata/v1/instance/?recursive=true&alt=json"
 		project  = "computeMetadata/v1/project/attributes/?recursive=true&alt=json"
 	)
-	own, err := s.client.Get(ctx, instance, flavor, flavorValue)
+	own, err := c.Get(ctx, instance, flavor, flavorValue)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("gce: %w", err)
+		return datasource.Result{}, err
 	}
-	shared, err := metadata.Optional(s.client.Get(ctx, project, flavor, flavorValue))
+	shared, err := metadata.Optional(c.Get(ctx, project, flavor, flavorValue))
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("gce: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("computeMetadata/v1/instance/"), own, shared, time.Now())
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("gce: %w", err)
-	}
-	return out, nil
+	return Parse(c.URL("computeMetadata/v1/instance/"), own, shared, time.Now())
 }

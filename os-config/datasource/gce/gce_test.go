@@ -2,7 +2,6 @@ package gce
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"testing"
@@ -13,24 +12,18 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestService(t *testing.T) {
-	for _, name := range []string{"vm", "blocked"} {
-		t.Run(name, func(t *testing.T) {
-			datasourcetest.Run(t, datasourcetest.Case{
-				Name: name, New: New, Update: *update, Required: []string{"/computeMetadata/v1/instance/"},
-				Guard: func(w http.ResponseWriter, r *http.Request) bool {
-					w.Header().Set("Metadata-Flavor", "Google")
-					if r.Header.Get("Metadata-Flavor") != "Google" {
-						w.WriteHeader(http.StatusForbidden)
-						return true
-					}
-					return false
-				},
-			})
-		})
-	}
+	datasourcetest.Run(t, datasourcetest.Case{
+		New: New, Required: []string{"/computeMetadata/v1/instance/"},
+		Guard: func(w http.ResponseWriter, r *http.Request) bool {
+			w.Header().Set("Metadata-Flavor", "Google")
+			if r.Header.Get("Metadata-Flavor") != "Google" {
+				w.WriteHeader(http.StatusForbidden)
+				return true
+			}
+			return false
+		},
+	}, "vm", "blocked")
 }
 
 func TestSomebodyElseAnswers(t *testing.T) {

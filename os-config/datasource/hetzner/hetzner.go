@@ -15,40 +15,30 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/nocloud"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-type source struct{ client *imds.Client }
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("hetzner", base, o, fetch)
 }
 
-func (source) Name() string { return "hetzner" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
 	const root = "hetzner/v1/"
-	data, err := s.client.Get(ctx, root+"metadata")
+	data, err := c.Get(ctx, root+"metadata")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("hetzner: %w", err)
+		return datasource.Result{}, err
 	}
-	private, err := metadata.Optional(s.client.Get(ctx, root+"metadata/private-networks"))
+	private, err := metadata.Optional(c.Get(ctx, root+"metadata/private-networks"))
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("hetzner: %w", err)
+		return datasource.Result{}, err
 	}
-	user, err := metadata.Optional(s.client.Get(ctx, root+"userdata"))
+	user, err := metadata.Optional(c.Get(ctx, root+"userdata"))
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("hetzner: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL(root+"metadata"), data, private)
+	out, err := Parse(c.URL(root+"metadata"), data, private)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("hetzner: %w", err)
+		return datasource.Result{}, err
 	}
-	out.UserData, out.UserDataFile = user, s.client.URL(root+"userdata")
+	out.UserData, out.UserDataFile = user, c.URL(root+"userdata")
 	return out, nil
 }
 

@@ -51,7 +51,7 @@ type Client struct {
 	backoff func(int) time.Duration
 }
 
-// New makes a client of the service at base ("http://169.254.169.254").
+// New makes a client of the service at base, such as LinkLocal.
 func New(base string, o Options) *Client {
 	c := &Client{base: strings.TrimRight(base, "/"), log: o.Log, timeout: o.Timeout, backoff: o.Backoff}
 	if c.log == nil {

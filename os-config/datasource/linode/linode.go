@@ -7,57 +7,42 @@ import (
 	"context"
 	"fmt"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-type source struct{ client *imds.Client }
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("linode", base, o, fetch)
 }
 
-func (source) Name() string { return "linode" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	data, err := s.client.Put(ctx, "v1/token", "Metadata-Token-Expiry-Seconds", "600")
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	data, err := c.Put(ctx, "v1/token", "Metadata-Token-Expiry-Seconds", "600")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: token: %w", err)
+		return datasource.Result{}, fmt.Errorf("token: %w", err)
 	}
 	token, err := metadata.Token(data)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: %s: %w", s.client.URL("v1/token"), err)
+		return datasource.Result{}, fmt.Errorf("%s: %w", c.URL("v1/token"), err)
 	}
 	get := func(path string) ([]byte, error) {
-		return s.client.Get(ctx, "v1/"+path, "Metadata-Token", token, "Accept", "application/json")
+		return c.Get(ctx, "v1/"+path, "Metadata-Token", token, "Accept", "application/json")
 	}
 	var a Answers
 	if a.Instance, err = get("instance"); err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: %w", err)
+		return datasource.Result{}, err
 	}
 	if a.Network, err = metadata.Optional(get("network")); err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: %w", err)
+		return datasource.Result{}, err
 	}
 	if a.Keys, err = metadata.Optional(get("ssh-keys")); err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: %w", err)
+		return datasource.Result{}, err
 	}
 	if a.UserData, err = metadata.Optional(get("user-data")); err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("v1"), a)
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("linode: %w", err)
-	}
-	return out, nil
+	return Parse(c.URL("v1"), a)
 }
 
 // Answers are those of the service. All but Instance may be empty.
@@ -98,13 +83,7 @@ func Parse(where string, a Answers) (datasource.Result, error) {
 		out.Keys = metadata.Keys(k.Users...)
 	}
 	if len(a.UserData) > 0 {
-		data, err := metadata.Base64(string(a.UserData))
-		out.UserData, out.UserDataFile = data, where+"/user-data"
-		if err != nil {
-			out.Report = append(out.Report, osconfig.Problem{
-				Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: out.UserDataFile, Text: err.Error(),
-			})
-		}
+		metadata.UserData64(&out, where+"/user-data", string(a.UserData))
 	}
 	if len(a.Network) > 0 {
 		var w network

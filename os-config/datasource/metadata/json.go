@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 )
 
@@ -190,6 +191,18 @@ func Base64(s string) ([]byte, error) {
 		return nil, errors.New("no usable base64")
 	}
 	return data, nil
+}
+
+// UserData64 puts user-data in base64 into a result; reports call them file.
+// What is none is told in the report: the rest of the result is of use.
+func UserData64(out *datasource.Result, file, text string) {
+	data, err := Base64(text)
+	out.UserData, out.UserDataFile = data, file
+	if err != nil {
+		out.Report = append(out.Report, osconfig.Problem{
+			Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: file, Text: err.Error(),
+		})
+	}
 }
 
 // Token checks what a service calls a token before it becomes a header.

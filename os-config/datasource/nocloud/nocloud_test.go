@@ -10,6 +10,7 @@ import (
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
+	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 )
 
 const (
@@ -17,33 +18,25 @@ const (
 	key2 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICH2wMqkvC9xUT0pky/Ou0fDuhjgApqz1Gk++QdbMKUN bob"
 )
 
-func volume(files ...string) fstest.MapFS {
-	out := fstest.MapFS{}
-	for i := 0; i < len(files); i += 2 {
-		out[files[i]] = &fstest.MapFile{Data: []byte(files[i+1])}
-	}
-	return out
-}
-
 func TestFetch(t *testing.T) {
 	tests := []struct {
 		name   string
 		volume fstest.MapFS
 		want   datasource.Result
 	}{
-		{"all", volume("meta-data", "instance-id: i-1\nlocal-hostname: box\npublic-keys: ["+key1+"]\n", "user-data", "#cloud-config\n"),
+		{"all", datasourcetest.Volume("meta-data", "instance-id: i-1\nlocal-hostname: box\npublic-keys: ["+key1+"]\n", "user-data", "#cloud-config\n"),
 			datasource.Result{InstanceID: "i-1", Hostname: "box", Keys: []string{key1}, UserData: []byte("#cloud-config\n")}},
-		{"JSON", volume("meta-data", `{"instance-id": "i-1", "hostname": "box"}`),
+		{"JSON", datasourcetest.Volume("meta-data", `{"instance-id": "i-1", "hostname": "box"}`),
 			datasource.Result{InstanceID: "i-1", Hostname: "box"}},
-		{"keys by name", volume("meta-data", "public-keys:\n  alice: "+key1+"\n  bob: {openssh-key: '"+key2+"'}\n"),
+		{"keys by name", datasourcetest.Volume("meta-data", "public-keys:\n  alice: "+key1+"\n  bob: {openssh-key: '"+key2+"'}\n"),
 			datasource.Result{Keys: []string{key1, key2}}},
-		{"keys in lines", volume("meta-data", "public-keys: |\n  "+key1+"\n\n  "+key2+"\n"),
+		{"keys in lines", datasourcetest.Volume("meta-data", "public-keys: |\n  "+key1+"\n\n  "+key2+"\n"),
 			datasource.Result{Keys: []string{key1, key2}}},
-		{"keys by number", volume("meta-data", "public-keys:\n  0:\n    openssh-key: "+key1+"\n"),
+		{"keys by number", datasourcetest.Volume("meta-data", "public-keys:\n  0:\n    openssh-key: "+key1+"\n"),
 			datasource.Result{Keys: []string{key1}}},
-		{"empty meta-data", volume("meta-data", "", "user-data", "#!/bin/sh\n"), datasource.Result{UserData: []byte("#!/bin/sh\n")}},
-		{"user-data alone", volume("user-data", "x"), datasource.Result{UserData: []byte("x")}},
-		{"names of plain ISO 9660", volume("META_DATA.;1", "instance-id: i-1\n", "USER_DATA.;1", "x"),
+		{"empty meta-data", datasourcetest.Volume("meta-data", "", "user-data", "#!/bin/sh\n"), datasource.Result{UserData: []byte("#!/bin/sh\n")}},
+		{"user-data alone", datasourcetest.Volume("user-data", "x"), datasource.Result{UserData: []byte("x")}},
+		{"names of plain ISO 9660", datasourcetest.Volume("META_DATA.;1", "instance-id: i-1\n", "USER_DATA.;1", "x"),
 			datasource.Result{InstanceID: "i-1", UserData: []byte("x")}},
 	}
 	for _, tt := range tests {
@@ -61,14 +54,14 @@ func TestFetch(t *testing.T) {
 }
 
 func TestFetchNothing(t *testing.T) {
-	_, err := New(volume("readme", "x"), "/dev/sr0").Fetch(t.Context())
+	_, err := New(datasourcetest.Volume("readme", "x"), "/dev/sr0").Fetch(t.Context())
 	if !errors.Is(err, datasource.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestFetchBad(t *testing.T) {
-	got, err := New(volume("meta-data", "a: b: c\n", "user-data", "x", "network-config", "a: [\n"), "/dev/sr0").Fetch(t.Context())
+	got, err := New(datasourcetest.Volume("meta-data", "a: b: c\n", "user-data", "x", "network-config", "a: [\n"), "/dev/sr0").Fetch(t.Context())
 	if err != nil || string(got.UserData) != "x" {
 		t.Errorf("user-data %q, %v", got.UserData, err)
 	}

@@ -1,7 +1,6 @@
 package nocloud
 
 import (
-	"flag"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -9,13 +8,10 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestSeed(t *testing.T) {
 	datasourcetest.Run(t, datasourcetest.Case{
-		Name: "seed", Update: *update,
 		New: func(base string, o imds.Options) datasource.Source {
 			return NewSeed(base+"/", Given{Hostname: "given"}, o)
 		},
-	})
+	}, "seed")
 }

@@ -1,23 +1,14 @@
 package openstack
 
 import (
-	"flag"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
 func TestService(t *testing.T) {
-	for _, name := range []string{"kvm", "metal"} {
-		t.Run(name, func(t *testing.T) {
-			datasourcetest.Run(t, datasourcetest.Case{
-				Name: name, New: New, Required: []string{"/openstack/latest/meta_data.json"}, Update: *update,
-			})
-		})
-	}
+	datasourcetest.Run(t, datasourcetest.Case{New: New, Required: []string{"/openstack/latest/meta_data.json"}}, "kvm", "metal")
 }
 
 func TestVendorData(t *testing.T) {

@@ -9,46 +9,31 @@ import (
 	"errors"
 	"fmt"
 
-	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-type source struct{ client *imds.Client }
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("oracle", base, o, fetch)
 }
 
-func (source) Name() string { return "oracle" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
 	root, header := "opc/v2/", []string{"Authorization", "Bearer Oracle"}
-	data, err := s.client.Get(ctx, root+"instance/", header...)
+	data, err := c.Get(ctx, root+"instance/", header...)
 	if errors.Is(err, datasource.ErrNotFound) {
 		root, header = "opc/v1/", nil
-		data, err = s.client.Get(ctx, root+"instance/")
+		data, err = c.Get(ctx, root+"instance/")
 	}
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("oracle: %w", err)
+		return datasource.Result{}, err
 	}
-	vnics, err := metadata.Optional(s.client.Get(ctx, root+"vnics/", header...))
+	vnics, err := metadata.Optional(c.Get(ctx, root+"vnics/", header...))
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("oracle: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL(root+"instance/"), data, vnics)
-	if err != nil {
-		return datasource.Result{}, fmt.Errorf("oracle: %w", err)
-	}
-	return out, nil
+	return Parse(c.URL(root+"instance/"), data, vnics)
 }
 
 type vnic struct {
@@ -83,13 +68,7 @@ func Parse(where string, data, vnics []byte) (datasource.Result, error) {
 		out.Hostname = metadata.Hostname(string(m.Name))
 	}
 	if text := m.Metadata.UserData; text != "" {
-		user, err := metadata.Base64(string(text))
-		out.UserData, out.UserDataFile = user, where+"metadata/user_data"
-		if err != nil {
-			out.Report = append(out.Report, osconfig.Problem{
-				Severity: osconfig.Error, Kind: osconfig.Source, Layer: "user-data", File: out.UserDataFile, Text: err.Error(),
-			})
-		}
+		metadata.UserData64(&out, where+"metadata/user_data", string(text))
 	}
 	n := metadata.NewNetwork(where)
 	var list []vnic

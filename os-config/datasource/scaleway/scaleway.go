@@ -4,6 +4,7 @@
 package scaleway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,23 +22,21 @@ import (
 // Base is where the service is.
 const Base = "http://169.254.42.42"
 
-type source struct{ client, privileged *imds.Client }
-
 // New makes a source of the service at base; empty is Base. It needs the right
 // to use ports below 1024, unless o.AnyPort is set: for user-data o.HTTP, which
 // connects from any, does not count.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	s := source{imds.New(base, o), imds.New(base, o)}
+	base = cmp.Or(base, Base)
+	private := o
 	if !o.AnyPort {
-		o.HTTP = &http.Client{Transport: &http.Transport{
+		private.HTTP = &http.Client{Transport: &http.Transport{
 			DisableCompression: true, MaxResponseHeaderBytes: 64 << 10, DisableKeepAlives: true, DialContext: dialPrivileged,
 		}}
-		s.privileged = imds.New(base, o)
 	}
-	return s
+	privileged := imds.New(base, private)
+	return imds.NewSource("scaleway", base, o, func(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+		return fetch(ctx, c, privileged)
+	})
 }
 
 // dialPrivileged connects from the highest free port below 1024.
@@ -55,25 +54,23 @@ func dialPrivileged(ctx context.Context, network, address string) (net.Conn, err
 	return nil, fmt.Errorf("no free port below 1024: %w", last)
 }
 
-func (source) Name() string { return "scaleway" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	data, err := s.client.Get(ctx, "conf?format=json")
+func fetch(ctx context.Context, c, privileged *imds.Client) (datasource.Result, error) {
+	data, err := c.Get(ctx, "conf?format=json")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("scaleway: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("conf"), data)
+	out, err := Parse(c.URL("conf"), data)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("scaleway: %w", err)
+		return datasource.Result{}, err
 	}
 	const user, vendor = "user_data/cloud-init", "vendor_data/cloud-init"
-	if out.UserData, err = metadata.Optional(s.privileged.Get(ctx, user)); err != nil {
-		return datasource.Result{}, fmt.Errorf("scaleway: %w", err)
+	if out.UserData, err = metadata.Optional(privileged.Get(ctx, user)); err != nil {
+		return datasource.Result{}, err
 	}
-	if out.VendorData, err = metadata.Optional(s.privileged.Get(ctx, vendor)); err != nil {
-		return datasource.Result{}, fmt.Errorf("scaleway: %w", err)
+	if out.VendorData, err = metadata.Optional(privileged.Get(ctx, vendor)); err != nil {
+		return datasource.Result{}, err
 	}
-	out.UserDataFile, out.VendorDataFile = s.client.URL(user), s.client.URL(vendor)
+	out.UserDataFile, out.VendorDataFile = c.URL(user), c.URL(vendor)
 	return out, nil
 }
 

@@ -1,8 +1,6 @@
 package scaleway
 
 import (
-	"flag"
-	"net/http"
 	"testing"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -10,25 +8,8 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
 
-var update = flag.Bool("update", false, "write the golden files")
-
-// guard refuses requests by other means than reading.
-func guard(w http.ResponseWriter, r *http.Request) bool {
-	if r.Method == http.MethodGet {
-		return false
-	}
-	w.WriteHeader(http.StatusMethodNotAllowed)
-	return true
-}
-
 func TestService(t *testing.T) {
-	for _, name := range []string{"vm", "routed"} {
-		t.Run(name, func(t *testing.T) {
-			datasourcetest.Run(t, datasourcetest.Case{
-				Name: name, New: unprivileged, Guard: guard, Required: []string{"/conf"}, Update: *update,
-			})
-		})
-	}
+	datasourcetest.Run(t, datasourcetest.Case{New: unprivileged, Required: []string{"/conf"}}, "vm", "routed")
 }
 
 // unprivileged asks from any port, as whoever runs tests may.

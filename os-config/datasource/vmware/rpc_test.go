@@ -128,7 +128,7 @@ func TestRPCBounds(t *testing.T) {
 // tried; where it faults all the same, that is an error.
 func TestBackdoorElsewhere(t *testing.T) {
 	if onVMware() {
-		t.Skip("this is VMware")
+		t.Skip("needs a machine that is no guest of VMware")
 	}
 	if _, err := New(imds.Options{}).Fetch(t.Context()); !errors.Is(err, datasource.ErrNotFound) {
 		t.Errorf("%v", err)

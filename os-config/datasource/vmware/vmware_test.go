@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -18,8 +17,6 @@ import (
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // variablesOf reads lines "key = value", as a .vmx file has them; \n stands
 // for a line break.
@@ -43,19 +40,13 @@ type values struct {
 func (v values) Get(key string) (string, error) { return v.set[key], v.err }
 
 func TestVariables(t *testing.T) {
-	for _, name := range []string{"cloud-init", "rancheros", "static"} {
-		t.Run(name, func(t *testing.T) {
-			data, err := os.ReadFile(filepath.Join("testdata", name+".vmx"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			result, err := NewReader(values{set: variablesOf(data)}, imds.Options{}).Fetch(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			datasourcetest.Golden(t, name, result, *update)
-		})
-	}
+	datasourcetest.Goldens(t, func(name string) datasource.Source {
+		data, err := os.ReadFile(filepath.Join("testdata", name+".vmx"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return NewReader(values{set: variablesOf(data)}, imds.Options{})
+	}, "cloud-init", "rancheros", "static")
 }
 
 func TestURL(t *testing.T) {

@@ -5,46 +5,35 @@ package vultr
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 	"github.com/pharos-os/pharos/os-config/datasource/metadata"
 )
 
-// Base is where the service is.
-const Base = "http://169.254.169.254"
-
-type source struct{ client *imds.Client }
-
-// New makes a source of the service at base; empty is Base.
+// New makes a source of the service at base; empty is imds.LinkLocal.
 func New(base string, o imds.Options) datasource.Source {
-	if base == "" {
-		base = Base
-	}
-	return source{imds.New(base, o)}
+	return imds.NewSource("vultr", base, o, fetch)
 }
 
-func (source) Name() string { return "vultr" }
-
-func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	get := func(path string) ([]byte, error) { return s.client.Get(ctx, path, "Metadata-Token", "cloudinit") }
+func fetch(ctx context.Context, c *imds.Client) (datasource.Result, error) {
+	get := func(path string) ([]byte, error) { return c.Get(ctx, path, "Metadata-Token", "cloudinit") }
 	data, err := get("v1.json")
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("vultr: %w", err)
+		return datasource.Result{}, err
 	}
-	out, err := Parse(s.client.URL("v1.json"), data)
+	out, err := Parse(c.URL("v1.json"), data)
 	if err != nil {
-		return datasource.Result{}, fmt.Errorf("vultr: %w", err)
+		return datasource.Result{}, err
 	}
 	for _, path := range []string{"latest/user-data", "latest/startup-script"} {
 		if len(out.UserData) > 0 {
 			break
 		}
 		if out.UserData, err = metadata.Optional(get(path)); err != nil {
-			return datasource.Result{}, fmt.Errorf("vultr: %w", err)
+			return datasource.Result{}, err
 		}
-		out.UserDataFile = s.client.URL(path)
+		out.UserDataFile = c.URL(path)
 	}
 	return out, nil
 }

@@ -9,17 +9,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGeneratedFilesAreFresh: a change of the types or of their comments
-// comes with the schema and the page that are made of them.
-func TestGeneratedFilesAreFresh(t *testing.T) {
+// generated are the files that the sources below root make now.
+func generated(t *testing.T) (root string, files map[string][]byte) {
+	t.Helper()
 	root, err := repository()
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := generate(root)
+	files, err = generate(root)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return root, files
+}
+
+// TestGeneratedFilesAreFresh: a change of the types or of their comments
+// comes with the schema and the page that are made of them.
+func TestGeneratedFilesAreFresh(t *testing.T) {
+	root, files := generated(t)
 	for path, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, path))
 		if err != nil {
@@ -33,14 +40,7 @@ func TestGeneratedFilesAreFresh(t *testing.T) {
 
 // TestLinks: each link of the reference page has its place.
 func TestLinks(t *testing.T) {
-	root, err := repository()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := generate(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, files := generated(t)
 	page := string(files["docs/reference.md"])
 	places := map[string]int{"keys-of-others": 1}
 	for _, m := range regexp.MustCompile(`<a id="([^"]*)">`).FindAllStringSubmatch(page, -1) {

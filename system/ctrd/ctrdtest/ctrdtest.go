@@ -33,7 +33,7 @@ type Daemon struct {
 func Start(t *testing.T) *Daemon {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("needs root: containers")
 	}
 	dir, err := os.MkdirTemp("", "ctrd")
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
-// TestForeignLinks: what root writes does not go where a user's links lead.
-func TestForeignLinks(t *testing.T) {
-	if os.Getuid() != 0 {
+// TestRootForeignLinks: what root writes does not go where a user's links lead.
+func TestRootForeignLinks(t *testing.T) {
+	if os.Geteuid() != 0 {
 		t.Skip("needs root: files of several owners")
 	}
 	s := newRoom(t).setup()
