@@ -65,8 +65,12 @@ func TestHostileServer(t *testing.T) {
 			for i := range byte(200) {
 				l.Routes = append(l.Routes, netconf.LeaseRoute{Dst: netip.PrefixFrom(netip.AddrFrom4([4]byte{100, i, 0, 0}), 16), Gateway: l.Routers[0]})
 			}
-			l.Routes = append(l.Routes, netconf.LeaseRoute{Dst: netip.MustParsePrefix("127.0.0.0/8"), Gateway: l.Routers[0]})
+			l.Routes = append([]netconf.LeaseRoute{{Dst: netip.MustParsePrefix("127.0.0.0/8"), Gateway: l.Routers[0]},
+				{Dst: netip.MustParsePrefix("224.0.0.0/4"), Gateway: l.Routers[0]}, {Dst: netip.MustParsePrefix("100.200.0.0/16"), Gateway: netip.MustParseAddr("224.0.0.1")},
+				{Dst: netip.MustParsePrefix("100.201.0.0/16"), Gateway: l.Address.Addr()}}, l.Routes...)
+			l.DNS = addrs("0.0.0.0", "255.255.255.255", "192.0.2.53")
 		})
+		b.names.check(t, netconf.Names{Hostname: "pharos", Nameservers: addrs("192.0.2.53")})
 		if n := len(b.State().Routes); n != 128 {
 			t.Errorf("%d routes", n)
 		}

@@ -139,9 +139,18 @@ func TestNotOurs(t *testing.T) {
 	inBox(t, func(t *testing.T, b *box) {
 		b.kernel.AddHardware("br0", netconf.KindBridge, "02:00:00:00:00:0b")
 		b.kernel.AddHardware("dummy0", netconf.KindBridge, "02:00:00:00:00:0c")
-		b.apply(byName("br0", made(netconf.Device{Kind: netconf.KindBridge}), at("10.0.0.1/24")),
-			byName("dummy0", made(netconf.Device{Kind: netconf.KindDummy}), at("10.1.0.1/24")))
-		b.problems("interfaces.dummy0: dummy0 is there and is not a dummy but bridge; rename one of them")
+		b.kernel.AddHardware("vlan0", netconf.KindVLAN, "02:00:00:00:00:0d")
+		spec := b.apply(byName("br0", made(netconf.Device{Kind: netconf.KindBridge}), at("10.0.0.1/24")),
+			byName("dummy0", made(netconf.Device{Kind: netconf.KindDummy}), at("10.1.0.1/24")),
+			byName("eth1", made(netconf.Device{Kind: netconf.KindDummy})),
+			byName("vlan0", made(netconf.Device{Kind: netconf.KindVLAN, Parent: "eth0", ID: 7})))
+		problems := []string{"interfaces.eth1: eth1 is there and is not a dummy but hardware; rename one of them",
+			"interfaces.dummy0: dummy0 is there and is not a dummy but bridge; rename one of them",
+			"interfaces.vlan0: vlan0 is there, made by somebody else, and cannot become type vlan link eth0 id 7; delete it"}
+		b.problems(problems...)
+		if _, err := b.PlanFor(spec); err == nil || err.Error() != strings.Join(problems, "\n") {
+			t.Errorf("the plan says %v", err)
+		}
 		if !b.link("br0").Has(netip.MustParsePrefix("10.0.0.1/24")) {
 			t.Error("the bridge that is there is not used")
 		}

@@ -40,16 +40,17 @@ type source struct {
 
 // nameservers are the link's: of the configuration, of leases, of routers.
 func (s source) nameservers() []netip.Addr {
-	list := s.spec.Nameservers
+	var told []netip.Addr
 	if !s.spec.DHCPOptions.IgnoreDNS {
 		if s.lease != nil {
-			list = union(list, s.lease.DNS)
+			told = append(told, s.lease.DNS...)
 		}
 		if s.lease6 != nil {
-			list = union(list, s.lease6.DNS)
+			told = append(told, s.lease6.DNS...)
 		}
 	}
-	return union(list, s.servers)
+	told = slices.DeleteFunc(append(told, s.servers...), func(a netip.Addr) bool { return !host(a) })
+	return union(s.spec.Nameservers, told)
 }
 
 // search is the link's, in the same order. What came over the wire counts only

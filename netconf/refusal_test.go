@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -64,10 +65,10 @@ func TestEachRefusal(t *testing.T) {
 				}
 				b.problems()
 				b.kernel.Calls()
-				refused := 0
+				var refused atomic.Int32
 				b.kernel.Refuse(func(call string) error {
 					if strings.HasPrefix(call, c.call) {
-						refused++
+						refused.Add(1)
 						return errors.New("no")
 					}
 					return nil
@@ -76,7 +77,7 @@ func TestEachRefusal(t *testing.T) {
 				if got := b.Problems(); len(got) == 0 || !strings.Contains(strings.Join(got, " "), c.call) {
 					t.Errorf("problems: %q", got)
 				}
-				tried := refused
+				tried := refused.Load()
 				calls := len(b.kernel.Calls())
 				for range 3 { // somebody else's events
 					b.kernel.Plug("eth3", false)
@@ -84,14 +85,14 @@ func TestEachRefusal(t *testing.T) {
 					synctest.Wait()
 				}
 				again := b.kernel.Calls()
-				if c.again == "once" && (refused != tried || len(again) > 0) {
+				if c.again == "once" && (refused.Load() != tried || len(again) > 0) {
 					t.Errorf("events lead to %q, after %d calls", again, calls)
 				}
 				if len(again) > 12 { // two for each
 					t.Errorf("events lead to %d calls: %q", len(again), again)
 				}
 				b.pass(6 * time.Second)
-				if refused == tried {
+				if refused.Load() == tried {
 					t.Error("it is not tried again")
 				}
 				b.kernel.Refuse(nil)

@@ -93,7 +93,7 @@ func (l *Lease) fault() string {
 	switch a := l.Address.Addr(); {
 	case !a.IsValid() || !a.Is4() || l.Address.Bits() < 1:
 		return "it has no address"
-	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case !host(a):
 		return "its address " + a.String() + " is no host's"
 	}
 	return ""

@@ -68,26 +68,37 @@ func routed(routes []Route, r Route) bool {
 // leaseRoutes applies RFC 3442: classless routes, if there are any, take the
 // place of the routers option.
 func leaseRoutes(m *member, lease *Lease) []Route {
-	var routes []Route
-	address := []netip.Prefix{lease.Address}
-	metric := m.metric(metricLease)
-	if len(lease.Routes) == 0 && len(lease.Routers) > 0 {
-		routes = append(routes, defaultRoute(m.link, lease.Routers[0], address, metric))
+	told := lease.Routes
+	if len(told) == 0 {
+		for _, r := range lease.Routers {
+			told = append(told, LeaseRoute{Dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0), Gateway: r})
+		}
 	}
-	for _, r := range lease.Routes {
+	var routes []Route
+	own := lease.Address.Addr()
+	for _, r := range told {
+		gateway := r.Gateway
+		if gateway == own { // everybody is on the link, says such a server
+			gateway = netip.Addr{}
+		}
 		dst := r.Dst.Masked()
-		if !dst.IsValid() || dst.Addr().IsMulticast() || dst.Addr().IsLoopback() || len(routes) == maxLeaseRoutes {
+		if !dst.IsValid() || dst.Bits() > 0 && !host(dst.Addr()) || gateway.IsValid() && !host(gateway) {
 			continue
 		}
 		routes = append(routes, Route{
-			Link: m.link.LinkID, Dst: dst, Gateway: r.Gateway, Metric: metric,
-			OnLink: r.Gateway.IsValid() && !covers(address, r.Gateway),
+			Link: m.link.LinkID, Dst: dst, Gateway: gateway, Source: own, Metric: m.metric(metricLease),
+			OnLink: gateway.IsValid() && !covers([]netip.Prefix{lease.Address}, gateway),
 		})
-	}
-	for i := range routes {
-		routes[i].Source = lease.Address.Addr()
+		if len(lease.Routes) == 0 || len(routes) == maxLeaseRoutes {
+			break // of several routers the first is the one to use
+		}
 	}
 	return routes
+}
+
+// host tells whether an address from the wire can be a host's.
+func host(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }
 
 func defaultRoute(link Link, gateway netip.Addr, addresses []netip.Prefix, metric int) Route {
