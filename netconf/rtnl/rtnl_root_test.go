@@ -105,3 +105,42 @@ func TestRootStatic(t *testing.T) {
 	netconftest.Run(t, "ip", "link", "set", "eth0", "down") // takes the routes along
 	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80"}, []string{"state DOWN"})
 }
+
+// TestRootTooSmall: a link whose MTU is too small for IPv6 has no settings of
+// it. That is no error, and nothing that would be to do for ever.
+func TestRootTooSmall(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	conn, err := rtnl.Open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	netconftest.Real(t).AddLink("eth0")
+	id := netconf.LinkID{Name: "eth0"}
+	if err := conn.SetMTU(id, 1000); err != nil {
+		t.Fatal(err)
+	}
+	want := netconf.IPv6{AcceptRA: true}
+	if err := conn.SetIPv6(id, want); err != nil {
+		t.Fatal(err)
+	}
+	get := func() netconf.IPv6 {
+		links, err := conn.Links()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return links[len(links)-1].IPv6
+	}
+	if got := get(); got != want {
+		t.Errorf("without IPv6: %+v, want %+v", got, want)
+	}
+	if err := conn.SetMTU(id, 1500); err != nil {
+		t.Fatal(err)
+	}
+	netconftest.Run(t, "ip", "link", "set", "eth0", "up") // IPv6 begins again
+	if got := get(); !got.Unset {
+		t.Errorf("with IPv6 again: %+v, want the kernel's own", got)
+	}
+}
