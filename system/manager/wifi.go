@@ -53,7 +53,7 @@ func (m *Manager) watchWifi(ctx context.Context) error {
 }
 
 // setWifi reports whether there is nothing to try again. What is wrong is a
-// reason to be degraded; that the program does not run is its unit's.
+// reason to be degraded; that the program does not run is for its unit to say.
 func (m *Manager) setWifi(n osconfig.Network, links map[netconf.LinkID]osconfig.WifiNetwork) bool {
 	if !services.WantsWifi(n) {
 		m.note("wifi")
@@ -69,8 +69,8 @@ func (m *Manager) setWifi(n osconfig.Network, links map[netconf.LinkID]osconfig.
 	}
 	err := m.wifi.Set(names)
 	switch {
-	case errors.Is(err, wifi.ErrNotRunning): // it will say when it does
-		return true
+	case errors.Is(err, wifi.ErrNotRunning): // or it has just begun, beside a dead one's socket
+		return false
 	case err != nil:
 		m.note("wifi", strings.Split(err.Error(), "\n")...)
 		return false
