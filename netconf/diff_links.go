@@ -45,8 +45,9 @@ func (d *differ) deleteLinks() {
 func (d *differ) leave(n, master *node) {
 	switch {
 	case master == nil:
-	case master.Kind == KindBond: // sets its members down
+	case master.Kind == KindBond: // sets them down and gives them back what they had
 		d.isDown(n)
+		n.MAC, n.MTU = "", 0
 	case master.Kind == KindVRF: // sets them down and up
 		n.lost = true
 	}

@@ -180,6 +180,8 @@ func TestAnySpec(t *testing.T) {
 					b.Apply(spec)
 					synctest.Wait()
 					b.leaseAll()
+					b.disturb(g, i)
+					b.leaseAll()
 					if problems := b.Problems(); len(problems) > 0 {
 						t.Fatalf("step %d: %q\n%s", i, problems, show(spec))
 					}
@@ -192,6 +194,30 @@ func TestAnySpec(t *testing.T) {
 			})
 		})
 	}
+}
+
+// disturb is what may happen to a link while it is managed.
+func (b *box) disturb(g *generator, step int) {
+	links := b.State().Links
+	l := links[g.IntN(len(links))]
+	switch {
+	case l.Loopback || l.Key == "":
+	case g.chance(30):
+		b.kernel.TakeDown(l.Name)
+	case g.chance(30):
+		b.kernel.Plug(l.Name, false)
+		synctest.Wait()
+		b.kernel.Plug(l.Name, true)
+	case g.chance(30) && len(l.Addresses) > 0:
+		_ = b.kernel.DelAddr(l.LinkID, l.Addresses[0].Prefix) // it may be gone
+	case g.chance(50):
+		b.kernel.Remove(l.Name)
+		if l.Kind == "" { // and plugged in again
+			synctest.Wait()
+			b.kernel.AddHardware(fmt.Sprintf("eth%c", l.Key[3]), "", fmt.Sprintf("02:00:00:00:0%d:%02x", step, l.Index))
+		}
+	}
+	synctest.Wait()
 }
 
 // ports is a machine with eth0 to eth3.
