@@ -89,7 +89,7 @@ func (w wire) tag(frame []byte) []byte {
 	return append(out, frame[macs:]...)
 }
 
-// openTap makes a tap that the test itself reads and writes, and sets it up.
+// openTap makes a tap that the test itself reads and writes.
 func openTap(t *testing.T, name string) *os.File {
 	t.Helper()
 	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
