@@ -185,8 +185,9 @@ func (t *translator) subnet(link, s *osconfig.Node) {
 	default:
 		t.skip(control, "the subnet's control "+text(control))
 	}
+	// Hetzner's ipv4 and ipv6 say again what the type says.
 	t.others(s, "the subnet's ", "type", "control", "address", "netmask", "gateway", "metric", "routes",
-		"dns_nameservers", "dns_search")
+		"dns_nameservers", "dns_search", "ipv4", "ipv6")
 	for _, r := range values(s.Child("routes")) {
 		t.others(r, "the route's ", "type", "id", "network", "destination", "netmask", "gateway", "metric")
 		t.route(link, route1(r))
