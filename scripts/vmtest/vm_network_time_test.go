@@ -53,12 +53,12 @@ func TestVMNetworkTime(t *testing.T) {
 	t.Logf("udhcpc %v; the manager: from discovery %v, with a lease of before %v, static %v", plain, fresh, kept, fixed)
 	limit := slack(t, slices.Min(plain)*3/2)
 	for what, times := range map[string][]time.Duration{"from discovery": fresh, "with a lease of before": kept} {
-		if best := slices.Min(times); best >= limit {
-			t.Errorf("%s the best of %d runs took %s, want less than %s: 1.5 × the best of udhcpc", what, runs, best, limit)
+		if took := median(times); took >= limit {
+			t.Errorf("%s it took %s, want less than %s: 1.5 × the best of udhcpc", what, took, limit)
 		}
 	}
-	if best, most := slices.Min(fixed), slack(t, 200*time.Millisecond); best > most {
-		t.Errorf("a static address took %s, which is a wait: want at most %s", best, most)
+	if took, most := median(fixed), slack(t, 300*time.Millisecond); took > most {
+		t.Errorf("a static address took %s, which is a wait: want at most %s", took, most)
 	}
 }
 
@@ -151,4 +151,8 @@ func (g *guest) replug(t *testing.T, name, address string, forget bool) time.Dur
 		return l.Configured > 0 && slices.ContainsFunc(l.Addresses, func(a api.NetworkAddress) bool { return strings.HasPrefix(a.Address, address) })
 	})
 	return time.Duration((l.Configured - l.Seen) * float64(time.Second))
+}
+
+func median(times []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(times))[len(times)/2]
 }
