@@ -43,8 +43,20 @@ type Daemon struct {
 }
 
 // New returns the machine's. Socket and sources are Socket and SourceDir
-// outside tests.
-func New(socket, sources string) *Daemon { return &Daemon{socket: socket, sources: sources} }
+// outside tests. What a running one has read is not known: the process before
+// this one may have ended between the file and the order to read it.
+func New(socket, sources string) *Daemon {
+	return &Daemon{socket: socket, sources: sources, stale: true}
+}
+
+// Told tells whether there are time servers for chronyd already, of this
+// process or one before it.
+func (d *Daemon) Told() bool {
+	_, err := os.Stat(d.path())
+	return err == nil
+}
+
+func (d *Daemon) path() string { return filepath.Join(d.sources, "pharos.sources") }
 
 // Set makes these the time servers, from now on and after a restart of
 // chronyd. Leases are what DHCPv4 (option 42) and DHCPv6 (option 56) told, in
@@ -54,7 +66,7 @@ func New(socket, sources string) *Daemon { return &Daemon{socket: socket, source
 func (d *Daemon) Set(c osconfig.NTP, leases []netip.Addr) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	path, text := filepath.Join(d.sources, "pharos.sources"), Sources(c, leases)
+	path, text := d.path(), Sources(c, leases)
 	if old, err := os.ReadFile(path); err != nil || string(old) != text {
 		if err := os.MkdirAll(d.sources, 0o755); err != nil {
 			return fmt.Errorf("time servers: %w", err)

@@ -129,6 +129,62 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
+// TestOpen: what chronyd puts in the place of the socket keeps its mode.
+func TestOpen(t *testing.T) {
+	dir, err := os.MkdirTemp("", "chr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	socket, file, link := filepath.Join(dir, "socket"), filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		path, changed string
+		ok            bool
+		want          os.FileMode
+	}{{socket, socket, true, 0o666}, {link, file, false, 0o600}, {file, file, false, 0o600}} {
+		err := open(c.path)
+		info, errStat := os.Stat(c.changed)
+		if errStat != nil || (err == nil) != c.ok || info.Mode().Perm() != c.want {
+			t.Errorf("%s: %v, %v, %v", c.path, err, info, errStat)
+		}
+	}
+}
+
+// TestSetAfterRestart: servers that a process before this one has written, and
+// that chronyd may not have read, are read.
+func TestSetAfterRestart(t *testing.T) {
+	dir, err := os.MkdirTemp("", "chr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	socket, sources := filepath.Join(dir, "chronyd.sock"), filepath.Join(dir, "sources")
+	leases := addrs("10.0.0.1")
+	if New(socket, sources).Told() {
+		t.Error("there are time servers before anybody has told any")
+	}
+	if err := New(socket, sources).Set(osconfig.NTP{}, leases); err != nil {
+		t.Fatal(err)
+	}
+	asked := stand(t, socket, 0)
+	d := New(socket, sources)
+	if !d.Told() {
+		t.Error("the servers of the process before are not seen")
+	}
+	if err := d.Set(osconfig.NTP{}, leases); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+}
+
 func FuzzReply(f *testing.F) {
 	f.Add([]byte{version, typeReply}, uint32(1))
 	f.Add(make([]byte, replyLength), uint32(0))

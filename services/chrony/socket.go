@@ -52,7 +52,7 @@ func reload(socket string, wait time.Duration) error {
 		return err
 	}
 	defer c.Close()
-	if err := os.Chmod(own, 0o666); err != nil { // chronyd is not root
+	if err := open(own); err != nil {
 		return err
 	}
 	if err := c.SetDeadline(time.Now().Add(wait)); err != nil {
@@ -72,6 +72,25 @@ func reload(socket string, wait time.Duration) error {
 			return err
 		}
 	}
+}
+
+// open lets everybody write to the socket at a path: chronyd is not root. The
+// directory is chronyd's, so that the path may mean something else by now;
+// nothing but a socket is opened up.
+func open(path string) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("stat %s: %w", path, err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return fmt.Errorf("%s: it is no socket", path)
+	}
+	return os.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), 0o666)
 }
 
 func request(sequence uint32) []byte {
