@@ -53,8 +53,8 @@ func (r rule) String() string {
 }
 
 // marks are what tells that a chain is as it is to be: its policy, then a
-// comment for each rule, as the kernel keeps it. Each has a hash of the whole table, for a rule's own
-// place says nothing about its content.
+// comment for each rule, as the kernel keeps it. Each comment has a hash of
+// the whole table: a rule's place alone says nothing about its content.
 func (c chain) marks(table []chain) []string {
 	h := sha256.New()
 	for _, t := range table {

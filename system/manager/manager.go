@@ -71,6 +71,8 @@ type Manager struct {
 	net        *netconf.Manager
 	names      *resolv.Writer
 	chrony     *chrony.Daemon
+	times      sync.Mutex    // one at a time tells chronyd
+	timesAgain chan struct{} // capacity 1: it is to be told again
 	wifi       *wifi.Daemon
 	wifiUp     chan struct{}              // capacity 1: its unit has started
 	units      map[string]*supervise.Gate // open while the unit runs
@@ -193,7 +195,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	}
 	m.machine.Wifi = hasWifi()
 	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver), make(chan struct{}, 1)
-	m.chrony = chrony.New(chrony.Socket, chrony.SourceDir)
+	m.chrony, m.timesAgain = chrony.New(chrony.Socket, chrony.SourceDir), make(chan struct{}, 1)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = m.newNetwork(kernel, component)
 	m.containerd = &daemon{

@@ -121,7 +121,7 @@ func (m *Manager) NetworkApply(ctx context.Context, who string) (api.NetworkAppl
 		return api.NetworkApplied{}, err
 	}
 	if !slices.ContainsFunc(d.Changes, func(c api.ConfigChange) bool { return c.Key != "" }) {
-		m.applyNetwork(after) // what the kernel has refused is tried again
+		m.retryNetwork()
 	}
 	ctx, cancel := context.WithTimeout(ctx, onlineWait)
 	defer cancel()
@@ -130,6 +130,14 @@ func (m *Manager) NetworkApply(ctx context.Context, who string) (api.NetworkAppl
 		NetworkPlan: api.NetworkPlan{Keys: d.Changes, Changes: changes, Problems: slices.Concat(d.Problems, s.Problems)},
 		Online:      s.Online, Waiting: s.Waiting,
 	}, nil
+}
+
+// retryNetwork tries again what the kernel has refused. Somebody may have
+// applied another configuration meanwhile; that one counts.
+func (m *Manager) retryNetwork() {
+	m.applying.Lock()
+	defer m.applying.Unlock()
+	m.applyNetwork(m.cfg())
 }
 
 // errBooting refuses what the boot does by itself.

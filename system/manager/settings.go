@@ -44,7 +44,7 @@ func (m *Manager) writeSettings(c osconfig.Config) error {
 	if _, err := m.zone(c); err != nil {
 		errs = append(errs, err)
 	}
-	m.setTimeServers(c, m.net.State())
+	m.setTimeServers()
 	err = errors.Join(errs...)
 	if err == nil {
 		m.note("settings")

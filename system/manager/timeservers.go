@@ -4,22 +4,27 @@ import (
 	"context"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/pharos-os/pharos/netconf"
-	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/control/api"
 )
+
+// timesRetry is the time until what chronyd has not taken is told again.
+const timesRetry = 30 * time.Second
 
 // watchTimeServers tells chronyd the time servers whenever leases change, for
 // as long as ctx lasts. What the configuration says of them is written with
 // the other settings, before chronyd can start.
 func (m *Manager) watchTimeServers(ctx context.Context) error {
 	for {
-		s, changed := m.net.Watch()
-		if r := m.loaded(); len(r.Sources) > 0 {
-			m.setTimeServers(r.Config, s)
+		_, changed := m.net.Watch()
+		if len(m.loaded().Sources) > 0 {
+			m.setTimeServers()
 		}
 		select {
 		case <-changed:
+		case <-m.timesAgain:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -27,14 +32,35 @@ func (m *Manager) watchTimeServers(ctx context.Context) error {
 }
 
 // setTimeServers joins the configuration's and the leases'. A chronyd that
-// does not take them is a reason to be degraded until it does.
-func (m *Manager) setTimeServers(c osconfig.Config, s netconf.State) {
+// does not take them is a reason to be degraded until it does. Whoever calls
+// it last has seen the newest of both.
+func (m *Manager) setTimeServers() {
+	m.times.Lock()
+	defer m.times.Unlock()
+	c, s := m.cfg(), m.net.State()
+	if len(c.NTP.Servers)+len(c.NTP.Pools) == 0 && unconfirmed(s) && m.chrony.Told() {
+		return // a manager before this one knew the leases
+	}
 	spec, _ := m.networkSpec(c) // what is wrong with it is noted by applyNetwork
 	if err := m.chrony.Set(c.NTP, leasedTimeServers(s, spec)); err != nil {
 		m.note("time servers", err.Error())
+		time.AfterFunc(timesRetry, func() {
+			select {
+			case m.timesAgain <- struct{}{}:
+			default:
+			}
+		})
 		return
 	}
 	m.note("time servers")
+}
+
+// unconfirmed tells whether leases of a manager before this one may still be
+// good: their addresses are there, and their servers have not answered yet.
+func unconfirmed(s netconf.State) bool {
+	return s.Applied.IsZero() || slices.ContainsFunc(s.Links, func(l netconf.LinkState) bool {
+		return l.Source == api.SourceDHCP && l.Lease == nil
+	})
 }
 
 // leasedTimeServers are those of all leases, in order of links, but for links

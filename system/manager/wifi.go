@@ -30,14 +30,15 @@ func hasWifi() bool {
 // links, the configuration or the program change, for as long as ctx lasts.
 func (m *Manager) watchWifi(ctx context.Context) error {
 	var told map[netconf.LinkID]osconfig.WifiNetwork
+	var wanted bool // also without a link: a build without Wi-Fi has no driver that makes one
 	for {
 		s, changed := m.net.Watch()
 		c := m.cfg()
 		spec, _ := m.networkSpec(c) // what is wrong with it is noted by applyNetwork
 		links := wifiLinks(s, spec, c.Rancher.Network.WifiNetworks)
 		var retry <-chan time.Time
-		if !reflect.DeepEqual(links, told) {
-			if told = links; !m.setWifi(c.Rancher.Network, links) {
+		if want := services.WantsWifi(c.Rancher.Network); want != wanted || !reflect.DeepEqual(links, told) {
+			if told, wanted = links, want; !m.setWifi(c.Rancher.Network, links) {
 				told, retry = nil, time.After(wifiRetry)
 			}
 		}

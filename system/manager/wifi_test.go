@@ -1,7 +1,9 @@
 package manager
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,4 +40,34 @@ func TestWifiNotBuilt(t *testing.T) {
 	if !m.setWifi(n, nil) || len(m.notes) != 0 {
 		t.Errorf("turned off: notes %q", m.notes)
 	}
+}
+
+// TestWifiWithoutLink: a build without Wi-Fi has no driver either; that a link
+// is wanted which cannot come is said, and taken back.
+func TestWifiWithoutLink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newNetworkMachine(t, "rancher: {network: {interfaces: {eth0: {dhcp: true}}}}\n")
+		m.boot(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- m.watchWifi(ctx) }()
+		for _, c := range []struct {
+			text string
+			want int
+		}{
+			{"rancher: {network: {interfaces: {eth0: {dhcp: true}, wlan7: {wifi_network: home}}, wifi_networks: {home: {ssid: home}}}}\n", 1},
+			{"rancher: {network: {interfaces: {eth0: {dhcp: true}}}}\n", 0},
+		} {
+			m.write(t, c.text)
+			m.boot(t)
+			m.mu.Lock()
+			notes := m.notes["wifi"]
+			m.mu.Unlock()
+			if len(notes) != c.want {
+				t.Errorf("%s: notes %q", c.text, notes)
+			}
+		}
+		cancel()
+		<-done
+	})
 }

@@ -20,7 +20,7 @@ type Network struct {
 	FQDN        string          `json:"fqdn,omitempty"`
 	Nameservers []NetworkValue  `json:"nameservers"`
 	Search      []NetworkValue  `json:"search"`
-	NTP         []NetworkValue  `json:"ntp"` // time servers of leases
+	NTP         []NetworkValue  `json:"ntp"` // time servers: the configuration's, else the leases', else the default
 	Links       []NetworkLink   `json:"links"`
 	Routes      []NetworkRoute  `json:"routes"`
 	Rules       []NetworkRule   `json:"rules"`
