@@ -87,7 +87,9 @@ func testWireGuard(t *testing.T, s *suite) {
 		d.WireGuard.Peers[1].AllowedIPs = []netip.Prefix{prefix("10.52.0.0/24")}
 	})
 	step("no keepalive", func(d *netconf.Device) { d.WireGuard.Peers[0].Keepalive = 0 })
+	all := want.WireGuard.Peers
 	step("one peer less", func(d *netconf.Device) { d.WireGuard.Peers = d.WireGuard.Peers[:1] })
+	step("that peer again", func(d *netconf.Device) { d.WireGuard.Peers = all })
 	step("another port and mark", func(d *netconf.Device) { d.Port, d.WireGuard.FirewallMark = 51900, 8 })
 	step("no peer", func(d *netconf.Device) { d.WireGuard.Peers = []netconf.Peer{} })
 }

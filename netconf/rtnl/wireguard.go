@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.zx2c4.com/wireguard/wgctrl"
@@ -17,8 +19,9 @@ import (
 	"github.com/pharos-os/pharos/netconf"
 )
 
-// endpointTimeout bounds the look-up of a peer's host name; whoever wants the
-// change waits for it, and tries again later.
+// endpointTimeout bounds the look-up of the peers' host names, which are
+// looked up at the same time; whoever wants the change waits for it, and tries
+// again later.
 const endpointTimeout = 3 * time.Second
 
 // peerID names a peer of a link.
@@ -62,7 +65,7 @@ func (c *Conn) wireGuardOf(id netconf.LinkID, d *netconf.Device) {
 		if p.Endpoint != nil {
 			peer.Endpoint = p.Endpoint.String()
 		}
-		if asked, ok := c.endpoints[peerID{id.Index, peer.PublicKey}]; ok {
+		if asked, ok := c.endpoints[peerID{id.Index, peer.PublicKey}]; ok && p.Endpoint != nil {
 			peer.Endpoint = asked // the peer may have moved since
 		}
 		for _, n := range p.AllowedIPs {
@@ -103,7 +106,7 @@ func (c *Conn) setWireGuard(id netconf.LinkID, d netconf.Device) error {
 	if err != nil {
 		return err
 	}
-	config, resolved, lookups := wireGuardConfig(d, have, known)
+	config, resolved, lookups := wireGuardConfig(d, have, known, endpoint)
 	if config == nil {
 		return lookups
 	}
@@ -119,9 +122,10 @@ func (c *Conn) setWireGuard(id netconf.LinkID, d netconf.Device) error {
 }
 
 // wireGuardConfig says what is to change; nil if a key is none. The endpoints
-// in known have been called before and are left to the kernel. No error shows
-// a secret.
-func wireGuardConfig(d netconf.Device, have *wgtypes.Device, known map[string]string) (*wgtypes.Config, map[string]string, error) {
+// in known have been called before and are left to the kernel as long as it
+// has one: a peer that went and comes again has none. No error shows a secret.
+func wireGuardConfig(d netconf.Device, have *wgtypes.Device, known map[string]string,
+	find func(string) (*net.UDPAddr, error)) (*wgtypes.Config, map[string]string, error) {
 	var config wgtypes.Config
 	if d.WireGuard.PrivateKey != "" {
 		key, err := wgtypes.ParseKey(d.WireGuard.PrivateKey)
@@ -139,8 +143,13 @@ func wireGuardConfig(d netconf.Device, have *wgtypes.Device, known map[string]st
 	if d.WireGuard.Peers == nil {
 		return &config, nil, nil
 	}
-	var lookups []error
-	resolved := make(map[string]string)
+	called := make(map[string]string)
+	for _, p := range have.Peers {
+		if key := p.PublicKey.String(); p.Endpoint != nil {
+			called[key] = known[key]
+		}
+	}
+	asked := make(map[string]string)
 	wanted := make(map[wgtypes.Key]bool)
 	for _, p := range d.WireGuard.Peers {
 		peer, err := peerConfig(p)
@@ -148,21 +157,43 @@ func wireGuardConfig(d netconf.Device, have *wgtypes.Device, known map[string]st
 			return nil, nil, err
 		}
 		wanted[peer.PublicKey] = true
-		if p.Endpoint != "" && known[p.PublicKey] != p.Endpoint {
-			if peer.Endpoint, err = endpoint(p.Endpoint); err != nil {
-				lookups = append(lookups, fmt.Errorf("endpoint of peer %s: %w", p.PublicKey, err))
-			} else {
-				resolved[p.PublicKey] = p.Endpoint
-			}
+		if p.Endpoint != "" && called[p.PublicKey] != p.Endpoint {
+			asked[p.PublicKey] = p.Endpoint
 		}
 		config.Peers = append(config.Peers, peer)
 	}
+	found, lookups := lookUpAll(asked, find)
+	for i, p := range config.Peers {
+		config.Peers[i].Endpoint = found[p.PublicKey.String()]
+	}
+	maps.DeleteFunc(asked, func(key, _ string) bool { return found[key] == nil })
 	for _, p := range have.Peers {
 		if !wanted[p.PublicKey] {
 			config.Peers = append(config.Peers, wgtypes.PeerConfig{PublicKey: p.PublicKey, Remove: true})
 		}
 	}
-	return &config, resolved, errors.Join(lookups...)
+	return &config, asked, lookups
+}
+
+// lookUpAll finds the endpoints of peers, by public key. It looks for all at
+// the same time: a name that nobody answers for delays no other.
+func lookUpAll(asked map[string]string, find func(string) (*net.UDPAddr, error)) (map[string]*net.UDPAddr, error) {
+	keys := slices.Sorted(maps.Keys(asked))
+	addrs, errs := make([]*net.UDPAddr, len(keys)), make([]error, len(keys))
+	var all sync.WaitGroup
+	for i, key := range keys {
+		all.Go(func() { addrs[i], errs[i] = find(asked[key]) })
+	}
+	all.Wait()
+	found := make(map[string]*net.UDPAddr)
+	for i, key := range keys {
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("endpoint of peer %s: %w", key, errs[i])
+			continue
+		}
+		found[key] = addrs[i]
+	}
+	return found, errors.Join(errs...)
 }
 
 func peerConfig(p netconf.Peer) (wgtypes.PeerConfig, error) {
