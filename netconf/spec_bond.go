@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // bondOptions reads the options of a bond, in the kernel's names. A bond of
@@ -28,7 +30,10 @@ func (p *parser) bondOptions(path string, opts map[string]string) map[string]str
 			p.bad(path+".bond_opts."+key, value, "is not one of: "+strings.Join(names, ", "))
 			continue
 		}
-		if modes := bondOptionModes()[key]; modes != nil && !slices.Contains(modes, mode) {
+		if modes := osconfig.BondOptionModes(key); modes != nil && !slices.Contains(modes, mode) {
+			if osconfig.BondOptionOff(opts[key]) || osconfig.BondOptionOff(value) {
+				continue
+			}
 			p.bad(path+".bond_opts."+key, value, "does not go with mode "+mode)
 			continue
 		}
@@ -37,22 +42,39 @@ func (p *parser) bondOptions(path string, opts map[string]string) map[string]str
 		}
 		out[key] = value
 	}
-	watched := func(key string) bool { return out[key] != "" && out[key] != "0" }
-	if _, given := out["miimon"]; !given && !watched("arp_interval") {
+	if _, given := out["miimon"]; !given && osconfig.BondOptionOff(out["arp_interval"]) {
 		out["miimon"] = "100" // milliseconds
 	}
+	p.withoutRefused(path, out)
 	return out
 }
 
-// bondOptionModes are the modes of options that others refuse, which would
-// cost the whole bond (unsuppmodes in drivers/net/bonding/bond_options.c).
-func bondOptionModes() map[string][]string {
-	lacp, active := []string{"802.3ad"}, []string{"active-backup", "balance-tlb", "balance-alb"}
-	asking := []string{"balance-rr", "active-backup", "balance-xor", "broadcast"}
-	return map[string][]string{
-		"packets_per_slave": {"balance-rr"}, "tlb_dynamic_lb": {"balance-tlb", "balance-alb"},
-		"lacp_rate": lacp, "lacp_active": lacp, "ad_actor_sys_prio": lacp, "ad_actor_system": lacp, "ad_user_port_key": lacp,
-		"primary": active, "active_slave": active,
-		"arp_interval": asking, "arp_validate": asking,
+// withoutRefused takes out what would cost the whole bond beside another
+// option: each of the two is good alone (bond_changelink in
+// drivers/net/bonding/bond_netlink.c).
+func (p *parser) withoutRefused(path string, out map[string]string) {
+	on := func(key string) bool { return !osconfig.BondOptionOff(out[key]) }
+	drop := func(why string, keys ...string) {
+		for _, key := range keys {
+			if on(key) {
+				p.bad(path+".bond_opts."+key, out[key], why)
+				delete(out, key)
+			}
+		}
+	}
+	if on("miimon") {
+		drop("does not go with miimon", "arp_interval", "arp_validate")
+	} else {
+		delays := []string{"updelay", "downdelay", "peer_notif_delay"}
+		drop("has no effect without miimon", delays...)
+		for _, key := range delays { // 0 is refused, too
+			delete(out, key)
+		}
+	}
+	if one, other := out["num_grat_arp"], out["num_unsol_na"]; one != "" && other != "" {
+		if one != other {
+			p.bad(path+".bond_opts.num_unsol_na", other, "is another name of num_grat_arp, which is "+one)
+		}
+		delete(out, "num_unsol_na")
 	}
 }

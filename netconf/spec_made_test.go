@@ -72,6 +72,10 @@ func TestMadeLinks(t *testing.T) {
 			"w:wireguard", "has the public_key of a peer before it"},
 		{"a Wi-Fi network that is not there", "interfaces: {wlan0: {wifi_network: home}}", "wlan0", "is not in wifi_networks"},
 		{"an option of another mode", "interfaces: {b: {bond_opts: {mode: 1, packets_per_slave: 2}}}", "b:bond", "does not go with mode active-backup"},
+		{"ARP in a mode that watches by miimon", "interfaces: {b: {bond_opts: {mode: 4, arp_missed_max: 3}}}", "b:bond", "does not go with mode 802.3ad"},
+		{"ARP beside miimon", "interfaces: {b: {bond_opts: {mode: 1, arp_validate: all}}}", "b:bond", "does not go with miimon"},
+		{"delays without miimon", "interfaces: {b: {bond_opts: {mode: 1, miimon: 0, updelay: 200}}}", "b:bond", "has no effect without miimon"},
+		{"one option twice", "interfaces: {b: {bond_opts: {mode: 1, num_grat_arp: 3, num_unsol_na: 5}}}", "b:bond", "is another name of num_grat_arp"},
 		{"bond options", "interfaces: {b: {bond_opts: {mode: 9}}}", "b:bond", "is not one of: balance-rr"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -100,6 +104,9 @@ func TestBondsThatNothingIsSaidOf(t *testing.T) {
 		"interfaces: {b: {bond_opts: {miimon: 0, all_slaves_active: 'yes'}}}": {"mode": "balance-rr", "miimon": "0", "all_slaves_active": "on"},
 		"interfaces: {b: {bond_opts: {mode: 1, primary: lan}}, lan: {match: 'mac=52:54:00:00:00:01', set_name: lan0, bond: b}}": {
 			"mode": "active-backup", "miimon": "100", "primary": "lan0"},
+		// The kernel refuses a bond for a delay of 0 without miimon, and takes an arp_validate of 0 with it.
+		"interfaces: {b: {bond_opts: {mode: 1, miimon: 0, updelay: 0}}}":           {"mode": "active-backup", "miimon": "0"},
+		"interfaces: {b: {bond_opts: {mode: 1, arp_validate: 0, downdelay: 200}}}": {"mode": "active-backup", "miimon": "100", "arp_validate": "none", "downdelay": "200"},
 		"interfaces: {b: {bond_opts: {arp_interval: 100, arp_ip_target: '10.0.0.1, 10.0.0.2'}}}": {
 			"mode": "balance-rr", "arp_interval": "100", "arp_ip_target": "10.0.0.1,10.0.0.2"},
 	} {

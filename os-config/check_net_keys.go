@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
+	"path"
 	"slices"
 	"strings"
 )
@@ -118,6 +119,21 @@ func wifiKeyText(s string) string {
 		return fmt.Sprintf("%d characters; a pass phrase has %d to %d, a key %d hex digits", len(s), least, most, key)
 	case strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }):
 		return "a pass phrase has letters, digits, signs and spaces of ASCII only; write the key of 64 hex digits instead"
+	}
+	return ""
+}
+
+// wifiFile checks the path of a certificate or key. The Wi-Fi service is given
+// the directories of these files, and only those that are kept: the console's
+// own file system, with its /etc, is not there for it.
+func wifiFile(s string) string {
+	if problem := absolutePath(s); problem != "" {
+		return problem
+	}
+	dir := path.Dir(path.Clean(s))
+	if !slices.ContainsFunc([]string{"/opt/", "/var/", "/home/"}, func(root string) bool { return strings.HasPrefix(dir, root) }) {
+		return fmt.Sprintf("%s is not seen by the Wi-Fi service; put the file into a directory below /opt, /var or /home, like /opt/wifi/%s",
+			s, path.Base(s))
 	}
 	return ""
 }

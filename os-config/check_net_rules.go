@@ -40,9 +40,9 @@ func networkRules() map[string]rule {
 		"rancher.network.wifi_networks.*.eapol_flags":    on(oneOf("0", "1", "2", "3")),
 		"rancher.network.wifi_networks.*.address":        {check: interfaceAddress},
 		"rancher.network.wifi_networks.*.gateway":        on(gateway4),
-		"rancher.network.wifi_networks.*.ca_certs[]":     on(absolutePath),
-		"rancher.network.wifi_networks.*.private_keys[]": on(absolutePath),
-		"rancher.network.wifi_networks.*.client_certs[]": on(absolutePath),
+		"rancher.network.wifi_networks.*.ca_certs[]":     on(wifiFile),
+		"rancher.network.wifi_networks.*.private_keys[]": on(wifiFile),
+		"rancher.network.wifi_networks.*.client_certs[]": on(wifiFile),
 
 		"rancher.network.wifi_networks.*.anonymous_identity": on(oneLine),
 	}

@@ -234,11 +234,11 @@ type WifiNetwork struct {
 	Identity string `yaml:"identity,omitempty"`
 	// EAP identity outside the tunnel.
 	AnonymousIdentity string `yaml:"anonymous_identity,omitempty"`
-	// Paths of CA certificates.
+	// Paths of CA certificates, in a directory below /opt, /var or /home.
 	CACerts []string `yaml:"ca_certs,omitempty"`
-	// Paths of client certificates.
+	// Paths of client certificates, in such a directory.
 	ClientCerts []string `yaml:"client_certs,omitempty"`
-	// Paths of private keys.
+	// Paths of private keys, in such a directory.
 	PrivateKeys []string `yaml:"private_keys,omitempty"`
 	// Passwords of private keys.
 	PrivateKeyPasswds []string `yaml:"private_key_passwds,omitempty"`
