@@ -2,6 +2,7 @@ package netconf
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -54,6 +55,7 @@ func (p *parser) member(path, reference, kind string) *LinkSpec {
 			}
 		}
 		link.Key, link.Match, link.SetName = key, match, ""
+		link.Routes = slices.Clone(link.Routes) // they get another table than the pattern's
 	}
 	p.links[key] = &link
 	return &link
@@ -117,7 +119,8 @@ func (p *parser) breakLoops() {
 // settleMembers takes from members of bonds and bridges what only their
 // master can have, and puts the routes of a VRF into its table.
 func (p *parser) settleMembers() {
-	for key, link := range p.links {
+	for _, key := range slices.Sorted(maps.Keys(p.links)) {
+		link := p.links[key]
 		if master := p.links[link.Master]; link.Master == "" {
 		} else if master == nil {
 			link.Master = ""

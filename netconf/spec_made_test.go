@@ -122,6 +122,22 @@ func TestBondsThatNothingIsSaidOf(t *testing.T) {
 	}
 }
 
+// TestMemberOfVRFByPattern: a link in a VRF has the routes that the pattern for
+// it says, in the VRF's table; other links have them where they were.
+func TestMemberOfVRFByPattern(t *testing.T) {
+	spec, errs := netconf.FromConfig(section(t, "interfaces: {'e*': {address: 10.0.0.2/24, routes: [{to: 10.9.0.0/16, via: 10.0.0.1}]}, "+
+		"r: {type: vrf, table: 9, members: [eth7]}}"))
+	tables := map[string]int{}
+	for _, l := range spec.Links {
+		for _, r := range l.Routes {
+			tables[l.Key] = r.Table
+		}
+	}
+	if d := cmp.Diff(map[string]int{"e*": 0, "eth7": 9}, tables); d != "" || len(errs) > 0 {
+		t.Errorf("-want +got:\n%s%v", d, errs)
+	}
+}
+
 // TestDHCPArgs: what RancherOS tells dhcpcd is told to the DHCP client here,
 // and dhcp_options win over it.
 func TestDHCPArgs(t *testing.T) {
