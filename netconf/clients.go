@@ -101,7 +101,10 @@ func (m *Manager) updateClients(ctx context.Context, p *port) {
 	case p.claimer == nil && m.opts.LinkLocal4 != nil:
 		link := p.link
 		p.claimer = m.start(ctx, p, func(ctx context.Context, _ *client, tell func(any)) {
-			_ = m.opts.LinkLocal4.Run(ctx, link, func(a netip.Prefix) { tell(a) }) // ends with ctx only
+			err := m.opts.LinkLocal4.Run(ctx, link, func(a netip.Prefix) { tell(a) })
+			if ctx.Err() == nil {
+				m.log.Warn("no link-local address can be claimed", "link", link.Name, "error", err)
+			}
 		})
 	}
 }

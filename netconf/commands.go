@@ -85,7 +85,7 @@ func (m *Manager) commandsEnded(e commandsEnded) {
 func (m *Manager) upCommands(ctx context.Context) {
 	for _, mb := range m.graph.members {
 		p := m.ports[mb.link.Index]
-		if p == nil {
+		if p == nil || p.spec.Down {
 			continue
 		}
 		p.pre = m.run(ctx, p.pre, fmt.Sprintf("interfaces.%s.pre_up", p.spec.Key), p.link.Name, p.spec.PreUp)
@@ -97,7 +97,7 @@ func (m *Manager) upCommands(ctx context.Context) {
 // to look again.
 func (m *Manager) postCommands(ctx context.Context, s State, now time.Time) (next time.Time) {
 	for _, l := range s.Links {
-		if p := m.ports[l.Index]; p != nil && len(l.Waiting) == 0 {
+		if p := m.ports[l.Index]; p != nil && !p.spec.Down && len(l.Waiting) == 0 {
 			p.post = m.run(ctx, p.post, fmt.Sprintf("interfaces.%s.post_up", p.spec.Key), p.link.Name, p.spec.PostUp)
 		}
 	}

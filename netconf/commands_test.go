@@ -86,6 +86,26 @@ func TestPostCommandsDoNotWait(t *testing.T) {
 	}, func(o *netconf.Options) { o.Runner = h })
 }
 
+// TestCommandsOfDown: a link that is not to be up has no commands to run before
+// or after, until it is.
+func TestCommandsOfDown(t *testing.T) {
+	h := &hands{}
+	inBox(t, func(t *testing.T, b *box) {
+		link := byName("eth0", func(s *netconf.LinkSpec) {
+			s.PreUp, s.PostUp, s.Down = [][]string{{"pre", "$iface"}}, [][]string{{"post", "$iface"}}, true
+		})
+		b.apply(link)
+		if ran := h.commands(); len(ran) > 0 {
+			t.Errorf("eth0 is down, and %q ran", ran)
+		}
+		link.Down = false
+		b.apply(link)
+		if d := cmp.Diff([]string{"post eth0", "pre eth0"}, h.commands()); d != "" {
+			t.Errorf("commands (-want +got):\n%s", d)
+		}
+	}, func(o *netconf.Options) { o.Runner = h })
+}
+
 // TestCommandsOfRenamed: commands are told the new name.
 func TestCommandsOfRenamed(t *testing.T) {
 	h := &hands{}

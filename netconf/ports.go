@@ -278,7 +278,7 @@ func (m *Manager) done(o Op) {
 func (m *Manager) settled() {
 	m.inForce = !m.applied.IsZero()
 	for index, p := range m.ports {
-		if !m.trouble.addresses[index] && m.ran(p.pre, p.spec.PreUp) {
+		if !m.trouble.addresses[index] && (p.spec.Down || m.ran(p.pre, p.spec.PreUp)) {
 			p.flush = false
 		}
 	}

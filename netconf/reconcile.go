@@ -230,9 +230,12 @@ func (m *Manager) conclude(ctx context.Context, looked bool) time.Time {
 		t.retries, t.retryAt = 0, time.Time{}
 		return wake
 	}
-	if looked && !now.Before(t.retryAt) {
+	if (looked || t.retryAt.IsZero()) && !now.Before(t.retryAt) {
 		t.retryAt = now.Add(m.opts.RetryInterval << min(t.retries, 4))
 		t.retries++
+	}
+	if looked && !wake.After(now) { // what was due could not be done
+		return t.retryAt
 	}
 	return sooner(wake, t.retryAt)
 }

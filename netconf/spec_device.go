@@ -159,11 +159,12 @@ func (p *parser) vxlan(path string, c osconfig.Interface, d *Device) {
 
 // wireGuard reads keys and peers. No message has a private or shared key.
 func (p *parser) wireGuard(path string, c osconfig.Interface, d *Device) bool {
-	if !isKey(c.PrivateKey) {
+	private, ok := wireGuardKey(c.PrivateKey)
+	if !ok {
 		p.wrong(path+".private_key", "is not a key of WireGuard: 32 bytes in base64")
 		return false
 	}
-	w := WireGuard{PrivateKey: c.PrivateKey, FirewallMark: p.number(path+".firewall_mark", c.FirewallMark, 1, 1<<31-1, ""), Peers: []Peer{}}
+	w := WireGuard{PrivateKey: private, FirewallMark: p.number(path+".firewall_mark", c.FirewallMark, 1, 1<<31-1, ""), Peers: []Peer{}}
 	for i, peer := range c.Peers {
 		if one, ok := p.peer(fmt.Sprintf("%s.peers[%d]", path, i), peer); !ok {
 			continue
@@ -179,16 +180,18 @@ func (p *parser) wireGuard(path string, c osconfig.Interface, d *Device) bool {
 }
 
 func (p *parser) peer(path string, c osconfig.WireGuardPeer) (Peer, bool) {
-	switch {
-	case !isKey(c.PublicKey):
+	public, ok := wireGuardKey(c.PublicKey)
+	if !ok {
 		p.wrong(path+".public_key", "is not a key of WireGuard: 32 bytes in base64")
 		return Peer{}, false
-	case c.PresharedKey != "" && !isKey(c.PresharedKey):
+	}
+	shared, ok := wireGuardKey(c.PresharedKey)
+	if !ok && c.PresharedKey != "" {
 		p.wrong(path+".preshared_key", "is not a key of WireGuard: 32 bytes in base64")
 		return Peer{}, false
 	}
 	out := Peer{
-		PublicKey: c.PublicKey, PresharedKey: c.PresharedKey, Endpoint: c.Endpoint,
+		PublicKey: public, PresharedKey: shared, Endpoint: c.Endpoint,
 		Keepalive: p.number(path+".keepalive", c.Keepalive, 1, 65535, " seconds"),
 	}
 	for _, s := range c.AllowedIPs {
@@ -199,7 +202,13 @@ func (p *parser) peer(path string, c osconfig.WireGuardPeer) (Peer, bool) {
 	return out, true
 }
 
-func isKey(s string) bool {
+// wireGuardKey reads a key and returns the one spelling of it, which the
+// kernel's is compared with: base64 may have line breaks and bits that say
+// nothing.
+func wireGuardKey(s string) (string, bool) {
 	b, err := base64.StdEncoding.DecodeString(s)
-	return err == nil && len(b) == 32 // of Curve25519
+	if err != nil || len(b) != 32 { // of Curve25519
+		return "", false
+	}
+	return base64.StdEncoding.EncodeToString(b), true
 }

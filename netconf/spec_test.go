@@ -2,6 +2,7 @@ package netconf_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,5 +95,21 @@ func TestFromConfig(t *testing.T) {
 				t.Errorf("errors (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// TestKeysOfWireGuard: a key that is written otherwise, with a line break or
+// with bits that say nothing, is the same to the kernel and becomes the same
+// here: compared with the kernel's it does not differ.
+func TestKeysOfWireGuard(t *testing.T) {
+	const one, other = "TrMvSoP4jYQlY6RIzBgbssQqY3vxI2Pi+y71lOWWXX0=", "TrMvSoP4jYQlY6RI\nzBgbssQqY3vxI2Pi+y71lOWWXX1="
+	spec, errs := netconf.FromConfig(network(links{"wg0": {Type: "wireguard", PrivateKey: other,
+		Peers: []osconfig.WireGuardPeer{{PublicKey: other, PresharedKey: other}, {PublicKey: one}}}}))
+	if len(errs) != 1 || !strings.Contains(errs[0].Error(), "has the public_key of a peer before it") {
+		t.Errorf("the same key twice: %v", errs)
+	}
+	want := netconf.WireGuard{PrivateKey: one, Peers: []netconf.Peer{{PublicKey: one, PresharedKey: one}}}
+	if d := cmp.Diff(want, spec.Links[0].Make.WireGuard, comparers()); d != "" {
+		t.Errorf("keys (-want +got):\n%s", d)
 	}
 }

@@ -84,6 +84,71 @@ func TestNamesRefused(t *testing.T) {
 	})
 }
 
+// heard is a kernel of which the test says what routers advertise.
+type heard struct {
+	*netconftest.Kernel
+	adverts chan netconf.Advert
+}
+
+func (k heard) Adverts(context.Context) (<-chan netconf.Advert, error) { return k.adverts, nil }
+
+// TestNamesRefusedOfAdvert: names that only an advertisement brings, with no
+// event beside it, are written again too.
+func TestNamesRefusedOfAdvert(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k, w := heard{netconftest.NewKernel(), make(chan netconf.Advert)}, &writer{}
+		index := k.AddHardware("eth0", "", "02:00:00:00:00:01")
+		m := netconf.New(k, nil, w, netconf.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- m.Run(ctx) }()
+		m.Apply(netconf.Spec{Links: []netconf.LinkSpec{byName("eth0", at("10.0.0.2/24"))}})
+		synctest.Wait()
+		w.refuse(errors.New("read-only file system"))
+		k.adverts <- netconf.Advert{Link: index, Options: option(100, "2001:db8::53")}
+		synctest.Wait()
+		if d := cmp.Diff([]string{"names: read-only file system"}, m.Problems()); d != "" {
+			t.Errorf("problems (-want +got):\n%s", d)
+		}
+		w.refuse(nil)
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		if got := m.Problems(); len(got) > 0 {
+			t.Errorf("nobody has tried again: %q", got)
+		}
+		cancel()
+		<-done
+	})
+}
+
+// TestBlindExpiry: a lease that is over while the kernel does not answer waits
+// for the next attempt, and nothing spins until then.
+func TestBlindExpiry(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.configure(network(links{"eth0": dynamic()}))
+		b.lease("eth0", "192.0.2.5/24")
+		b.kernel.Plug("eth0", false)
+		synctest.Wait()
+		asked := 0
+		b.kernel.Refuse(func(call string) error {
+			if call == "links" {
+				asked++
+			}
+			return errors.New("out of memory")
+		})
+		b.pass(61 * time.Minute)
+		b.problems("eth0: no carrier; is a cable plugged in?", "out of memory")
+		if asked > 100 {
+			t.Errorf("the kernel is asked %d times within an hour", asked)
+		}
+		b.kernel.Refuse(nil)
+		b.pass(80 * time.Second)
+		if l := b.link("eth0"); len(l.Addresses) > 0 {
+			t.Errorf("the lease is over, and eth0 has %v", l.Addresses)
+		}
+	})
+}
+
 // TestRestart: a new manager adopts what the old one left, asks for the same
 // address, and removes it only when it is refused.
 func TestRestart(t *testing.T) {
