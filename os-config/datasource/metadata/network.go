@@ -202,6 +202,19 @@ func (l *Link) Size(mtu string) {
 	l.MTU = v
 }
 
+// Own gives the link a MAC address; an empty one leaves it.
+func (l *Link) Own(mac string) {
+	if l == nil || mac == "" {
+		return
+	}
+	key, ok := MAC(mac)
+	if !ok {
+		l.network.Warn("the MAC address %s of a link is left out: that is none", short(mac))
+		return
+	}
+	l.MACAddress = strings.TrimPrefix(key, "mac=")
+}
+
 // Prefix reads an address with its netmask or prefix length. Without either
 // it stands alone: /32, /128.
 func Prefix(address, mask string) (netip.Prefix, bool) {

@@ -27,6 +27,7 @@ type linkData struct {
 	BondHash   metadata.Text  `json:"bond_xmit_hash_policy"`
 	VLANLink   metadata.Text  `json:"vlan_link"`
 	VLANID     metadata.Text  `json:"vlan_id"`
+	VLANMAC    metadata.Text  `json:"vlan_mac_address"`
 }
 
 type networkOf struct {
@@ -98,9 +99,13 @@ func resolve(n *metadata.Network, list []linkData) map[metadata.Text]*metadata.L
 			bonds++
 		}
 	}
+	macs := map[metadata.Text]metadata.Text{}
+	for _, d := range list {
+		macs[d.ID] = d.MAC
+	}
 	for _, d := range list {
 		if d.Type == "vlan" {
-			links[d.ID] = d.vlan(n, links[d.VLANLink])
+			links[d.ID] = d.vlan(n, links[d.VLANLink], macs[d.VLANLink])
 		}
 	}
 	return links
@@ -136,10 +141,12 @@ func (d linkData) bond(n *metadata.Network, links map[metadata.Text]*metadata.Li
 		}
 	}
 	bond.Size(string(d.MTU))
+	bond.Own(string(d.MAC))
 	return bond
 }
 
-func (d linkData) vlan(n *metadata.Network, on *metadata.Link) *metadata.Link {
+// vlan makes the VLAN on a link that has the MAC address under.
+func (d linkData) vlan(n *metadata.Network, on *metadata.Link, under metadata.Text) *metadata.Link {
 	var id int
 	if _, err := fmt.Sscanf(string(d.VLANID), "%d", &id); err != nil || id < 1 || id > 4094 || on == nil {
 		n.Warn("the VLAN %q is left out: its number or its link cannot be right", string(d.VLANID))
@@ -155,6 +162,9 @@ func (d linkData) vlan(n *metadata.Network, on *metadata.Link) *metadata.Link {
 	}
 	l := n.Named(name)
 	l.Size(string(d.MTU))
+	if !strings.EqualFold(string(d.VLANMAC), string(under)) { // it has that one anyway
+		l.Own(string(d.VLANMAC))
+	}
 	return l
 }
 
