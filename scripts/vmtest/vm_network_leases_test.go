@@ -119,7 +119,7 @@ func testLateBoot(t *testing.T, g *guest) {
 	ended := map[string]float64{}
 	for _, s := range b.Stages {
 		ended[s.Name] = s.End
-		if limit := slack(t, promised+2*time.Second).Seconds(); s.Name == "network" && (s.End == 0 || s.End-s.Start > limit) {
+		if limit := slack(t, promised+5*time.Second).Seconds(); s.Name == "network" && (s.End == 0 || s.End-s.Start > limit) {
 			t.Errorf("the boot waited for the network from %.1f to %.1f s", s.Start, s.End)
 		}
 		if s.Name == "console" && s.Start > ended["network"] {
