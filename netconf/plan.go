@@ -1,9 +1,6 @@
 package netconf
 
-import (
-	"errors"
-	"strings"
-)
+import "strings"
 
 // Plan is an ordered list of changes.
 type Plan []Op
@@ -17,16 +14,9 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// Apply carries the plan out. It goes on past errors and returns them all.
-// What needs a link that could not be made is left out.
-func (p Plan) Apply(k Kernel) error {
-	var errs []error
-	p.apply(k, func(_ Op, err error) { errs = append(errs, err) })
-	return errors.Join(errs...)
-}
-
-// apply carries the plan out and tells the outcome of each change.
-func (p Plan) apply(k Kernel, done func(Op, error)) {
+// Apply carries the plan out and tells the outcome of each change. It goes on
+// past errors; what needs a link that could not be made is left out.
+func (p Plan) Apply(k Kernel, done func(Op, error)) {
 	missing := make(map[string]bool)
 	still := make(map[LinkID]bool) // up, because they need not get down
 	lacks := func(id LinkID) bool { return id.Index == 0 && missing[id.Name] }

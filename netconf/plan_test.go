@@ -109,8 +109,10 @@ func TestApplyGoesOn(t *testing.T) {
 	})
 	plan := netconf.Plan{{Kind: netconf.OpSetUp, Link: eth0}, {Kind: netconf.OpAddAddr, Link: eth0, Addr: netip.MustParsePrefix("10.0.0.2/24")},
 		{Kind: netconf.OpAddAddr, Link: eth0, Addr: netip.MustParsePrefix("10.0.0.3/24")}}
-	if err := plan.Apply(k); !errors.Is(err, refused) {
-		t.Errorf("got %v, want the refusal", err)
+	var outcomes []error
+	plan.Apply(k, func(_ netconf.Op, err error) { outcomes = append(outcomes, err) })
+	if len(outcomes) != 3 || outcomes[0] != nil || !errors.Is(outcomes[1], refused) || outcomes[2] != nil {
+		t.Errorf("got %v, want the second refused", outcomes)
 	}
 	links, err := k.Links()
 	if err != nil || !links[1].Up || !links[1].Has(netip.MustParsePrefix("10.0.0.3/24")) {

@@ -85,7 +85,7 @@ func (m *Manager) reconcile(ctx context.Context) {
 // apply carries a plan out and notes what does not work.
 func (m *Manager) apply(plan Plan, failed map[string]bool) {
 	t := &m.trouble
-	plan.apply(m.kernel, func(o Op, err error) {
+	plan.Apply(m.kernel, func(o Op, err error) {
 		if err == nil {
 			m.log.Info("apply", "change", o.String())
 			m.done(o)

@@ -35,7 +35,7 @@ type LinkState struct {
 	Message    string // the DHCP client's last word
 
 	Lease6      *Lease6    // nil: none
-	Lease6State LeaseState // empty: no DHCPv6 client runs
+	Lease6State LeaseState // of the DHCPv6 client that runs, or ran last; empty: none has
 	Attempt6    int
 	Message6    string
 	Nameservers []netip.Addr // what it brings: configured, leased, advertised
