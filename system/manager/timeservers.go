@@ -13,6 +13,10 @@ import (
 // timesRetry is the time until what chronyd has not taken is told again.
 const timesRetry = 30 * time.Second
 
+// confirmWait is how long the time servers of a manager before this one stay
+// without a word from those that leased them.
+const confirmWait = time.Minute
+
 // watchTimeServers tells chronyd the time servers whenever leases change, for
 // as long as ctx lasts. What the configuration says of them is written with
 // the other settings, before chronyd can start.
@@ -38,27 +42,33 @@ func (m *Manager) setTimeServers() {
 	m.times.Lock()
 	defer m.times.Unlock()
 	c, s := m.cfg(), m.net.State()
-	if len(c.NTP.Servers)+len(c.NTP.Pools) == 0 && unconfirmed(s) && m.chrony.Told() {
+	if len(c.NTP.Servers)+len(c.NTP.Pools) == 0 && unconfirmed(s, time.Now()) && m.chrony.Told() {
+		m.timeServersIn(confirmWait)
 		return // a manager before this one knew the leases
 	}
 	spec, _ := m.networkSpec(c) // what is wrong with it is noted by applyNetwork
 	if err := m.chrony.Set(c.NTP, leasedTimeServers(s, spec)); err != nil {
 		m.note("time servers", err.Error())
-		time.AfterFunc(timesRetry, func() {
-			select {
-			case m.timesAgain <- struct{}{}:
-			default:
-			}
-		})
+		m.timeServersIn(timesRetry)
 		return
 	}
 	m.note("time servers")
 }
 
+// timeServersIn makes watchTimeServers look again after a while.
+func (m *Manager) timeServersIn(wait time.Duration) {
+	time.AfterFunc(wait, func() {
+		select {
+		case m.timesAgain <- struct{}{}:
+		default:
+		}
+	})
+}
+
 // unconfirmed tells whether leases of a manager before this one may still be
 // good: their addresses are there, and their servers have not answered yet.
-func unconfirmed(s netconf.State) bool {
-	return s.Applied.IsZero() || slices.ContainsFunc(s.Links, func(l netconf.LinkState) bool {
+func unconfirmed(s netconf.State, now time.Time) bool {
+	return s.Applied.IsZero() || now.Before(s.Applied.Add(confirmWait)) && slices.ContainsFunc(s.Links, func(l netconf.LinkState) bool {
 		return l.Source == api.SourceDHCP && l.Lease == nil
 	})
 }

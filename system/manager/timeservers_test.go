@@ -80,9 +80,10 @@ func TestTimeServersOfRestart(t *testing.T) {
 		{netconf.State{}, true},
 		{netconf.State{Applied: time.Now()}, false},
 		{netconf.State{Applied: time.Now(), Links: []netconf.LinkState{{}, asked}}, true},
+		{netconf.State{Applied: time.Now().Add(-confirmWait), Links: []netconf.LinkState{{}, asked}}, false},
 		{netconf.State{Applied: time.Now(), Links: []netconf.LinkState{{Source: "dhcp", Lease: &netconf.Lease{}}}}, false},
 	} {
-		if got := unconfirmed(c.state); got != c.want {
+		if got := unconfirmed(c.state, time.Now()); got != c.want {
 			t.Errorf("%+v: %v", c.state, got)
 		}
 	}
