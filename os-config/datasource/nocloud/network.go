@@ -87,12 +87,12 @@ func (t *translator) addDNS(key string, n *osconfig.Node) {
 	if t.dns == nil {
 		t.dns = osconfig.NewMap(n.Pos)
 	}
-	add(t.dns, key, values(n)...)
+	add(t.dns, key, split(n)...)
 }
 
 // linkDNS collects the name servers that a link brings.
 func linkDNS(link *osconfig.Node, key string, n *osconfig.Node) {
-	list := values(n)
+	list := split(n)
 	if len(list) == 0 {
 		return
 	}

@@ -166,3 +166,40 @@ func FuzzParse(f *testing.F) {
 		osconfig.DecodeLenient(out.Metadata("metadata"))
 	})
 }
+
+// TestNetworkSubnets: a link of version 1 has the first gateway of its
+// subnets, what becomes of others is said, and a text may hold several name
+// servers.
+func TestNetworkSubnets(t *testing.T) {
+	got, report := network(t, `
+version: 1
+config:
+  - type: physical
+    name: eth0
+    subnets:
+      - {type: static, address: 10.0.0.2/24, gateway: 10.0.0.1, dns_nameservers: 10.0.0.53 10.0.0.54}
+      - {type: static, address: 10.1.0.2/24, gateway: 10.1.0.1, dns_search: [a.example b.example, c.example]}
+      - {type: static, address: 10.0.0.3/24, gateway: 10.0.0.1}
+      - {type: static6, address: "2001:db8::2/64", gateway: "2001:db8::1"}
+      - {type: static6, address: "2001:db8:1::2/64", gateway: "2001:db8:1::1"}
+`)
+	want := osconfig.Network{Interfaces: map[string]osconfig.Interface{"eth0": {
+		Addresses: []string{"10.0.0.2/24", "10.1.0.2/24", "10.0.0.3/24", "2001:db8::2/64", "2001:db8:1::2/64"},
+		Gateway:   "10.0.0.1", GatewayIPv6: "2001:db8::1",
+		DNS: osconfig.DNS{
+			Nameservers: []string{"10.0.0.53", "10.0.0.54"}, Search: []string{"a.example", "b.example", "c.example"},
+		},
+	}}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+	var lines []int
+	for _, p := range report {
+		if strings.Contains(p.Text, "a second gateway of a link in network-config is not supported") {
+			lines = append(lines, p.Line)
+		}
+	}
+	if d := cmp.Diff([]int{8, 11}, lines); d != "" || len(report) != 2 {
+		t.Errorf("lines of gateways that are left out, -want +got:\n%s%s", d, report)
+	}
+}

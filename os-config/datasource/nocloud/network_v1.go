@@ -210,7 +210,12 @@ func (t *translator) static1(link, s *osconfig.Node) bool {
 		if strings.Contains(gw.Text, ":") {
 			key = "gateway_ipv6"
 		}
-		setOnce(link, key, gw)
+		switch have := link.Child(key); {
+		case have == nil:
+			set(link, key, gw)
+		case text(have) != text(gw):
+			t.skip(gw, "a second gateway of a link")
+		}
 	}
 	return true
 }

@@ -62,6 +62,19 @@ func words(n *osconfig.Node) []*osconfig.Node {
 	return out
 }
 
+// split is values, with a text of several words taken apart.
+func split(n *osconfig.Node) []*osconfig.Node {
+	var out []*osconfig.Node
+	for _, v := range values(n) {
+		if list := words(v); len(list) > 1 {
+			out = append(out, list...)
+		} else {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 // text is a scalar's text, "" of everything else.
 func text(n *osconfig.Node) string {
 	if n.IsNull() || !n.Scalar() {
