@@ -82,6 +82,32 @@ func TestDHCP6Modes(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
+// TestStatelessEnds: name servers of a stateless lease go when nobody looks
+// after it any longer and its time is over, not before.
+func TestStatelessEnds(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0"))
+		advertise := func(other bool) {
+			b.kernel.Advertise("eth0", false, other, netip.MustParseAddr("fe80::1"), nil)
+			synctest.Wait()
+		}
+		advertise(true)
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound,
+			Lease: &netconf.Lease6{DNS: addrs("2001:db8::53"), Acquired: time.Now(), T1: time.Hour}})
+		b.pass(2 * time.Hour)
+		want := netconf.Names{Hostname: "pharos", Nameservers: addrs("2001:db8::53")}
+		b.names.check(t, want) // its client renews it
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound,
+			Lease: &netconf.Lease6{DNS: addrs("2001:db8::53"), Acquired: time.Now(), T1: time.Hour}})
+		advertise(false)
+		b.pass(59 * time.Minute)
+		b.names.check(t, want)
+		b.pass(2 * time.Minute)
+		b.names.check(t, netconf.Names{Hostname: "pharos"})
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestDelegation: links get subnets of another link's delegated prefix.
 func TestDelegation(t *testing.T) {
 	six := &leases6{}

@@ -161,8 +161,12 @@ func (p *port) expiry(patience time.Duration) (at time.Time) {
 	return at
 }
 
-// end is when nothing of the lease is valid any longer; zero is never.
+// end is when nothing of the lease is valid any longer; zero is never. Without
+// addresses and prefixes it is when the rest should have been asked for again.
 func (l *Lease6) end() (at time.Time) {
+	if len(l.Addresses) == 0 && len(l.Prefixes) == 0 && l.T1 > 0 {
+		return l.Acquired.Add(l.T1)
+	}
 	for _, g := range slices.Concat(l.Addresses, l.Prefixes) {
 		if g.Valid == 0 {
 			return time.Time{}
