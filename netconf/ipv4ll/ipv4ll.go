@@ -65,7 +65,8 @@ type claimer struct {
 	mac       arp.MAC
 	report    func(netip.Prefix)
 	next      func() netip.Addr
-	conflicts int // since the last address that was claimed
+	conflicts int           // since the last address that was claimed
+	wait      time.Duration // after the next failure of the socket
 }
 
 // Run implements netconf.LinkLocal4. An address is reported 4 to 8 s after the
@@ -78,20 +79,21 @@ func (c *Client) Run(ctx context.Context, link netconf.Link, report func(netip.P
 	}
 	r := &claimer{opts: c.opts, log: c.opts.Log.With("link", link.Name), link: link.LinkID, mac: mac,
 		report: report, next: candidates(mac)}
-	addr, wait := r.next(), shortestPause
+	addr := r.next()
+	r.wait = shortestPause
 	for {
 		lost, err := r.claim(ctx, addr)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case lost:
-			addr, wait = r.next(), shortestPause
+			addr, r.wait = r.next(), shortestPause
 		default: // the socket: the link is down, or going
 			r.log.Info("link-local address has to wait", "err", err)
-			if err := pause(ctx, wait); err != nil {
+			if err := pause(ctx, r.wait); err != nil {
 				return err
 			}
-			wait = min(2*wait, longestPause)
+			r.wait = min(2*r.wait, longestPause)
 		}
 	}
 }
@@ -120,7 +122,7 @@ func (r *claimer) claim(ctx context.Context, addr netip.Addr) (lost bool, err er
 		r.log.Info("link-local address is taken", "address", addr, "by", rival)
 		return true, nil
 	}
-	r.conflicts = 0
+	r.conflicts, r.wait = 0, shortestPause
 	r.report(netip.PrefixFrom(addr, 16))
 	rival, err = r.hold(ctx, d, addr)
 	if ctx.Err() == nil {

@@ -238,6 +238,11 @@ func TestBrokenSocket(t *testing.T) {
 		e.mu.Unlock()
 		pass(t, 20*time.Second)
 		check(t, "events", claimed(17*time.Second, a), e.take())
+		e.mu.Lock()
+		close(e.last.broken) // the pauses begin anew
+		e.mu.Unlock()
+		pass(t, 20*time.Second)
+		check(t, "events", append([]string{"35s has none"}, claimed(36*time.Second, a)...), e.take())
 	})
 }
 
