@@ -121,7 +121,7 @@ type layers struct{ oem, vendor, metadata, user, conf []raw }
 
 // Load reads all sources that need no network and merges them with what the
 // online source said. The order, from the weakest to the strongest: built-in
-// defaults, file of the boot medium, vendor-data, metadata, user-data, the
+// defaults, file of an OEM's partition, file of the boot medium, vendor-data, metadata, user-data, the
 // files of cloud-config.d, cloud-config.yml, kernel command line. The context
 // bounds how long it may take. Nothing that it reads makes it fail: what is
 // wrong is in the Report.
@@ -135,6 +135,7 @@ func (l *Loader) Load(ctx context.Context) Result {
 			*to = append(*to, *r)
 		}
 	}
+	all.oem = l.oem(ctx, &out)
 	read(&all.oem, "iso", MediaFile)
 	names, err := filepath.Glob(filepath.Join(l.Root, DropInDir, "*.yml"))
 	if err != nil {
@@ -158,7 +159,12 @@ func (l *Loader) Load(ctx context.Context) Result {
 }
 
 func (l *Loader) readFile(name, path string) (*raw, *osconfig.Problem) {
-	f, err := os.Open(filepath.Join(l.Root, path))
+	return readRaw(name, path, func() (fs.File, error) { return os.Open(filepath.Join(l.Root, path)) })
+}
+
+// readRaw reads a source; nil is one that is not there.
+func readRaw(name, path string, open func() (fs.File, error)) (*raw, *osconfig.Problem) {
+	f, err := open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -35,7 +36,11 @@ func (d *disks) Labelled(_ context.Context, labels ...string) ([]Device, error) 
 		if label == "" {
 			label = "CIDATA"
 		}
-		if (d.volumes[path] != nil || d.broken[path]) && (strings.EqualFold(label, labels[0]) || strings.HasSuffix(labels[0], "*") && strings.HasPrefix(label, strings.TrimSuffix(labels[0], "*"))) {
+		matches := func(wanted string) bool {
+			prefix, glob := strings.CutSuffix(wanted, "*")
+			return strings.EqualFold(label, wanted) || glob && strings.HasPrefix(label, prefix)
+		}
+		if (d.volumes[path] != nil || d.broken[path]) && slices.ContainsFunc(labels, matches) {
 			out = append(out, Device{Path: path, Label: label, FSType: "iso9660"})
 		}
 	}
