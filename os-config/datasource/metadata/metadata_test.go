@@ -187,3 +187,22 @@ func TestDeepLines(t *testing.T) {
 		}
 	}
 }
+
+// A gateway that is the machine itself leads nowhere, in whatever order the
+// two are said.
+func TestOwnGateway(t *testing.T) {
+	n := NewNetwork("http://x")
+	l := n.Named("eth0")
+	l.Via("192.0.2.5")
+	l.Via("2001:db8::1")
+	l.Add("192.0.2.5", "24")
+	l.Add("2001:db8::5", "64")
+	node, report := n.Section()
+	const want = "interfaces:\n  eth0:\n    addresses:\n      - 192.0.2.5/24\n      - \"2001:db8::5/64\"\n    gateway_ipv6: \"2001:db8::1\"\n"
+	if got := osconfig.FormatYAML(node); got != want {
+		t.Errorf("%s, want\n%s", got, want)
+	}
+	if text := report.String(); !strings.Contains(text, "the gateway 192.0.2.5 is left out: that is the link's own address") {
+		t.Errorf("reported: %s", text)
+	}
+}

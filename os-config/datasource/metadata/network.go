@@ -3,6 +3,7 @@ package metadata
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -102,13 +103,28 @@ func (n *Network) Search(domains ...string) {
 // was left out.
 func (n *Network) Section() (*osconfig.Node, osconfig.Report) {
 	section := osconfig.Network{DNS: n.dns, Interfaces: map[string]osconfig.Interface{}}
-	for key, l := range n.links {
+	for _, key := range slices.Sorted(maps.Keys(n.links)) {
+		l := n.links[key]
+		l.Gateway, l.GatewayIPv6 = l.other(l.Gateway), l.other(l.GatewayIPv6)
 		section.Interfaces[key] = l.Interface
 	}
 	if node := encode(osconfig.Pos{Layer: Layer, File: n.where}, section); len(node.Map) > 0 {
 		return node, n.report
 	}
 	return nil, n.report
+}
+
+// other returns a gateway that is another machine, else nothing.
+func (l *Link) other(gateway string) string {
+	own := func(address string) bool {
+		p, err := netip.ParsePrefix(address)
+		return err == nil && p.Addr().String() == gateway
+	}
+	if !slices.ContainsFunc(l.Addresses, own) {
+		return gateway
+	}
+	l.network.Warn("the gateway %s is left out: that is the link's own address", gateway)
+	return ""
 }
 
 // UseDHCP has the link ask for an IPv4 lease.
