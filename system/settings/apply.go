@@ -113,9 +113,9 @@ func (s *Settings) carry(ctx context.Context, j job) (api.ConfigDiff, error) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		defer func() { <-s.work }()
-		defer cancel()
 		diff, err := s.apply(work, cancel, j)
+		cancel()
+		<-s.work // before the answer: who has it may ask for the next
 		done <- answer{diff, err}
 	}()
 	select {
