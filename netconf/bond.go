@@ -6,26 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // BondNames lists, by option, the values of a bond's options that have names;
-// the number of each is its place (drivers/net/bonding/bond_options.c).
-func BondNames() map[string][]string {
-	return map[string][]string{
-		"mode":              {"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"},
-		"lacp_rate":         {"slow", "fast"},
-		"xmit_hash_policy":  {"layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"},
-		"ad_select":         {"stable", "bandwidth", "count"},
-		"arp_all_targets":   {"any", "all"},
-		"arp_validate":      {"none", "active", "backup", "all", "filter", "filter_active", "filter_backup"},
-		"fail_over_mac":     {"none", "active", "follow"},
-		"primary_reselect":  {"always", "better", "failure"},
-		"use_carrier":       {"off", "on"},
-		"all_slaves_active": {"off", "on"},
-		"tlb_dynamic_lb":    {"off", "on"},
-		"lacp_active":       {"off", "on"},
-	}
-}
+// the number of each is its place. The configuration has the kernel's names.
+func BondNames() map[string][]string { return osconfig.BondNames() }
 
 // BondValue returns the one spelling of a bond option's value: the name where
 // it has one, numbers without leading zeros, lists without spaces.

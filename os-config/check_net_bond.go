@@ -12,19 +12,13 @@ import (
 // Options of a bond and their values: the kernel's
 // Documentation/networking/bonding.rst and drivers/net/bonding/bond_options.c.
 
-func bondModes() []string {
-	return []string{"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"}
-}
-
-// bondValues are the options whose values have names; the number of each is
-// its place.
-func bondValues() map[string][]string {
+// BondNames lists, by option, the values of a bond's options that have names;
+// the number of each is its place.
+func BondNames() map[string][]string {
 	return map[string][]string{
-		"mode":      bondModes(),
-		"lacp_rate": {"slow", "fast"},
-		"xmit_hash_policy": {
-			"layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac",
-		},
+		"mode":              {"balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb"},
+		"lacp_rate":         {"slow", "fast"},
+		"xmit_hash_policy":  {"layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac"},
 		"ad_select":         {"stable", "bandwidth", "count"},
 		"arp_all_targets":   {"any", "all"},
 		"arp_validate":      {"none", "active", "backup", "all", "filter", "filter_active", "filter_backup"},
@@ -83,7 +77,7 @@ func BondOptionOff(value string) bool {
 // bondOption checks a key of bond_opts.
 func bondOption(key string, _ *Node) string {
 	var known []string
-	known = slices.AppendSeq(known, maps.Keys(bondValues()))
+	known = slices.AppendSeq(known, maps.Keys(BondNames()))
 	known = slices.AppendSeq(known, maps.Keys(bondNumbers()))
 	known = slices.AppendSeq(known, maps.Keys(bondTexts()))
 	if slices.Contains(known, key) {
@@ -118,7 +112,7 @@ func bondValue(key string, value *Node) string {
 	if check, ok := bondTexts()[key]; ok {
 		return check(s)
 	}
-	names := bondValues()[key]
+	names := BondNames()[key]
 	if len(names) == 0 || slices.Contains(names, s) {
 		return ""
 	}
@@ -160,12 +154,12 @@ func bondTargets(version int) func(string) string {
 
 // bondMode is the name of a bond's mode, also when it is given by its number.
 func bondMode(opts *Node) string {
-	mode := opts.Child("mode")
+	mode, names := opts.Child("mode"), BondNames()["mode"]
 	if mode.IsNull() {
-		return bondModes()[0]
+		return names[0]
 	}
-	if i, err := strconv.Atoi(mode.Text); err == nil && i >= 0 && i < len(bondModes()) {
-		return bondModes()[i]
+	if i, err := strconv.Atoi(mode.Text); err == nil && i >= 0 && i < len(names) {
+		return names[i]
 	}
 	return mode.Text
 }
