@@ -50,11 +50,7 @@ func (m *machine) exchange(ctx context.Context, x exchange) bool {
 		m.attempt = attempt
 		m.tell(attempt)
 		wait = m.repetition(x, attempt, wait)
-		limit := wait
-		if !x.until.IsZero() {
-			limit = min(limit, time.Until(x.until))
-		}
-		switch m.listen(ctx, limit, x) {
+		switch m.listen(ctx, earlier(x.until, time.Now().Add(wait)), &x) {
 		case answered:
 			return true
 		case stopped:
@@ -136,37 +132,12 @@ func (m *machine) transmit(x exchange, elapsed time.Duration) {
 	}
 }
 
-// listen waits for an answer that take is content with.
-func (m *machine) listen(ctx context.Context, wait time.Duration, x exchange) event {
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-			return silence
-		case err := <-m.broken: // the next message opens another
-			m.closeConn()
-			m.note(fmt.Sprintf("receive: %v", err))
-		case b := <-m.messages:
-			if r := m.check(b, x); r != nil && x.take(r) {
-				return answered
-			}
-		case <-ctx.Done():
-			return stopped
-		case _, ok := <-m.request.Renew:
-			if e := m.renew(ok); e != silence {
-				return e
-			}
-		case a, ok := <-m.request.Declined:
-			if e := m.refuse(a, ok); e != silence {
-				return e
-			}
-		}
-	}
-}
-
 // sleep waits until a time, zero being never.
-func (m *machine) sleep(ctx context.Context, until time.Time) event {
+func (m *machine) sleep(ctx context.Context, until time.Time) event { return m.listen(ctx, until, nil) }
+
+// listen waits until a time, zero being never, for an answer that x.take is
+// content with; without x nothing is heard.
+func (m *machine) listen(ctx context.Context, until time.Time, x *exchange) event {
 	var elapsed <-chan time.Time
 	if !until.IsZero() {
 		timer := time.NewTimer(time.Until(until))
@@ -174,9 +145,21 @@ func (m *machine) sleep(ctx context.Context, until time.Time) event {
 		elapsed = timer.C
 	}
 	for {
+		var messages <-chan []byte
+		var broken <-chan error
+		if x != nil {
+			messages, broken = m.messages, m.broken
+		}
 		select {
 		case <-elapsed:
 			return silence
+		case err := <-broken: // the next message opens another
+			m.closeConn()
+			m.note(fmt.Sprintf("receive: %v", err))
+		case b := <-messages:
+			if r := m.check(b, *x); r != nil && x.take(r) {
+				return answered
+			}
 		case <-ctx.Done():
 			return stopped
 		case _, ok := <-m.request.Renew:

@@ -17,20 +17,12 @@ func (m *message) readAddresses(b []byte, iaid [4]byte) error {
 	if err := o.FromBytes(b); err != nil {
 		return err
 	}
-	if o.IaId != iaid {
-		return fmt.Errorf("an association that nobody asked for: %x", o.IaId)
-	}
-	if err := backwards(o.T1, o.T2); err != nil {
+	if err := m.addresses.begin(iaid, o.IaId, o.T1, o.T2, o.Options.Status()); err != nil {
 		return err
-	}
-	a := &m.addresses
-	a.t1, a.t2 = o.T1, o.T2
-	if s := o.Options.Status(); s != nil {
-		a.status = status{s.StatusCode, s.StatusMessage}
 	}
 	for _, one := range o.Options.Addresses() {
 		addr, _ := netip.AddrFromSlice(one.IPv6Addr)
-		if err := a.add(single(addr), one.PreferredLifetime, one.ValidLifetime); err != nil {
+		if err := m.addresses.add(single(addr), one.PreferredLifetime, one.ValidLifetime); err != nil {
 			m.flaw("%v", err)
 		}
 	}
@@ -43,16 +35,8 @@ func (m *message) readPrefixes(b []byte, iaid [4]byte) error {
 	if err := o.FromBytes(b); err != nil {
 		return err
 	}
-	if o.IaId != iaid {
-		return fmt.Errorf("an association that nobody asked for: %x", o.IaId)
-	}
-	if err := backwards(o.T1, o.T2); err != nil {
+	if err := m.prefixes.begin(iaid, o.IaId, o.T1, o.T2, o.Options.Status()); err != nil {
 		return err
-	}
-	a := &m.prefixes
-	a.t1, a.t2 = o.T1, o.T2
-	if s := o.Options.Status(); s != nil {
-		a.status = status{s.StatusCode, s.StatusMessage}
 	}
 	for _, one := range o.Options.Prefixes() {
 		var prefix netip.Prefix
@@ -62,7 +46,7 @@ func (m *message) readPrefixes(b []byte, iaid [4]byte) error {
 				prefix = netip.PrefixFrom(addr, bits).Masked()
 			}
 		}
-		if err := a.add(prefix, one.PreferredLifetime, one.ValidLifetime); err != nil {
+		if err := m.prefixes.add(prefix, one.PreferredLifetime, one.ValidLifetime); err != nil {
 			m.flaw("%v", err)
 		}
 	}
@@ -85,11 +69,19 @@ func (m *message) refuses() bool {
 	return true
 }
 
-// backwards says that T1 is after T2: section 21.4 has the whole association
-// discarded then, so that another server's is used.
-func backwards(t1, t2 time.Duration) error {
+// begin takes what both kinds of association have; s may be nil. Where T1 is
+// after T2, section 21.4 has the whole association discarded, so that another
+// server's is used.
+func (a *association) begin(asked, iaid [4]byte, t1, t2 time.Duration, s *dhcpv6.OptStatusCode) error {
+	if iaid != asked {
+		return fmt.Errorf("an association that nobody asked for: %x", iaid)
+	}
 	if t1 > t2 && t2 > 0 {
 		return fmt.Errorf("T1 (%v) is after T2 (%v)", t1, t2)
+	}
+	a.t1, a.t2 = t1, t2
+	if s != nil {
+		a.status = status{s.StatusCode, s.StatusMessage}
 	}
 	return nil
 }
