@@ -15,6 +15,7 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/arp"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // ether is the ARP of a network in memory: who has which address.
@@ -128,19 +129,19 @@ func TestGuard(t *testing.T) {
 		s := start(t, w, nil)
 		defer s.stop()
 		synctest.Wait()
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
 		w.ether.say(arp.Probe(other(), netip.MustParseAddr("10.0.0.5"))) // a switch that looks around
 		w.ether.say(arp.Packet{Op: arp.Reply, SenderMAC: other(), SenderIP: netip.MustParseAddr("10.0.0.9")})
-		pass(t, 30*time.Second)
-		check(t, "ARP", []string{"0s probe 10.0.0.5", "1.5s probe 10.0.0.5", "3s probe 10.0.0.5",
+		netconftest.Pass(t, 30*time.Second)
+		netconftest.Compare(t, "ARP", []string{"0s probe 10.0.0.5", "1.5s probe 10.0.0.5", "3s probe 10.0.0.5",
 			"5s announce 10.0.0.5", "7s announce 10.0.0.5"}, w.ether.take())
-		check(t, "states", nil, s.reports())
+		netconftest.Compare(t, "states", nil, s.reports())
 		if n := w.ether.sockets(); n != 0 {
 			t.Errorf("%d ARP sockets are open after the detection", n)
 		}
-		pass(t, 31*time.Minute)
-		check(t, "renewed", []string{"renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
-		check(t, "ARP after a renewal", nil, w.ether.take())
+		netconftest.Pass(t, 31*time.Minute)
+		netconftest.Compare(t, "renewed", []string{"renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Compare(t, "ARP after a renewal", nil, w.ether.take())
 	})
 }
 
@@ -150,8 +151,8 @@ func TestGuardCannot(t *testing.T) {
 		w := &wire{answer: grants(time.Hour), ether: ether{openErr: errors.New("no ARP here")}}
 		s := start(t, w, nil)
 		defer s.stop()
-		pass(t, time.Minute)
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Pass(t, time.Minute)
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
 		if s.logged("no ARP here") != 1 {
 			t.Errorf("log:\n%s", s.text.String())
 		}
@@ -165,8 +166,8 @@ func TestDecline(t *testing.T) {
 		s := start(t, w, nil)
 		defer s.stop()
 		synctest.Wait()
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "init !"}, s.reports())
-		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "0s DECLINE 10.0.0.5"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "init !"}, s.reports())
+		netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "0s DECLINE 10.0.0.5"}, s.take())
 		w.mu.Lock()
 		d := w.last
 		w.mu.Unlock()
@@ -174,11 +175,11 @@ func TestDecline(t *testing.T) {
 			d.Options.Has(dhcpv4.OptionParameterRequestList) || d.Options.Has(dhcpv4.OptionMaximumDHCPMessageSize) {
 			t.Errorf("DECLINE: %s", d.Summary())
 		}
-		pass(t, 9*time.Second)
-		check(t, "messages within 10 s", nil, s.take())
-		pass(t, 2*time.Second)
-		check(t, "messages", []string{"10s DISCOVER", "10s REQUEST 10.0.0.6"}, s.take())
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.6/24"}, s.reports())
+		netconftest.Pass(t, 9*time.Second)
+		netconftest.Compare(t, "messages within 10 s", nil, s.take())
+		netconftest.Pass(t, 2*time.Second)
+		netconftest.Compare(t, "messages", []string{"10s DISCOVER", "10s REQUEST 10.0.0.6"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.6/24"}, s.reports())
 	})
 }
 
@@ -189,12 +190,12 @@ func TestDeclineLater(t *testing.T) {
 		w := &wire{answer: counting()}
 		s := start(t, w, nil)
 		defer s.stop()
-		pass(t, 12*time.Second)
+		netconftest.Pass(t, 12*time.Second)
 		s.reports()
 		w.ether.say(arp.Announcement(other(), netip.MustParseAddr("10.0.0.5")))
 		synctest.Wait()
 		s.checkMessage(t, "10.0.0.5 is in use by 02:00:00:00:00:ee")
-		check(t, "states", []string{"init !"}, s.reports())
+		netconftest.Compare(t, "states", []string{"init !"}, s.reports())
 	})
 }
 
@@ -217,14 +218,14 @@ func TestDisputed(t *testing.T) {
 				w.ether.has = func(netip.Addr) (arp.MAC, bool) { return other(), true }
 				s := start(t, w, nil)
 				defer s.stop()
-				pass(t, 10*time.Minute)
+				netconftest.Pass(t, 10*time.Minute)
 				var when []string
 				for _, m := range s.take() {
 					if at, _, ok := strings.Cut(m, " DISCOVER"); ok {
 						when = append(when, at)
 					}
 				}
-				check(t, "attempts", []string{"0s", "10s", "30s", "1m10s"}, when)
+				netconftest.Compare(t, "attempts", []string{"0s", "10s", "30s", "1m10s"}, when)
 				if states := s.reports(); !strings.HasPrefix(states[len(states)-1], "bound ") {
 					t.Errorf("states: %q", states)
 				}
@@ -244,7 +245,7 @@ func TestDisputedByMany(t *testing.T) {
 		w.ether.has = func(netip.Addr) (arp.MAC, bool) { n++; return arp.MAC{2, 0, 0, 0, 1, n}, true }
 		s := start(t, w, nil)
 		defer s.stop()
-		pass(t, 20*time.Minute)
+		netconftest.Pass(t, 20*time.Minute)
 		declines := 0
 		for _, m := range s.take() {
 			if strings.Contains(m, "DECLINE") {
@@ -269,9 +270,9 @@ func TestProxy(t *testing.T) {
 				w.ether.has = func(netip.Addr) (arp.MAC, bool) { return other(), true }
 				s := start(t, w, nil)
 				defer s.stop()
-				pass(t, 10*time.Minute)
-				check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
-				check(t, "ARP", []string{"0s probe 10.0.0.5", "0s probe 10.0.0.1"}, w.ether.take())
+				netconftest.Pass(t, 10*time.Minute)
+				netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+				netconftest.Compare(t, "ARP", []string{"0s probe 10.0.0.5", "0s probe 10.0.0.1"}, w.ether.take())
 				if n := s.logged("the gateway answers for the address"); n != 1 {
 					t.Errorf("it is logged %d times", n)
 				}
@@ -289,8 +290,8 @@ func TestProxy(t *testing.T) {
 			}
 			s := start(t, w, nil)
 			defer s.stop()
-			pass(t, 2*time.Second)
-			check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "init !"}, s.reports())
+			netconftest.Pass(t, 2*time.Second)
+			netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "init !"}, s.reports())
 		})
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // withServer names the server.
@@ -100,8 +101,8 @@ func TestAttacks(t *testing.T) {
 				}}, nil)
 				defer s.stop()
 				synctest.Wait()
-				check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
-				check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
+				netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+				netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
 				want := 1
 				if a.log == "" {
 					want = 0
@@ -120,7 +121,7 @@ func TestOnlyNonsense(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: silent, raw: func(p *dhcpv4.DHCPv4) [][]byte { return [][]byte{cut(p), cut(reply(p, dhcpv4.MessageTypeOffer))} }}, nil)
 		defer s.stop()
-		pass(t, time.Hour)
+		netconftest.Pass(t, time.Hour)
 		s.checkMessage(t, "its options cannot be read")
 		if n := s.logged("level=WARN"); n != 1 {
 			t.Errorf("%d warnings in an hour", n)
@@ -149,7 +150,7 @@ func TestStorms(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t, &wire{answer: c.answer}, c.previous)
 				defer s.stop()
-				pass(t, 10*time.Minute)
+				netconftest.Pass(t, 10*time.Minute)
 				if n := len(s.take()); n > c.most || n == 0 {
 					t.Errorf("%d messages in ten minutes, want at most %d", n, c.most)
 				}
@@ -175,10 +176,10 @@ func TestServerID(t *testing.T) {
 				defer s.stop()
 				synctest.Wait()
 				s.set(grants(time.Hour, c.modify))
-				pass(t, 31*time.Minute)
-				check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
+				netconftest.Pass(t, 31*time.Minute)
+				netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
 				s.set(silent)
-				pass(t, 31*time.Minute)
+				netconftest.Pass(t, 31*time.Minute)
 				if got := s.lease().Server.String(); got != c.want {
 					t.Errorf("the server is %s, want %s", got, c.want)
 				}
@@ -203,8 +204,8 @@ func TestRacingServers(t *testing.T) {
 		s := start(t, &wire{answer: grants(time.Hour), raw: func(p *dhcpv4.DHCPv4) [][]byte { return [][]byte{second(p)} }}, nil)
 		defer s.stop()
 		synctest.Wait()
-		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.66"}, s.take())
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.66/24"}, s.reports())
+		netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.66"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.66/24"}, s.reports())
 	})
 }
 
@@ -241,7 +242,7 @@ func TestFastAndUseless(t *testing.T) {
 					return good(p)
 				}}, nil)
 				defer s.stop()
-				pass(t, 7*time.Second)
+				netconftest.Pass(t, 7*time.Second)
 				if got := s.reports(); got[len(got)-1] != "bound 10.0.0.5/24" {
 					t.Errorf("states: %q", got)
 				}

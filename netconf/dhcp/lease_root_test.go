@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 )
@@ -47,10 +45,7 @@ func TestRootLease(t *testing.T) {
 			{Dst: netip.MustParsePrefix("0.0.0.0/0"), Gateway: netip.MustParseAddr("192.0.2.9")}},
 		Acquired: l.Lease.Acquired, Duration: time.Hour, T1: l.Lease.T1, T2: l.Lease.T2,
 	}
-	if d := cmp.Diff(want, l.Lease, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
-		t.Errorf("lease (-want +got):\n%s", d)
-	}
+	netconftest.Compare(t, "lease", want, l.Lease)
 	if !netip.MustParsePrefix("192.0.2.48/28").Contains(l.Lease.Address.Addr()) || l.Lease.Address.Bits() != 24 {
 		t.Errorf("address %v is not from the range", l.Lease.Address)
 	}

@@ -12,21 +12,22 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 func TestRetransmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: silent}, nil)
 		defer s.stop()
-		pass(t, 70*time.Second)
-		check(t, "messages", []string{
+		netconftest.Pass(t, 70*time.Second)
+		netconftest.Compare(t, "messages", []string{
 			"0s DISCOVER", "100ms DISCOVER", "300ms DISCOVER", "700ms DISCOVER broadcast", "1.5s DISCOVER broadcast",
 			"3.1s DISCOVER broadcast", "6.3s DISCOVER broadcast", "12.7s DISCOVER broadcast",
 			"25.5s DISCOVER broadcast", "41.5s DISCOVER broadcast", "57.5s DISCOVER broadcast"}, s.take())
-		check(t, "states", []string{"selecting"}, s.reports())
+		netconftest.Compare(t, "states", []string{"selecting"}, s.reports())
 		s.set(grants(time.Hour))
-		pass(t, 16*time.Second)
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Pass(t, 16*time.Second)
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
 	})
 }
 
@@ -35,20 +36,20 @@ func TestLeaseLife(t *testing.T) {
 		s := start(t, &wire{answer: grants(1000 * time.Second)}, nil)
 		defer s.stop()
 		synctest.Wait()
-		check(t, "first messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
+		netconftest.Compare(t, "first messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
 		if open, _ := s.counts(); open != 0 {
 			t.Error("the socket stays open in bound")
 		}
-		pass(t, 501*time.Second)
-		check(t, "renewed at T1", []string{"8m20s REQUEST"}, s.take())
+		netconftest.Pass(t, 501*time.Second)
+		netconftest.Compare(t, "renewed at T1", []string{"8m20s REQUEST"}, s.take())
 		if _, unicasts := s.counts(); unicasts != 1 {
 			t.Errorf("%d unicast messages, want 1", unicasts)
 		}
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "renewing 10.0.0.5/24",
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24", "renewing 10.0.0.5/24",
 			"bound 10.0.0.5/24"}, s.reports())
 		s.set(silent)
-		pass(t, 1001*time.Second) // T1 at 1000 s, T2 at 1375 s, end at 1500 s
-		check(t, "states until the end", []string{"renewing 10.0.0.5/24", "rebinding 10.0.0.5/24",
+		netconftest.Pass(t, 1001*time.Second) // T1 at 1000 s, T2 at 1375 s, end at 1500 s
+		netconftest.Compare(t, "states until the end", []string{"renewing 10.0.0.5/24", "rebinding 10.0.0.5/24",
 			"init !", "selecting"}, s.reports())
 		messages := s.take()
 		first := slices.IndexFunc(messages, func(m string) bool { return strings.HasSuffix(m, " DISCOVER") })
@@ -56,8 +57,8 @@ func TestLeaseLife(t *testing.T) {
 			t.Errorf("the first DISCOVER is not at the lease's end: %q", messages)
 		}
 		s.set(grants(1000 * time.Second))
-		pass(t, 20*time.Second)
-		check(t, "states after", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Pass(t, 20*time.Second)
+		netconftest.Compare(t, "states after", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
 	})
 }
 
@@ -65,8 +66,8 @@ func TestEndlessLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: grants(dhcpv4.MaxLeaseTime)}, nil)
 		defer s.stop()
-		pass(t, 1000*time.Hour)
-		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
+		netconftest.Pass(t, 1000*time.Hour)
+		netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
 	})
 }
 
@@ -77,8 +78,8 @@ func TestRapidCommit(t *testing.T) {
 		}}, nil)
 		defer s.stop()
 		synctest.Wait()
-		check(t, "messages", []string{"0s DISCOVER"}, s.take())
-		check(t, "states", []string{"selecting", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Compare(t, "messages", []string{"0s DISCOVER"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "bound 10.0.0.5/24"}, s.reports())
 	})
 }
 
@@ -88,10 +89,10 @@ func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: refuses}, nil)
 		defer s.stop()
-		pass(t, 2*time.Second)
-		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "0s DISCOVER", "0s REQUEST 10.0.0.5",
+		netconftest.Pass(t, 2*time.Second)
+		netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "0s DISCOVER", "0s REQUEST 10.0.0.5",
 			"200ms DISCOVER", "300ms DISCOVER", "500ms DISCOVER", "900ms DISCOVER broadcast", "1.7s DISCOVER broadcast"}, s.take())
-		pass(t, time.Minute)
+		netconftest.Pass(t, time.Minute)
 		if n := len(s.take()); n > 50 {
 			t.Errorf("%d messages in a minute", n)
 		}
@@ -109,12 +110,12 @@ func TestOfferForgotten(t *testing.T) {
 			return reply(p, dhcpv4.MessageTypeOffer)
 		}}, nil)
 		defer s.stop()
-		pass(t, 6350*time.Millisecond)
-		check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "100ms REQUEST 10.0.0.5",
+		netconftest.Pass(t, 6350*time.Millisecond)
+		netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5", "100ms REQUEST 10.0.0.5",
 			"300ms REQUEST 10.0.0.5", "700ms REQUEST 10.0.0.5 broadcast", "1.5s REQUEST 10.0.0.5 broadcast",
 			"3.1s REQUEST 10.0.0.5 broadcast", "6.3s DISCOVER"}, s.take())
-		pass(t, 6300*time.Millisecond)
-		check(t, "messages", []string{"6.4s DISCOVER", "6.6s DISCOVER", "7s DISCOVER broadcast", "7.8s DISCOVER broadcast",
+		netconftest.Pass(t, 6300*time.Millisecond)
+		netconftest.Compare(t, "messages", []string{"6.4s DISCOVER", "6.6s DISCOVER", "7s DISCOVER broadcast", "7.8s DISCOVER broadcast",
 			"9.4s DISCOVER broadcast", "12.6s DISCOVER broadcast", "12.6s REQUEST 10.0.0.5"}, s.take())
 	})
 }
@@ -146,9 +147,9 @@ func TestPreviousLease(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t, &wire{answer: c.answer}, c.previous())
 				defer s.stop()
-				pass(t, 1450*time.Millisecond)
-				check(t, "messages", c.messages, s.take())
-				check(t, "states", c.states, s.reports())
+				netconftest.Pass(t, 1450*time.Millisecond)
+				netconftest.Compare(t, "messages", c.messages, s.take())
+				netconftest.Compare(t, "states", c.states, s.reports())
 			})
 		})
 	}
@@ -156,10 +157,10 @@ func TestPreviousLease(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := start(t, &wire{answer: silent}, full())
 			defer s.stop()
-			pass(t, 59*time.Second)
-			check(t, "states", []string{"init-reboot 10.0.0.5/24", "selecting 10.0.0.5/24"}, s.reports())
-			pass(t, 2*time.Second)
-			check(t, "states", []string{"init !", "selecting"}, s.reports())
+			netconftest.Pass(t, 59*time.Second)
+			netconftest.Compare(t, "states", []string{"init-reboot 10.0.0.5/24", "selecting 10.0.0.5/24"}, s.reports())
+			netconftest.Pass(t, 2*time.Second)
+			netconftest.Compare(t, "states", []string{"init !", "selecting"}, s.reports())
 		})
 	})
 }
@@ -170,14 +171,14 @@ func TestNoSocket(t *testing.T) {
 		w := &wire{answer: grants(time.Hour), openErr: errors.New("no such device")}
 		s := start(t, w, nil)
 		defer s.stop()
-		pass(t, 500*time.Millisecond)
-		check(t, "attempts", []string{"0s open", "100ms open", "300ms open"}, s.take())
+		netconftest.Pass(t, 500*time.Millisecond)
+		netconftest.Compare(t, "attempts", []string{"0s open", "100ms open", "300ms open"}, s.take())
 		s.checkMessage(t, "no such device")
 		w.mu.Lock()
 		w.openErr = nil
 		w.mu.Unlock()
-		pass(t, time.Second)
-		check(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Pass(t, time.Second)
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 10.0.0.5/24"}, s.reports())
 	})
 }
 
@@ -187,14 +188,14 @@ func TestNoQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: grants(time.Hour), noQueue: 3}, nil)
 		defer s.stop()
-		pass(t, time.Second)
-		check(t, "messages", []string{"35ms DISCOVER", "35ms REQUEST 10.0.0.5"}, s.take())
+		netconftest.Pass(t, time.Second)
+		netconftest.Compare(t, "messages", []string{"35ms DISCOVER", "35ms REQUEST 10.0.0.5"}, s.take())
 	})
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: grants(time.Hour), noQueue: 5}, nil)
 		defer s.stop()
-		pass(t, time.Second)
-		check(t, "messages", []string{"175ms DISCOVER", "175ms REQUEST 10.0.0.5"}, s.take())
+		netconftest.Pass(t, time.Second)
+		netconftest.Compare(t, "messages", []string{"175ms DISCOVER", "175ms REQUEST 10.0.0.5"}, s.take())
 	})
 }
 
@@ -234,8 +235,8 @@ func TestStrangers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t, &wire{answer: answer}, nil)
 				defer s.stop()
-				pass(t, time.Second)
-				check(t, "states", []string{"selecting"}, s.reports())
+				netconftest.Pass(t, time.Second)
+				netconftest.Compare(t, "states", []string{"selecting"}, s.reports())
 			})
 		})
 	}

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 )
@@ -47,10 +45,7 @@ func TestRootOptions(t *testing.T) {
 		Hostname: got.Hostname, // dnsmasq sends the client's own back, or not
 		MTU:      1400, Acquired: got.Acquired, Duration: time.Hour, T1: 1000 * time.Second, T2: 2000 * time.Second,
 	}
-	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
-		t.Errorf("lease (-want +got):\n%s", d)
-	}
+	netconftest.Compare(t, "lease", want, got)
 	text, err := os.ReadFile(filepath.Join(s.dir, "leases"))
 	if err != nil || !strings.Contains(string(text), " 192.0.2.77 testbox ff:01:02:03\n") {
 		t.Errorf("dnsmasq's leases: %v\n%s", err, text)

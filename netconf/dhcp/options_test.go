@@ -10,6 +10,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // TestRequestOptions: what the configuration says is sent, with each message
@@ -35,7 +36,7 @@ func TestRequestOptions(t *testing.T) {
 					return grant(p)
 				}}, c.request)
 				defer s.stop()
-				pass(t, 31*time.Minute)
+				netconftest.Pass(t, 31*time.Minute)
 				if len(seen) != 3 {
 					t.Fatalf("%d messages, want DISCOVER, REQUEST and a renewal", len(seen))
 				}
@@ -64,7 +65,7 @@ func TestRenewAsked(t *testing.T) {
 				renew := make(chan struct{}, 1)
 				s := request(t, &wire{answer: grants(lease)}, netconf.LeaseRequest{Renew: renew})
 				defer s.stop()
-				pass(t, time.Minute)
+				netconftest.Pass(t, time.Minute)
 				s.take()
 				s.reports()
 				body(t, s, func() { renew <- struct{}{}; synctest.Wait() })
@@ -73,24 +74,24 @@ func TestRenewAsked(t *testing.T) {
 	}
 	run("the server answers", time.Hour, func(t *testing.T, s *session, renew func()) {
 		renew()
-		check(t, "messages", []string{"1m0s REQUEST"}, s.take())
-		check(t, "states", []string{"renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
-		pass(t, 30*time.Minute)
-		check(t, "T1 counts from then", []string{"31m0s REQUEST"}, s.take())
+		netconftest.Compare(t, "messages", []string{"1m0s REQUEST"}, s.take())
+		netconftest.Compare(t, "states", []string{"renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Pass(t, 30*time.Minute)
+		netconftest.Compare(t, "T1 counts from then", []string{"31m0s REQUEST"}, s.take())
 	})
 	run("an endless lease", dhcpv4.MaxLeaseTime, func(t *testing.T, s *session, renew func()) {
 		renew()
-		check(t, "states", []string{"renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
+		netconftest.Compare(t, "states", []string{"renewing 10.0.0.5/24", "bound 10.0.0.5/24"}, s.reports())
 	})
 	run("the server is gone, another comes", time.Hour, func(t *testing.T, s *session, renew func()) {
 		s.set(silent)
 		renew()
-		pass(t, 9*time.Second)
-		check(t, "states", []string{"renewing 10.0.0.5/24", "init-reboot 10.0.0.5/24", "selecting 10.0.0.5/24"}, s.reports())
+		netconftest.Pass(t, 9*time.Second)
+		netconftest.Compare(t, "states", []string{"renewing 10.0.0.5/24", "init-reboot 10.0.0.5/24", "selecting 10.0.0.5/24"}, s.reports())
 		s.set(grants(time.Hour, dhcpv4.WithYourIP([]byte{10, 0, 0, 9}), dhcpv4.WithOption(dhcpv4.OptServerIdentifier([]byte{10, 0, 0, 2}))))
 		s.take()
 		renew() // the wait for an answer ends, too
-		check(t, "states", []string{"selecting 10.0.0.5/24", "requesting 10.0.0.5/24", "bound 10.0.0.9/24"}, s.reports())
+		netconftest.Compare(t, "states", []string{"selecting 10.0.0.5/24", "requesting 10.0.0.5/24", "bound 10.0.0.9/24"}, s.reports())
 	})
 	t.Run("a channel that was closed", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -98,8 +99,8 @@ func TestRenewAsked(t *testing.T) {
 			close(renew)
 			s := request(t, &wire{answer: grants(time.Hour)}, netconf.LeaseRequest{Renew: renew})
 			defer s.stop()
-			pass(t, time.Minute)
-			check(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
+			netconftest.Pass(t, time.Minute)
+			netconftest.Compare(t, "messages", []string{"0s DISCOVER", "0s REQUEST 10.0.0.5"}, s.take())
 		})
 	})
 }

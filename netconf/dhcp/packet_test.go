@@ -7,10 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // TestParse: what servers get wrong does not make a lease useless.
@@ -113,10 +113,7 @@ func TestParse(t *testing.T) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				got := s.seen[len(s.seen)-1].Lease
-				if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-					cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
-					t.Errorf("lease (-want +got):\n%s", d)
-				}
+				netconftest.Compare(t, "lease", want, got)
 			})
 		})
 	}

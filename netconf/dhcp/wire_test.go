@@ -12,10 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"golang.org/x/sys/unix"
 
@@ -236,20 +234,4 @@ func request(t *testing.T, w *wire, r netconf.LeaseRequest) *session {
 		}
 	}
 	return s
-}
-
-// pass lets virtual time go by. Nothing waits for it: it is the clock.
-func pass(t *testing.T, d time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	<-ctx.Done()
-	synctest.Wait()
-}
-
-func check(t *testing.T, what string, want, got []string) {
-	t.Helper()
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", what, d)
-	}
 }

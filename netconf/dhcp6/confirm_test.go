@@ -9,6 +9,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // previous is a lease of ten minutes ago.
@@ -54,9 +55,9 @@ func TestConfirm(t *testing.T) {
 				c.previous(p)
 				s := start(t, &wire{answer: c.answer}, netconf.Lease6Request{Previous: p, Delegate: p.Prefixes != nil})
 				defer s.stop()
-				pass(t, 20*time.Second)
-				check(t, "messages", c.messages, s.take())
-				check(t, "states", c.states, s.reports())
+				netconftest.Pass(t, 20*time.Second)
+				netconftest.Compare(t, "messages", c.messages, s.take())
+				netconftest.Compare(t, "states", c.states, s.reports())
 			})
 		})
 	}
@@ -69,18 +70,18 @@ func TestDecline(t *testing.T) {
 		synctest.Wait()
 		s.declined <- netip.MustParseAddr("2001:db8::77") // nobody's
 		synctest.Wait()
-		check(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
+		netconftest.Compare(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
 		s.reports()
 		s.set(both(only(dhcpv6.MessageTypeDecline, always(statusCode(0, ""))),
 			only(dhcpv6.MessageTypeSolicit, grants(na(address("2001:db8::6", hour, hour)))),
 			only(dhcpv6.MessageTypeRequest, grants(na(address("2001:db8::6", hour, hour))))))
 		s.declined <- netip.MustParseAddr("2001:db8::5")
 		synctest.Wait()
-		check(t, "messages", []string{"0s DECLINE 2001:db8::5", "0s SOLICIT", "0s REQUEST 2001:db8::6"}, s.take())
-		check(t, "states", []string{"init", "selecting", "requesting", "bound 2001:db8::6"}, s.reports())
+		netconftest.Compare(t, "messages", []string{"0s DECLINE 2001:db8::5", "0s SOLICIT", "0s REQUEST 2001:db8::6"}, s.take())
+		netconftest.Compare(t, "states", []string{"init", "selecting", "requesting", "bound 2001:db8::6"}, s.reports())
 		s.declined <- netip.MustParseAddr("2001:db8::6")
-		pass(t, time.Second)
-		check(t, "a second conflict waits", []string{"0s DECLINE 2001:db8::6", "1s SOLICIT", "1s REQUEST 2001:db8::6"}, s.take())
+		netconftest.Pass(t, time.Second)
+		netconftest.Compare(t, "a second conflict waits", []string{"0s DECLINE 2001:db8::6", "1s SOLICIT", "1s REQUEST 2001:db8::6"}, s.take())
 	})
 	t.Run("nobody hears it", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -92,10 +93,10 @@ func TestDecline(t *testing.T) {
 			s.reports()
 			s.set(nil)
 			s.declined <- netip.MustParseAddr("2001:db8::5")
-			pass(t, 16*time.Second)
-			check(t, "messages", []string{"0s DECLINE 2001:db8::5", "1s DECLINE 2001:db8::5", "3s DECLINE 2001:db8::5",
+			netconftest.Pass(t, 16*time.Second)
+			netconftest.Compare(t, "messages", []string{"0s DECLINE 2001:db8::5", "1s DECLINE 2001:db8::5", "3s DECLINE 2001:db8::5",
 				"7s DECLINE 2001:db8::5", "15s SOLICIT 2001:db8::6"}, s.take())
-			check(t, "states", []string{"init 2001:db8::6", "selecting 2001:db8::6"}, s.reports())
+			netconftest.Compare(t, "states", []string{"init 2001:db8::6", "selecting 2001:db8::6"}, s.reports())
 		})
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // TestFlood: a server that never stops costs a bounded number of lines, and
@@ -26,7 +27,7 @@ func TestFlood(t *testing.T) {
 			return out
 		}}, netconf.Lease6Request{})
 		defer s.stop()
-		pass(t, 59*time.Minute)
+		netconftest.Pass(t, 59*time.Minute)
 		if n := s.warnings("WARN"); n == 0 || n > 16 {
 			t.Errorf("%d warnings in an hour", n)
 		}
@@ -99,13 +100,13 @@ func TestHostile(t *testing.T) {
 				s := start(t, &wire{answer: both(c.evil, c.evil, grants(good))}, netconf.Lease6Request{})
 				defer s.stop()
 				synctest.Wait()
-				check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5"}, s.reports())
+				netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5"}, s.reports())
 				if c.flaw != "" && s.warnings(c.flaw) == 0 || s.warnings("WARN") > 4 {
 					t.Errorf("log, want %q:\n%s", c.flaw, s.logged)
 				}
 				s.set(both(c.evil, grants(good))) // and later
-				pass(t, 40*time.Minute)
-				check(t, "states", []string{"renewing 2001:db8::5", "bound 2001:db8::5"}, s.reports())
+				netconftest.Pass(t, 40*time.Minute)
+				netconftest.Compare(t, "states", []string{"renewing 2001:db8::5", "bound 2001:db8::5"}, s.reports())
 			})
 		})
 	}
@@ -145,9 +146,9 @@ func TestRefusals(t *testing.T) {
 				s.set(c.later)
 				s.reports()
 				s.take()
-				pass(t, 1001*time.Second)
+				netconftest.Pass(t, 1001*time.Second)
 				got := s.reports()
-				check(t, "states", c.states, got[:min(len(got), len(c.states))])
+				netconftest.Compare(t, "states", c.states, got[:min(len(got), len(c.states))])
 				if n := len(s.take()); n > c.most {
 					t.Errorf("%d messages, more than %d", n, c.most)
 				}
@@ -159,12 +160,12 @@ func TestRefusals(t *testing.T) {
 			for _, status := range []byte{1, 2, 3, 4, 5} {
 				s := start(t, &wire{answer: both(only(dhcpv6.MessageTypeSolicit, grants(lease)),
 					only(dhcpv6.MessageTypeRequest, always(statusCode(status, "no"))))}, netconf.Lease6Request{})
-				pass(t, 10*time.Minute)
+				netconftest.Pass(t, 10*time.Minute)
 				if n := len(s.take()); n > 60 {
 					t.Errorf("status %d: %d messages in ten minutes", status, n)
 				}
 				s.set(grants(lease))
-				pass(t, 3*time.Minute)
+				netconftest.Pass(t, 3*time.Minute)
 				if r := s.lastReport(); r.State != netconf.LeaseBound || r.Message != "" {
 					t.Errorf("status %d: report %+v", status, r)
 				}
@@ -180,7 +181,7 @@ func TestLongestSolicit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: always(na(statusCode(2, "full")), raw(82, 0, 1, 0x51, 0x80))}, netconf.Lease6Request{})
 		defer s.stop()
-		pass(t, 100*hour)
+		netconftest.Pass(t, 100*hour)
 		if n := len(s.take()); n < 95 || n > 130 {
 			t.Errorf("%d messages in 100 hours", n)
 		}

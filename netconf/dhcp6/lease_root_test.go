@@ -31,7 +31,7 @@ func TestRootLease(t *testing.T) {
 	c := run(t, netconf.Lease6Request{Hostname: "box"})
 	first := c.until(t, "bound", isBound).Lease
 	t.Logf("bound after %v", time.Since(began))
-	compare(t, "lease", &netconf.Lease6{Server: first.Server, Addresses: first.Addresses, DNS: addrs("2001:db8::53"),
+	netconftest.Compare(t, "lease", &netconf.Lease6{Server: first.Server, Addresses: first.Addresses, DNS: addrs("2001:db8::53"),
 		Search: []string{"a.example", "b.example"}, NTP: first.NTP, Acquired: first.Acquired,
 		T1: first.T1, T2: first.T2}, first)
 	if len(first.Addresses) != 1 || !netip.MustParsePrefix("2001:db8::100/120").Contains(first.Addresses[0].Prefix.Addr()) ||
@@ -88,7 +88,7 @@ func TestRootStateless(t *testing.T) {
 		"--dhcp-option=option6:dns-server,[2001:db8::53]", "--dhcp-option=option6:information-refresh-time,7200")
 	c := run(t, netconf.Lease6Request{Stateless: true})
 	l := c.until(t, "bound", isBound).Lease
-	compare(t, "lease", &netconf.Lease6{Server: l.Server, DNS: addrs("2001:db8::53"), Acquired: l.Acquired, T1: 2 * time.Hour}, l)
+	netconftest.Compare(t, "lease", &netconf.Lease6{Server: l.Server, DNS: addrs("2001:db8::53"), Acquired: l.Acquired, T1: 2 * time.Hour}, l)
 }
 
 // TestRootLate: the server appears when the client has long been asking.
@@ -118,14 +118,14 @@ func TestRootDelegation(t *testing.T) {
 	s := newDelegating(t, short)
 	c := run(t, netconf.Lease6Request{Delegate: true})
 	first := c.until(t, "bound", isBound).Lease
-	compare(t, "granted", []netconf.Granted{granted("2001:db8::5", 4*time.Second, 6*time.Second),
+	netconftest.Compare(t, "granted", []netconf.Granted{granted("2001:db8::5", 4*time.Second, 6*time.Second),
 		granted("2001:db8:1::/56", 4*time.Second, 6*time.Second)}, slices.Concat(first.Addresses, first.Prefixes))
-	check(t, "messages", []string{"SOLICIT", "REQUEST"}, s.take())
+	netconftest.Compare(t, "messages", []string{"SOLICIT", "REQUEST"}, s.take())
 	second := c.until(t, "renewed", func(s netconf.Lease6Status) bool { return isBound(s) && s.Lease != first }).Lease
 	if d := second.Acquired.Sub(first.Acquired); d < 2900*time.Millisecond || d > 6*time.Second {
 		t.Errorf("renewed after %v, not at T1, 3 s", d)
 	}
-	check(t, "messages", []string{"RENEW"}, s.take())
+	netconftest.Compare(t, "messages", []string{"RENEW"}, s.take())
 	s.set(only(dhcpv6.MessageTypeSolicit, short))
 	gone := c.until(t, "expired", func(s netconf.Lease6Status) bool { return s.Lease == nil })
 	if d := time.Since(second.Acquired); d < 6*time.Second || d > 12*time.Second || gone.State != netconf.LeaseInit {

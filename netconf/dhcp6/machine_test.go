@@ -14,6 +14,7 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp6"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 const hour = time.Hour
@@ -22,8 +23,8 @@ func TestRetransmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{}, netconf.Lease6Request{})
 		defer s.stop()
-		pass(t, 400*time.Second)
-		check(t, "messages", []string{"0s SOLICIT", "1.05s SOLICIT", "3.15s SOLICIT", "7.35s SOLICIT", "15.75s SOLICIT",
+		netconftest.Pass(t, 400*time.Second)
+		netconftest.Compare(t, "messages", []string{"0s SOLICIT", "1.05s SOLICIT", "3.15s SOLICIT", "7.35s SOLICIT", "15.75s SOLICIT",
 			"32.55s SOLICIT", "1m6.15s SOLICIT", "2m13.35s SOLICIT", "4m13.35s SOLICIT", "6m13.35s SOLICIT"}, s.take())
 		if r := s.lastReport(); r.Message != "nobody answers" || r.Attempt != 10 {
 			t.Errorf("report %+v", r)
@@ -32,8 +33,8 @@ func TestRetransmission(t *testing.T) {
 		s.set(grants(na(address("2001:db8::5", hour, hour))))
 		s.renew <- struct{}{} // somebody does not want to wait for two minutes
 		synctest.Wait()
-		check(t, "messages", []string{"6m40s SOLICIT", "6m40s REQUEST 2001:db8::5"}, s.take())
-		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5"}, s.reports())
+		netconftest.Compare(t, "messages", []string{"6m40s SOLICIT", "6m40s REQUEST 2001:db8::5"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5"}, s.reports())
 	})
 }
 
@@ -42,9 +43,9 @@ func TestMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{}, netconf.Lease6Request{Delegate: true, Hostname: "box"})
 		defer s.stop()
-		pass(t, 2*time.Second)
+		netconftest.Pass(t, 2*time.Second)
 		p := s.sent()
-		compare(t, "options", []string{
+		netconftest.Compare(t, "options", []string{
 			"Client ID: DUID-LL{HWType=Ethernet HWAddr=02:00:00:00:00:01}",
 			"Elapsed Time: 1.05s",
 			"Requested Options: DNS, Domain Search List, SNTP Server List, NTP Server, Max Solicit Timeout Value",
@@ -66,25 +67,25 @@ func TestLeaseLife(t *testing.T) {
 		s := start(t, &wire{answer: grants(na(address("2001:db8::5", 800*time.Second, 1000*time.Second)))}, netconf.Lease6Request{})
 		defer s.stop()
 		synctest.Wait()
-		check(t, "first messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
+		netconftest.Compare(t, "first messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
 		if n := s.sockets(); n != 0 {
 			t.Error("the socket stays open in bound")
 		}
-		pass(t, 401*time.Second)
-		check(t, "renewed at T1", []string{"6m40s RENEW 2001:db8::5"}, s.take())
-		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5",
+		netconftest.Pass(t, 401*time.Second)
+		netconftest.Compare(t, "renewed at T1", []string{"6m40s RENEW 2001:db8::5"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5",
 			"bound 2001:db8::5"}, s.reports())
 		s.set(nil)
-		pass(t, 1000*time.Second) // T1 at 800 s, T2 at 1040 s, end at 1400 s
-		check(t, "states until the end", []string{"renewing 2001:db8::5", "rebinding 2001:db8::5", "init", "selecting"}, s.reports())
-		check(t, "messages until the end", []string{
+		netconftest.Pass(t, 1000*time.Second) // T1 at 800 s, T2 at 1040 s, end at 1400 s
+		netconftest.Compare(t, "states until the end", []string{"renewing 2001:db8::5", "rebinding 2001:db8::5", "init", "selecting"}, s.reports())
+		netconftest.Compare(t, "messages until the end", []string{
 			"13m20s RENEW 2001:db8::5", "13m30s RENEW 2001:db8::5", "13m50s RENEW 2001:db8::5", "14m30s RENEW 2001:db8::5",
 			"15m50s RENEW 2001:db8::5", "17m20s REBIND 2001:db8::5", "17m30s REBIND 2001:db8::5", "17m50s REBIND 2001:db8::5",
 			"18m30s REBIND 2001:db8::5", "19m50s REBIND 2001:db8::5", "22m30s REBIND 2001:db8::5",
 			"23m20s SOLICIT 2001:db8::5"}, s.take())
 		s.set(grants(na(address("2001:db8::6", hour, hour))))
-		pass(t, 3*time.Second)
-		check(t, "states after", []string{"selecting", "requesting", "bound 2001:db8::6"}, s.reports())
+		netconftest.Pass(t, 3*time.Second)
+		netconftest.Compare(t, "states after", []string{"selecting", "requesting", "bound 2001:db8::6"}, s.reports())
 	})
 }
 
@@ -96,12 +97,12 @@ func TestRebind(t *testing.T) {
 		synctest.Wait()
 		// Another server takes over; it does not answer RENEWs to the first.
 		s.set(only(dhcpv6.MessageTypeRebind, always(lease, serverID(2))))
-		pass(t, 641*time.Second)
-		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5",
+		netconftest.Pass(t, 641*time.Second)
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5",
 			"rebinding 2001:db8::5", "bound 2001:db8::5"}, s.reports())
 		s.set(only(dhcpv6.MessageTypeRenew, always(lease, serverID(2))))
-		pass(t, 401*time.Second)
-		check(t, "states", []string{"renewing 2001:db8::5", "bound 2001:db8::5"}, s.reports())
+		netconftest.Pass(t, 401*time.Second)
+		netconftest.Compare(t, "states", []string{"renewing 2001:db8::5", "bound 2001:db8::5"}, s.reports())
 	})
 }
 
@@ -109,12 +110,12 @@ func TestEndlessLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: grants(na(address("2001:db8::5", forEver, forEver)))}, netconf.Lease6Request{})
 		defer s.stop()
-		pass(t, 1000*hour)
-		check(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
+		netconftest.Pass(t, 1000*hour)
+		netconftest.Compare(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5"}, s.take())
 		s.set(nil)
 		s.renew <- struct{}{}
-		pass(t, hour)
-		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5", "bound 2001:db8::5"},
+		netconftest.Pass(t, hour)
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5", "renewing 2001:db8::5", "bound 2001:db8::5"},
 			s.reports())
 	})
 }
@@ -127,8 +128,8 @@ func TestRapidCommit(t *testing.T) {
 		}}, netconf.Lease6Request{})
 		defer s.stop()
 		synctest.Wait()
-		check(t, "messages", []string{"0s SOLICIT"}, s.take())
-		check(t, "states", []string{"selecting", "bound 2001:db8::6"}, s.reports())
+		netconftest.Compare(t, "messages", []string{"0s SOLICIT"}, s.take())
+		netconftest.Compare(t, "states", []string{"selecting", "bound 2001:db8::6"}, s.reports())
 	})
 }
 
@@ -164,8 +165,8 @@ func TestTwoServers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := start(t, &wire{answer: both(offer(1, "2001:db8::1"), c.server2)}, netconf.Lease6Request{Delegate: c.delegate})
 				defer s.stop()
-				pass(t, 2*time.Second)
-				check(t, "messages", c.messages, s.take())
+				netconftest.Pass(t, 2*time.Second)
+				netconftest.Compare(t, "messages", c.messages, s.take())
 				if r := s.lastReport(); r.State != netconf.LeaseBound {
 					t.Errorf("report %+v", r)
 				}
@@ -180,17 +181,17 @@ func TestDelegation(t *testing.T) {
 		s := start(t, &wire{answer: both}, netconf.Lease6Request{Delegate: true})
 		defer s.stop()
 		synctest.Wait()
-		check(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5 2001:db8:1::/56"}, s.take())
+		netconftest.Compare(t, "messages", []string{"0s SOLICIT", "0s REQUEST 2001:db8::5 2001:db8:1::/56"}, s.take())
 		// The prefix is not renewed, the address is; then it ends alone.
 		s.set(grants(na(address("2001:db8::5", 8*hour, 8*hour))))
-		pass(t, 2100*time.Second)
-		check(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5 2001:db8:1::/56",
+		netconftest.Pass(t, 2100*time.Second)
+		netconftest.Compare(t, "states", []string{"selecting", "requesting", "bound 2001:db8::5 2001:db8:1::/56",
 			"renewing 2001:db8::5 2001:db8:1::/56", "bound 2001:db8::5 2001:db8:1::/56", "bound 2001:db8::5"}, s.reports())
 		s.take()
 		s.set(both) // it comes back, because it is always asked for
 		s.renew <- struct{}{}
 		synctest.Wait()
-		check(t, "messages", []string{"35m0s RENEW 2001:db8::5"}, s.take())
+		netconftest.Compare(t, "messages", []string{"35m0s RENEW 2001:db8::5"}, s.take())
 		if got := s.reports(); got[len(got)-1] != "bound 2001:db8::5 2001:db8:1::/56" {
 			t.Errorf("states %q", got)
 		}
@@ -201,8 +202,8 @@ func TestPrefixUnasked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := start(t, &wire{answer: grants(pd(prefix("2001:db8:1::/56", hour, hour)))}, netconf.Lease6Request{})
 		defer s.stop()
-		pass(t, 2*time.Second)
-		check(t, "states", []string{"selecting"}, s.reports())
+		netconftest.Pass(t, 2*time.Second)
+		netconftest.Compare(t, "states", []string{"selecting"}, s.reports())
 	})
 }
 
@@ -213,13 +214,13 @@ func TestStateless(t *testing.T) {
 		defer s.stop()
 		began := time.Now()
 		synctest.Wait()
-		compare(t, "lease", &netconf.Lease6{Server: serverID(1).ToBytes(), DNS: []netip.Addr{netip.MustParseAddr("2001:db8::53")},
+		netconftest.Compare(t, "lease", &netconf.Lease6{Server: serverID(1).ToBytes(), DNS: []netip.Addr{netip.MustParseAddr("2001:db8::53")},
 			Acquired: began, T1: 24 * hour}, s.lastReport().Lease)
 		if o := s.sent().GetOneOption(dhcpv6.OptionIANA); o != nil {
 			t.Errorf("asks for %v", o)
 		}
 		s.set(nil)
-		pass(t, 25*hour)
+		netconftest.Pass(t, 25*hour)
 		if r := s.lastReport(); r.State != netconf.LeaseRenewing || r.Lease == nil || r.Message != "nobody answers" {
 			t.Errorf("report %+v", r)
 		}
@@ -228,9 +229,9 @@ func TestStateless(t *testing.T) {
 		// Ten minutes are the least that a server can ask for.
 		s.set(always(dns, raw(dhcpv6.OptionInformationRefreshTime, 0, 0, 0, 1)))
 		s.renew <- struct{}{}
-		pass(t, 11*time.Minute)
-		check(t, "messages", []string{"25h0m0s INFORMATION-REQUEST", "25h10m0s INFORMATION-REQUEST"}, s.take())
-		check(t, "states", []string{"renewing", "bound", "renewing", "bound"}, s.reports())
+		netconftest.Pass(t, 11*time.Minute)
+		netconftest.Compare(t, "messages", []string{"25h0m0s INFORMATION-REQUEST", "25h10m0s INFORMATION-REQUEST"}, s.take())
+		netconftest.Compare(t, "states", []string{"renewing", "bound", "renewing", "bound"}, s.reports())
 	})
 }
 
@@ -241,13 +242,13 @@ func TestLinkLocalAddress(t *testing.T) {
 		w := &wire{openErr: errors.New("still being probed"), answer: grants(na(address("2001:db8::5", hour, hour)))}
 		s := start(t, w, netconf.Lease6Request{})
 		defer s.stop()
-		pass(t, 1750*time.Millisecond)
+		netconftest.Pass(t, 1750*time.Millisecond)
 		if r := s.lastReport(); r.Message != "still being probed" || len(s.reports()) != 1 {
 			t.Errorf("report %+v", r)
 		}
 		w.do(func(w *wire) { w.openErr = nil })
-		pass(t, 100*time.Millisecond)
-		check(t, "messages", []string{"1.8s SOLICIT", "1.8s REQUEST 2001:db8::5"}, s.take())
+		netconftest.Pass(t, 100*time.Millisecond)
+		netconftest.Compare(t, "messages", []string{"1.8s SOLICIT", "1.8s REQUEST 2001:db8::5"}, s.take())
 	})
 }
 
@@ -271,7 +272,7 @@ func TestBrokenSocket(t *testing.T) {
 			w.inbox <- nil // no message
 			w.answer = grants(na(address("2001:db8::5", hour, hour)))
 		})
-		pass(t, 2*time.Second)
+		netconftest.Pass(t, 2*time.Second)
 		got := s.take()
 		if !slices.Equal(got, []string{"0s SOLICIT", "1.05s SOLICIT", "1.05s REQUEST 2001:db8::5"}) {
 			t.Errorf("messages %q", got)

@@ -11,6 +11,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 func ips(list ...string) (out []byte) {
@@ -105,7 +106,7 @@ func TestLease(t *testing.T) {
 				c.want(want)
 				s, got := leased(t, c.options...)
 				defer s.stop()
-				compare(t, "lease", want, got)
+				netconftest.Compare(t, "lease", want, got)
 				if n := s.warnings("flaw="); (n > 0) != (c.flaw != "") || c.flaw != "" && s.warnings(c.flaw) == 0 {
 					t.Errorf("log, want %q:\n%s", c.flaw, s.logged)
 				}

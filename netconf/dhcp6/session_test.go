@@ -10,10 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp6"
@@ -99,31 +96,6 @@ func start(t *testing.T, w *wire, request netconf.Lease6Request) *session {
 		}
 	}
 	return s
-}
-
-// pass lets virtual time go by. Nothing waits for it: it is the clock.
-func pass(t *testing.T, d time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	<-ctx.Done()
-	synctest.Wait()
-}
-
-func check(t *testing.T, what string, want, got []string) {
-	t.Helper()
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", what, d)
-	}
-}
-
-// compare compares values with addresses in them.
-func compare(t *testing.T, what string, want, got any) {
-	t.Helper()
-	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
-		cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
-		t.Errorf("%s (-want +got):\n%s", what, d)
-	}
 }
 
 func granted(p string, preferred, valid time.Duration) netconf.Granted {

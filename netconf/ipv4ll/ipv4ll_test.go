@@ -11,10 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/arp"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // ether is a network in memory, in virtual time.
@@ -124,22 +123,6 @@ func start(t *testing.T, e *ether) (first, second netip.Addr) {
 	return next(), next()
 }
 
-// pass lets virtual time go by.
-func pass(t *testing.T, d time.Duration) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	<-ctx.Done()
-	synctest.Wait()
-}
-
-func check(t *testing.T, what string, want, got []string) {
-	t.Helper()
-	if d := cmp.Diff(want, got); d != "" {
-		t.Errorf("%s (-want +got):\n%s", what, d)
-	}
-}
-
 // claimed is the log of a claim that nobody disturbs, up to the second
 // announcement.
 func claimed(from time.Duration, a netip.Addr) []string {
@@ -153,8 +136,8 @@ func TestClaim(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{}
 		a, _ := start(t, e)
-		pass(t, time.Hour)
-		check(t, "events", claimed(0, a), e.take())
+		netconftest.Pass(t, time.Hour)
+		netconftest.Compare(t, "events", claimed(0, a), e.take())
 	})
 }
 
@@ -163,8 +146,8 @@ func TestTaken(t *testing.T) {
 		taken := candidates(arp.MAC{2, 0, 0, 0, 0, 1})()
 		e := &ether{has: func(x netip.Addr) bool { return x == taken }}
 		a, b := start(t, e)
-		pass(t, time.Minute)
-		check(t, "events", append([]string{"500ms probe " + a.String()}, claimed(500*time.Millisecond, b)...), e.take())
+		netconftest.Pass(t, time.Minute)
+		netconftest.Compare(t, "events", append([]string{"500ms probe " + a.String()}, claimed(500*time.Millisecond, b)...), e.take())
 	})
 }
 
@@ -173,12 +156,12 @@ func TestRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{}
 		a, b := start(t, e)
-		pass(t, time.Second)
+		netconftest.Pass(t, time.Second)
 		e.say(arp.Probe(arp.MAC{2, 0, 0, 0, 0, 1}, a)) // its own, come back
 		synctest.Wait()
 		e.say(arp.Probe(other(), a))
-		pass(t, time.Minute)
-		check(t, "events", append([]string{"500ms probe " + a.String()}, claimed(time.Second, b)...), e.take())
+		netconftest.Pass(t, time.Minute)
+		netconftest.Compare(t, "events", append([]string{"500ms probe " + a.String()}, claimed(time.Second, b)...), e.take())
 	})
 }
 
@@ -186,21 +169,21 @@ func TestDefend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{}
 		a, b := start(t, e)
-		pass(t, 60*time.Second)
+		netconftest.Pass(t, 60*time.Second)
 		e.take()
 		conflict := arp.Announcement(other(), a)
 		e.say(arp.Probe(other(), a)) // only asks; the kernel answers
 		e.say(conflict)
 		synctest.Wait()
-		check(t, "the first conflict", []string{"1m0s announce " + a.String()}, e.take())
-		pass(t, 20*time.Second)
+		netconftest.Compare(t, "the first conflict", []string{"1m0s announce " + a.String()}, e.take())
+		netconftest.Pass(t, 20*time.Second)
 		e.say(conflict)
 		synctest.Wait()
-		check(t, "a late second one", []string{"1m20s announce " + a.String()}, e.take())
-		pass(t, 5*time.Second)
+		netconftest.Compare(t, "a late second one", []string{"1m20s announce " + a.String()}, e.take())
+		netconftest.Pass(t, 5*time.Second)
 		e.say(conflict)
-		pass(t, time.Minute)
-		check(t, "one too many", append([]string{"1m25s has none"}, claimed(85*time.Second, b)...), e.take())
+		netconftest.Pass(t, time.Minute)
+		netconftest.Compare(t, "one too many", append([]string{"1m25s has none"}, claimed(85*time.Second, b)...), e.take())
 	})
 }
 
@@ -209,11 +192,11 @@ func TestRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{has: func(netip.Addr) bool { return true }}
 		start(t, e)
-		pass(t, 5*time.Second)
+		netconftest.Pass(t, 5*time.Second)
 		if n := len(e.take()); n != maxConflicts {
 			t.Errorf("%d probes, want %d", n, maxConflicts)
 		}
-		pass(t, 10*time.Minute)
+		netconftest.Pass(t, 10*time.Minute)
 		if n := len(e.take()); n != 9 { // one each 60.5 s
 			t.Errorf("%d probes in ten minutes", n)
 		}
@@ -225,24 +208,24 @@ func TestBrokenSocket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ether{}
 		a, _ := start(t, e)
-		pass(t, 10*time.Second)
+		netconftest.Pass(t, 10*time.Second)
 		e.take()
 		e.mu.Lock()
 		e.refuse = errors.New("no such device")
 		close(e.last.broken)
 		e.mu.Unlock()
-		pass(t, 5*time.Second)
-		check(t, "events", []string{"10s has none"}, e.take())
+		netconftest.Pass(t, 5*time.Second)
+		netconftest.Compare(t, "events", []string{"10s has none"}, e.take())
 		e.mu.Lock()
 		e.refuse = nil
 		e.mu.Unlock()
-		pass(t, 20*time.Second)
-		check(t, "events", claimed(17*time.Second, a), e.take())
+		netconftest.Pass(t, 20*time.Second)
+		netconftest.Compare(t, "events", claimed(17*time.Second, a), e.take())
 		e.mu.Lock()
 		close(e.last.broken) // the pauses begin anew
 		e.mu.Unlock()
-		pass(t, 20*time.Second)
-		check(t, "events", append([]string{"35s has none"}, claimed(36*time.Second, a)...), e.take())
+		netconftest.Pass(t, 20*time.Second)
+		netconftest.Compare(t, "events", append([]string{"35s has none"}, claimed(36*time.Second, a)...), e.take())
 	})
 }
 

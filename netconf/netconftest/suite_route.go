@@ -6,8 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-
 	"github.com/pharos-os/pharos/netconf"
 )
 
@@ -24,15 +22,6 @@ func (s *suite) mine(t *testing.T, below string) []netconf.Route {
 		return cmp.Or(a.Dst.Compare(b.Dst), cmp.Compare(a.Table, b.Table), cmp.Compare(a.Metric, b.Metric))
 	})
 	return routes
-}
-
-func sameRoutes(t *testing.T, what string, want, got []netconf.Route) {
-	t.Helper()
-	d := gocmp.Diff(want, got, gocmp.Comparer(func(a, b netip.Prefix) bool { return a == b }),
-		gocmp.Comparer(func(a, b netip.Addr) bool { return a == b }))
-	if d != "" {
-		t.Errorf("%s (-want +got):\n%s", what, d)
-	}
 }
 
 // testRouteKinds: each kind of route is reported as Route.Normal has it.
@@ -76,13 +65,13 @@ func testRouteKinds(t *testing.T, s *suite) {
 		for _, r := range routes {
 			want = append(want, r.Normal())
 		}
-		sameRoutes(t, "added", want, s.mine(t, below))
+		Compare(t, "added", want, s.mine(t, below))
 		for range 2 {
 			for _, r := range routes {
 				ok(t, s.Kernel.DelRoute(r))
 			}
 		}
-		sameRoutes(t, "removed", nil, s.mine(t, below))
+		Compare(t, "removed", nil, s.mine(t, below))
 	}
 }
 
@@ -100,14 +89,14 @@ func testTables(t *testing.T, s *suite) {
 	for _, r := range want {
 		ok(t, s.Kernel.AddRoute(r))
 	}
-	sameRoutes(t, "added", want, s.mine(t, "10.32.0.0/16"))
+	Compare(t, "added", want, s.mine(t, "10.32.0.0/16"))
 	ok(t, s.Kernel.DelRoute(want[2]))
-	sameRoutes(t, "one removed", slices.Delete(slices.Clone(want), 2, 3), s.mine(t, "10.32.0.0/16"))
+	Compare(t, "one removed", slices.Delete(slices.Clone(want), 2, 3), s.mine(t, "10.32.0.0/16"))
 	want[5].MTU = 1280 // takes the place of the one that is there
 	ok(t, s.Kernel.AddRoute(want[5]))
-	sameRoutes(t, "one replaced", slices.Delete(slices.Clone(want), 2, 3), s.mine(t, "10.32.0.0/16"))
+	Compare(t, "one replaced", slices.Delete(slices.Clone(want), 2, 3), s.mine(t, "10.32.0.0/16"))
 	ok(t, s.Kernel.SetDown(l.LinkID))
-	sameRoutes(t, "after the link went down", nil, s.mine(t, "10.32.0.0/16"))
+	Compare(t, "after the link went down", nil, s.mine(t, "10.32.0.0/16"))
 }
 
 func testRules(t *testing.T, s *suite) {
