@@ -2,7 +2,6 @@ package netconf_test
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"sync"
 	"testing"
@@ -105,15 +104,7 @@ func newBox(t *testing.T, k *netconftest.Kernel, modify ...func(*netconf.Options
 		m(&opts)
 	}
 	b.Manager = netconf.New(k, b.leases, b.names, opts)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- b.Run(ctx) }()
-	b.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run returned %v", err)
-		}
-	})
+	b.stop = netconftest.Go(t, b.Run)
 	return b
 }
 
@@ -150,12 +141,7 @@ func (b *box) tell(name string, s netconf.LeaseStatus) {
 }
 
 // pass lets virtual time go by.
-func (b *box) pass(d time.Duration) {
-	ctx, cancel := context.WithTimeout(b.t.Context(), d)
-	defer cancel()
-	<-ctx.Done()
-	synctest.Wait()
-}
+func (b *box) pass(d time.Duration) { netconftest.Pass(b.t, d) }
 
 // link is the state of a link; the zero value if there is none.
 func (b *box) link(name string) netconf.LinkState {

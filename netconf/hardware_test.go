@@ -1,7 +1,6 @@
 package netconf_test
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 
@@ -33,13 +32,7 @@ func TestHardware(t *testing.T) {
 		k.AddHardware("eth0", "", "02:00:00:00:00:01")
 		b := &box{t: t, kernel: k.Kernel, leases: &leases{}, names: &writer{}}
 		b.Manager = netconf.New(k, b.leases, b.names, netconf.Options{})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- b.Run(ctx) }()
-		defer func() {
-			cancel()
-			<-done
-		}()
+		netconftest.Go(t, b.Run)
 		ring := func(size int) netconf.LinkSpec {
 			return byName("eth0", func(s *netconf.LinkSpec) {
 				s.Hardware = netconf.Hardware{RingRX: size, Offloads: map[string]bool{"gro": false}}

@@ -1,7 +1,6 @@
 package netconf_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -33,13 +32,7 @@ func TestRootAnySpec(t *testing.T) {
 	j := &journal{}
 	m := netconf.New(conn, &leases{clients: make(map[string]*fakeClient)}, &writer{},
 		netconf.Options{Log: slog.New(slog.NewTextHandler(j, nil))})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	defer func() {
-		cancel()
-		<-done
-	}()
+	defer netconftest.Go(t, m.Run)()
 	for i := range 30 {
 		spec := g.spec()
 		for k := range spec.Links {

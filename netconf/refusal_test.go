@@ -170,9 +170,7 @@ func TestBlind(t *testing.T) {
 			k := blind{netconftest.NewKernel(), what}
 			k.AddHardware("eth0", "", "02:00:00:00:00:01")
 			m := netconf.New(k, nil, &writer{}, netconf.Options{})
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- m.Run(ctx) }()
+			netconftest.Go(t, m.Run)
 			m.Apply(netconf.Spec{Links: []netconf.LinkSpec{byName("eth0", at("10.0.0.2/24"))}})
 			synctest.Wait()
 			if d := cmp.Diff(problems, m.Problems()); d != "" {
@@ -181,8 +179,6 @@ func TestBlind(t *testing.T) {
 			if _, err := m.PlanFor(netconf.Spec{}); fmt.Sprint(err) != strings.Join(append(problems, "<nil>")[:1], "") {
 				t.Errorf("%s: the plan says %v", what, err)
 			}
-			cancel()
-			<-done
 		})
 	}
 }

@@ -99,9 +99,7 @@ func TestNamesRefusedOfAdvert(t *testing.T) {
 		k, w := heard{netconftest.NewKernel(), make(chan netconf.Advert)}, &writer{}
 		index := k.AddHardware("eth0", "", "02:00:00:00:00:01")
 		m := netconf.New(k, nil, w, netconf.Options{})
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error, 1)
-		go func() { done <- m.Run(ctx) }()
+		netconftest.Go(t, m.Run)
 		m.Apply(netconf.Spec{Links: []netconf.LinkSpec{byName("eth0", at("10.0.0.2/24"))}})
 		synctest.Wait()
 		w.refuse(errors.New("read-only file system"))
@@ -116,8 +114,6 @@ func TestNamesRefusedOfAdvert(t *testing.T) {
 		if got := m.Problems(); len(got) > 0 {
 			t.Errorf("nobody has tried again: %q", got)
 		}
-		cancel()
-		<-done
 	})
 }
 

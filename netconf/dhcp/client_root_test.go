@@ -3,7 +3,6 @@ package dhcp_test
 import (
 	"context"
 	"log/slog"
-	"net"
 	"net/netip"
 	"os/exec"
 	"strings"
@@ -27,18 +26,11 @@ type follower struct {
 func follow(t *testing.T, r netconf.LeaseRequest) *follower {
 	t.Helper()
 	netconftest.Run(t, "ip", "link", "set", "eth0", "up")
-	l, err := net.InterfaceByName("eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Link = netconf.Link{LinkID: netconf.LinkID{Index: l.Index, Name: l.Name}, MAC: l.HardwareAddr.String()}
+	r.Link = netconftest.Link(t, "eth0")
 	f := &follower{link: r.Link, events: make(chan netconf.LeaseStatus, 1000)}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
 	client := dhcp.New(dhcp.Options{Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	go func() {
-		defer close(done)
-		_ = client.Run(ctx, r, func(s netconf.LeaseStatus) {
+	f.stop = netconftest.Go(t, func(ctx context.Context) error {
+		return client.Run(ctx, r, func(s netconf.LeaseStatus) {
 			if s.Lost {
 				ip(t, "-4", "addr", "flush", "dev", "eth0")
 			}
@@ -47,12 +39,7 @@ func follow(t *testing.T, r netconf.LeaseRequest) *follower {
 			}
 			f.events <- s
 		})
-	}()
-	f.stop = func() {
-		cancel()
-		<-done
-	}
-	t.Cleanup(f.stop)
+	})
 	return f
 }
 

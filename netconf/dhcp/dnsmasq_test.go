@@ -2,7 +2,6 @@ package dhcp_test
 
 import (
 	"bufio"
-	"context"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -102,12 +101,9 @@ func boot(t *testing.T, config osconfig.Network) *machine {
 		t.Fatal(errs)
 	}
 	m.Apply(spec)
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
+	stop := netconftest.Go(t, m.Run)
 	m.stop = sync.OnceFunc(func() {
-		cancel()
-		<-done
+		stop()
 		kernel.Close()
 	})
 	t.Cleanup(m.stop)

@@ -3,7 +3,6 @@ package dhcp_test
 import (
 	"bufio"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,11 +26,7 @@ func TestRootTime(t *testing.T) {
 	_, s := serverOn(t)
 	give := behaviour{Server: "192.0.2.1", Give: "192.0.2.50", Lease: 3600}
 	netconftest.Run(t, "ip", "link", "set", "eth0", "up")
-	l, err := net.InterfaceByName("eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := netconf.Link{LinkID: netconf.LinkID{Index: l.Index, Name: l.Name}, MAC: l.HardwareAddr.String()}
+	link := netconftest.Link(t, "eth0")
 	ours := func() time.Duration {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()

@@ -3,7 +3,6 @@ package dhcp_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // wire is a cable with a scripted server at its end, in virtual time.
@@ -212,23 +212,18 @@ func request(t *testing.T, w *wire, r netconf.LeaseRequest) *session {
 	t.Helper()
 	w.began = time.Now()
 	s := &session{wire: w}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
 	client := dhcp.New(dhcp.Options{Open: w.dial, OpenARP: w.ether.open, Random: func() uint32 { return 1 << 31 }, // no jitter
 		Log: slog.New(slog.NewTextHandler(&s.text, nil))})
 	r.Link = netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"}
-	go func() {
-		done <- client.Run(ctx, r, func(r netconf.LeaseStatus) {
+	stop := netconftest.Go(t, func(ctx context.Context) error {
+		return client.Run(ctx, r, func(r netconf.LeaseStatus) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.seen = append(s.seen, r)
 		})
-	}()
+	})
 	s.stop = func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run returned %v", err)
-		}
+		stop()
 		if open, _ := w.counts(); open != 0 {
 			t.Errorf("%d sockets are open after Run", open)
 		}

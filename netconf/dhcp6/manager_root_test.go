@@ -1,7 +1,6 @@
 package dhcp6_test
 
 import (
-	"context"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -28,20 +27,14 @@ func manage(t *testing.T, spec netconf.LinkSpec, more ...netconf.LinkSpec) (m *n
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { kernel.Close() })
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	etc = filepath.Join(t.TempDir(), "etc")
 	m = netconf.New(kernel, nil, resolv.New(etc, func(string) error { return nil }),
 		netconf.Options{Log: log, DHCP6: dhcp6.New(dhcp6.Options{Log: log})})
 	spec.Key, spec.Match.Name = "eth0", "eth0"
 	m.Apply(netconf.Spec{Links: append(more, spec), DHCPTimeout: time.Minute})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-		kernel.Close()
-	})
+	netconftest.Go(t, m.Run)
 	return m, etc
 }
 

@@ -83,25 +83,13 @@ type lessee struct {
 
 func run(t *testing.T, request netconf.Lease6Request) *lessee {
 	t.Helper()
-	nic, err := net.InterfaceByName("eth0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	l := &lessee{reports: make(chan netconf.Lease6Status, 1000), renew: make(chan struct{}), declined: make(chan netip.Addr)}
-	request.Link = netconf.Link{LinkID: netconf.LinkID{Index: nic.Index, Name: nic.Name}, MAC: nic.HardwareAddr.String()}
+	request.Link = netconftest.Link(t, "eth0")
 	request.Renew, request.Declined = l.renew, l.declined
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = dhcp6.New(dhcp6.Options{Log: log}).Run(ctx, request, func(s netconf.Lease6Status) { l.reports <- s })
-	}()
-	l.stop = sync.OnceFunc(func() {
-		cancel()
-		<-done
+	l.stop = netconftest.Go(t, func(ctx context.Context) error {
+		return dhcp6.New(dhcp6.Options{Log: log}).Run(ctx, request, func(s netconf.Lease6Status) { l.reports <- s })
 	})
-	t.Cleanup(l.stop)
 	return l
 }
 

@@ -2,7 +2,6 @@ package dhcp6_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/dhcp6"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // session is a client that runs.
@@ -73,24 +73,19 @@ func start(t *testing.T, w *wire, request netconf.Lease6Request) *session {
 	t.Helper()
 	w.began = time.Now()
 	s := &session{wire: w, renew: make(chan struct{}), declined: make(chan netip.Addr), logged: &strings.Builder{}}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
 	client := dhcp6.New(dhcp6.Options{Open: w.dial, Random: func() uint32 { return 1 << 31 }, // no jitter
 		Log: slog.New(slog.NewTextHandler(s, nil))})
 	request.Link = netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"}
 	request.Renew, request.Declined = s.renew, s.declined
-	go func() {
-		done <- client.Run(ctx, request, func(r netconf.Lease6Status) {
+	stop := netconftest.Go(t, func(ctx context.Context) error {
+		return client.Run(ctx, request, func(r netconf.Lease6Status) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.seen = append(s.seen, r)
 		})
-	}()
+	})
 	s.stop = func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run returned %v", err)
-		}
+		stop()
 		if n := w.sockets(); n != 0 {
 			t.Errorf("%d sockets are open after Run", n)
 		}

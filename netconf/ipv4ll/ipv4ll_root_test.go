@@ -2,13 +2,11 @@ package ipv4ll
 
 import (
 	"context"
-	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/arp"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 )
@@ -23,34 +21,15 @@ func quick() arp.Timing {
 }
 
 // real is a client on eth0 of a namespace that configures what is reported.
-type real struct {
-	mac    arp.MAC
-	events chan string
-}
+type real struct{ events chan string }
 
 func startReal(t *testing.T) *real {
 	t.Helper()
 	netconftest.Run(t, "ip", "link", "set", "eth0", "up")
-	fields := strings.Fields(netconftest.Run(t, "ip", "-o", "link", "show", "eth0"))
+	link := netconftest.Link(t, "eth0")
 	r := &real{events: make(chan string, 16)}
-	link := netconf.Link{LinkID: netconf.LinkID{Name: "eth0"}}
-	if _, err := fmt.Sscanf(fields[0], "%d:", &link.Index); err != nil {
-		t.Fatal(err)
-	}
-	for i, f := range fields {
-		if f == "link/ether" {
-			link.MAC = fields[i+1]
-		}
-	}
-	var err error
-	if r.mac, err = arp.ParseMAC(link.MAC); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = New(Options{Timing: quick()}).Run(ctx, link, func(p netip.Prefix) {
+	netconftest.Go(t, func(ctx context.Context) error {
+		return New(Options{Timing: quick()}).Run(ctx, link, func(p netip.Prefix) {
 			if p.IsValid() {
 				netconftest.Run(t, "ip", "addr", "add", p.String(), "dev", "eth0")
 				r.events <- p.Addr().String()
@@ -59,10 +38,6 @@ func startReal(t *testing.T) *real {
 			netconftest.Run(t, "ip", "-4", "addr", "flush", "dev", "eth0")
 			r.events <- "none"
 		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
 	})
 	return r
 }

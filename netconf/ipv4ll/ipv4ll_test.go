@@ -101,23 +101,15 @@ func start(t *testing.T, e *ether) (first, second netip.Addr) {
 	t.Helper()
 	mac := arp.MAC{2, 0, 0, 0, 0, 1}
 	e.began = time.Now()
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
 	c := New(Options{Open: e.open, Random: func() uint32 { return 1 << 31 }})
-	go func() {
-		done <- c.Run(ctx, netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: mac.String()}, func(p netip.Prefix) {
+	netconftest.Go(t, func(ctx context.Context) error {
+		return c.Run(ctx, netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: mac.String()}, func(p netip.Prefix) {
 			if p.IsValid() {
 				e.note("has %s", p)
 			} else {
 				e.note("has none")
 			}
 		})
-	}()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; !errors.Is(err, context.Canceled) {
-			t.Errorf("Run returned %v", err)
-		}
 	})
 	next := candidates(mac)
 	return next(), next()

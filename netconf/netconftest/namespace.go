@@ -2,6 +2,7 @@ package netconftest
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/netconf"
 )
 
 // inside is set in the environment of a test that runs in its namespace.
@@ -116,6 +119,16 @@ func (p *Peer) Cable(t *testing.T, name, far string) {
 	t.Helper()
 	Run(t, "ip", "link", "add", name, "type", "veth", "peer", "name", far, "netns", fmt.Sprint(p.pid))
 	p.Run(t, "ip", "link", "set", far, "up")
+}
+
+// Link finds a link of the namespace that the test is in.
+func Link(t *testing.T, name string) netconf.Link {
+	t.Helper()
+	l, err := net.InterfaceByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return netconf.Link{LinkID: netconf.LinkID{Index: l.Index, Name: l.Name}, MAC: l.HardwareAddr.String()}
 }
 
 // Real fills a World, but for Kernel, with the hands of a real namespace: the

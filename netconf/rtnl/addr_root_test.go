@@ -8,7 +8,6 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/pharos-os/pharos/netconf/netconftest"
-	"github.com/pharos-os/pharos/netconf/rtnl"
 )
 
 // TestRootLifetime: an address that the kernel removes by itself says when.
@@ -16,11 +15,7 @@ func TestRootLifetime(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	conn, err := rtnl.Open(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := open(t)
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
 		t.Fatal(err)

@@ -1,12 +1,10 @@
 package rtnl_test
 
 import (
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/pharos-os/pharos/netconf/netconftest"
-	"github.com/pharos-os/pharos/netconf/rtnl"
 )
 
 // TestRootDormant: a link that somebody speaks for, as wpa_supplicant does for
@@ -15,11 +13,7 @@ func TestRootDormant(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	k, err := rtnl.Open(slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close()
+	k := open(t)
 	events, err := k.Subscribe(t.Context())
 	if err != nil {
 		t.Fatal(err)

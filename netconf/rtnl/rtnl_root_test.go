@@ -1,7 +1,6 @@
 package rtnl_test
 
 import (
-	"context"
 	"net/netip"
 	"strings"
 	"testing"
@@ -13,15 +12,22 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
-func TestRootKernel(t *testing.T) {
-	if !netconftest.InNamespace(t) {
-		return
-	}
+// open opens the kernel of the namespace that the test is in.
+func open(t *testing.T) *rtnl.Conn {
+	t.Helper()
 	conn, err := rtnl.Open(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func TestRootKernel(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	conn := open(t)
 	world := netconftest.Real(t)
 	world.Kernel = conn
 	netconftest.TestKernel(t, world)
@@ -39,22 +45,12 @@ func TestRootStatic(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	conn, err := rtnl.Open(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := open(t)
 	world := netconftest.Real(t)
 	world.AddLink("eth0")
 	world.AddForeignAddr("eth0", netip.MustParsePrefix("10.77.0.5/24"))
 	m := netconf.New(conn, nil, discard{}, netconf.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	defer func() {
-		cancel()
-		<-done
-	}()
+	netconftest.Go(t, m.Run)
 	apply := func(i osconfig.Interface) {
 		t.Helper()
 		spec, errs := netconf.FromConfig(osconfig.Network{Interfaces: map[string]osconfig.Interface{"eth0": i}})
@@ -112,11 +108,7 @@ func TestRootTooSmall(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	conn, err := rtnl.Open(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := open(t)
 	netconftest.Real(t).AddLink("eth0")
 	id := netconf.LinkID{Name: "eth0"}
 	if err := conn.SetMTU(id, 1000); err != nil {

@@ -1,7 +1,6 @@
 package rtnl_test
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
-	"github.com/pharos-os/pharos/netconf/rtnl"
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
@@ -85,23 +83,13 @@ func TestRootUnchanged(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	conn, err := rtnl.Open(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	conn := open(t)
 	world := netconftest.Real(t)
 	for _, name := range []string{"eth0", "eth1", "eth2"} {
 		world.AddLink(name)
 	}
 	m := netconf.New(conn, nil, discard{}, netconf.Options{})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
-	defer func() {
-		cancel()
-		<-done
-	}()
+	netconftest.Go(t, m.Run)
 	apply := func(mtu int) {
 		t.Helper()
 		before := m.State().Applied
