@@ -1,19 +1,26 @@
 package netconftest
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
 
-// Cell makes a root directory in which a program of Debian's can run, as a
-// command's SysProcAttr.Chroot: the toolbox's if that has it, else the
-// machine's own. Directories that are shared have the same name inside. The
-// mounts are of the namespace that the test is in (see InNamespace). Where
-// neither has the program the test is skipped.
-func Cell(t *testing.T, program string, shared ...string) string {
+// Cell is a root directory in which a program of Debian's can run.
+type Cell struct {
+	Dir  string // has the same name inside; short, for sockets
+	root string
+}
+
+// NewCell makes a cell of the toolbox if that has the program, else of the
+// machine's own. The mounts are of the namespace that the test is in (see
+// InNamespace). Where neither has the program the test is skipped.
+func NewCell(t *testing.T, program string) Cell {
 	t.Helper()
 	from := toolbox(t)
 	if _, err := os.Stat(filepath.Join(from, program)); err != nil {
@@ -22,7 +29,12 @@ func Cell(t *testing.T, program string, shared ...string) string {
 	if _, err := os.Stat(filepath.Join(from, program)); err != nil {
 		t.Skipf("neither the toolbox nor this machine has %s", program)
 	}
-	root, err := os.MkdirTemp("/tmp", "cell") // short, for sockets
+	dir, err := os.MkdirTemp("/tmp", "dir")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	root, err := os.MkdirTemp("/tmp", "cell")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +58,7 @@ func Cell(t *testing.T, program string, shared ...string) string {
 	for _, dir := range []string{"usr", "etc"} {
 		bind(filepath.Join(from, dir), filepath.Join(root, dir))
 	}
-	for _, dir := range append([]string{"/dev"}, shared...) {
+	for _, dir := range []string{"/dev", dir} {
 		bind(dir, filepath.Join(root, dir))
 	}
 	for _, dir := range []string{"lib", "lib64", "bin", "sbin"} {
@@ -54,7 +66,35 @@ func Cell(t *testing.T, program string, shared ...string) string {
 			t.Fatal(err)
 		}
 	}
-	return root
+	return Cell{dir, root}
+}
+
+// Command prepares a command that will run in the cell, and end with the test.
+func (c Cell) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: c.root, Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+// Start runs a command in the cell until the test's end. What it says comes
+// back, and is shown if the test has failed.
+func (c Cell) Start(t *testing.T, args ...string) *bytes.Buffer {
+	t.Helper()
+	var said bytes.Buffer
+	cmd := c.Command(args...)
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+		if t.Failed() {
+			t.Log(said.String())
+		}
+	})
+	return &said
 }
 
 // toolbox is the build's, found from the directory that tests run in.

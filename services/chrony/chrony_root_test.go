@@ -1,13 +1,9 @@
 package chrony_test
 
 import (
-	"bytes"
 	"net/netip"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -22,38 +18,15 @@ func TestRootChronyd(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	dir, err := os.MkdirTemp("/tmp", "chr") // short: it holds sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	root := netconftest.Cell(t, "/usr/sbin/chronyd", dir)
-	sources, socket := filepath.Join(dir, "sources"), filepath.Join(dir, "run/chronyd.sock")
+	cell := netconftest.NewCell(t, "/usr/sbin/chronyd")
+	sources, socket := filepath.Join(cell.Dir, "sources"), filepath.Join(cell.Dir, "run/chronyd.sock")
 	d := chrony.New(socket, sources)
 	if err := d.Set(osconfig.NTP{}, []netip.Addr{netip.MustParseAddr("192.0.2.1")}); err != nil {
 		t.Fatal(err)
 	}
-	inside := func(args ...string) *exec.Cmd {
-		cmd := exec.Command(args[0], args[1:]...)
-		cmd.Dir = "/"
-		cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: root, Pdeathsig: syscall.SIGKILL}
-		return cmd
-	}
-	cmd := inside("/usr/sbin/chronyd", "-x", "-d", "-u", "root", "sourcedir "+sources, "cmdport 0", "bindcmdaddress "+socket, "pidfile "+dir+"/pid")
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
+	cell.Start(t, "/usr/sbin/chronyd", "-x", "-d", "-u", "root", "sourcedir "+sources, "cmdport 0", "bindcmdaddress "+socket, "pidfile "+cell.Dir+"/pid")
 	lists := func(want string) bool {
-		out, _ := inside("/usr/bin/chronyc", "-h", socket, "-n", "-c", "sources", "-a").Output()
+		out, _ := cell.Command("/usr/bin/chronyc", "-h", socket, "-n", "-c", "sources", "-a").Output()
 		var servers []string
 		for line := range strings.Lines(string(out)) {
 			if fields := strings.Split(line, ","); len(fields) > 2 {

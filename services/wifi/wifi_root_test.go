@@ -1,12 +1,9 @@
 package wifi_test
 
 import (
-	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -23,21 +20,10 @@ func TestRootSupplicant(t *testing.T) {
 	if !netconftest.InNamespace(t) {
 		return
 	}
-	dir, err := os.MkdirTemp("/tmp", "wif") // short: it holds sockets
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
 	const program = "/usr/sbin/wpa_supplicant"
-	cmd := exec.Command(program, "-g", filepath.Join(dir, "global"))
-	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: netconftest.Cell(t, program, dir), Pdeathsig: syscall.SIGKILL}
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	cell := netconftest.NewCell(t, program)
+	dir := cell.Dir
+	log := cell.Start(t, program, "-g", filepath.Join(dir, "global"))
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for begin := time.Now(); ; <-tick.C {
