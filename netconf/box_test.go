@@ -15,11 +15,36 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
-// leases stands in for DHCP: the test says what each link's client reports.
-type leases struct {
+// running is what stands in for clients, by their link.
+type running[C any] struct {
 	mu      sync.Mutex
-	clients map[string]*fakeClient
+	clients map[string]C
 }
+
+// run has a client on a link until ctx ends.
+func (r *running[C]) run(ctx context.Context, name string, client C) error {
+	r.mu.Lock()
+	if r.clients == nil {
+		r.clients = make(map[string]C)
+	}
+	r.clients[name] = client
+	r.mu.Unlock()
+	<-ctx.Done()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.clients, name)
+	return ctx.Err()
+}
+
+// on returns the client that runs on a link; nil if none does.
+func (r *running[C]) on(name string) C {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.clients[name]
+}
+
+// leases stands in for DHCP: the test says what each link's client reports.
+type leases struct{ running[*fakeClient] }
 
 type fakeClient struct {
 	request netconf.LeaseRequest
@@ -27,21 +52,7 @@ type fakeClient struct {
 }
 
 func (l *leases) Run(ctx context.Context, request netconf.LeaseRequest, report func(netconf.LeaseStatus)) error {
-	l.mu.Lock()
-	l.clients[request.Link.Name] = &fakeClient{request, report}
-	l.mu.Unlock()
-	<-ctx.Done()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.clients, request.Link.Name)
-	return ctx.Err()
-}
-
-// on returns the client that runs on a link; nil if none does.
-func (l *leases) on(name string) *fakeClient {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.clients[name]
+	return l.run(ctx, request.Link.Name, &fakeClient{request, report})
 }
 
 // writer remembers what was written.
@@ -98,7 +109,7 @@ func inBox(t *testing.T, run func(*testing.T, *box), modify ...func(*netconf.Opt
 }
 
 func newBox(t *testing.T, k *netconftest.Kernel, modify ...func(*netconf.Options)) *box {
-	b := &box{t: t, kernel: k, leases: &leases{clients: make(map[string]*fakeClient)}, names: &writer{}}
+	b := &box{t: t, kernel: k, leases: &leases{}, names: &writer{}}
 	var opts netconf.Options
 	for _, m := range modify {
 		m(&opts)

@@ -13,10 +13,7 @@ import (
 )
 
 // leases6 stands in for DHCPv6, as leases does for DHCP.
-type leases6 struct {
-	mu      sync.Mutex
-	clients map[string]*fakeClient6
-}
+type leases6 struct{ running[*fakeClient6] }
 
 type fakeClient6 struct {
 	request netconf.Lease6Request
@@ -24,24 +21,7 @@ type fakeClient6 struct {
 }
 
 func (l *leases6) Run(ctx context.Context, request netconf.Lease6Request, report func(netconf.Lease6Status)) error {
-	l.mu.Lock()
-	if l.clients == nil {
-		l.clients = make(map[string]*fakeClient6)
-	}
-	l.clients[request.Link.Name] = &fakeClient6{request, report}
-	l.mu.Unlock()
-	<-ctx.Done()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.clients, request.Link.Name)
-	return ctx.Err()
-}
-
-// on returns the client that runs on a link; nil if none does.
-func (l *leases6) on(name string) *fakeClient6 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.clients[name]
+	return l.run(ctx, request.Link.Name, &fakeClient6{request, report})
 }
 
 // tell lets a link's client report.
@@ -56,29 +36,10 @@ func (l *leases6) tell(t *testing.T, name string, s netconf.Lease6Status) {
 }
 
 // claims stands in for the claiming of link-local addresses.
-type claims struct {
-	mu      sync.Mutex
-	reports map[string]func(netip.Prefix)
-}
+type claims struct{ running[func(netip.Prefix)] }
 
 func (c *claims) Run(ctx context.Context, link netconf.Link, report func(netip.Prefix)) error {
-	c.mu.Lock()
-	if c.reports == nil {
-		c.reports = make(map[string]func(netip.Prefix))
-	}
-	c.reports[link.Name] = report
-	c.mu.Unlock()
-	<-ctx.Done()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.reports, link.Name)
-	return ctx.Err()
-}
-
-func (c *claims) on(name string) func(netip.Prefix) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.reports[name]
+	return c.run(ctx, link.Name, report)
 }
 
 // shelf keeps leases in memory.

@@ -30,7 +30,7 @@ func TestRootAnySpec(t *testing.T) {
 	}
 	g := &generator{Rand: rand.New(rand.NewPCG(1, 2)), lacks: lacking(t, conn)}
 	j := &journal{}
-	m := netconf.New(conn, &leases{clients: make(map[string]*fakeClient)}, &writer{},
+	m := netconf.New(conn, &leases{}, &writer{},
 		netconf.Options{Log: slog.New(slog.NewTextHandler(j, nil))})
 	defer netconftest.Go(t, m.Run)()
 	for i := range 30 {

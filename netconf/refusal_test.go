@@ -118,7 +118,7 @@ func TestNotKept(t *testing.T) {
 		k := forgetful{netconftest.NewKernel()}
 		k.AddHardware("eth0", "", "02:00:00:00:00:01")
 		k.AddHardware("eth1", "", "02:00:00:00:00:02")
-		b := &box{t: t, kernel: k.Kernel, leases: &leases{clients: make(map[string]*fakeClient)}, names: &writer{}}
+		b := &box{t: t, kernel: k.Kernel, leases: &leases{}, names: &writer{}}
 		b.Manager = netconf.New(k, b.leases, b.names, netconf.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
