@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -30,14 +31,32 @@ func codeOf(err error) int {
 	}
 }
 
+// output is what a command prints, beside the file that has it.
+type output struct {
+	golden, args string
+	width        int
+	colour       bool
+	manager      func(*fakeManager)
+	code         int
+}
+
+// run runs the command and checks its exit code.
+func (o output) run(t *testing.T, m *fakeManager) *bytes.Buffer {
+	t.Helper()
+	if o.manager != nil {
+		o.manager(m)
+	}
+	term, out := screen(t, m)
+	term.width, term.colour = o.width, o.colour
+	err := runCLI(t.Context(), term, strings.Fields(o.args))
+	if codeOf(err) != o.code {
+		t.Errorf("exit code %d, want %d: %v", codeOf(err), o.code, err)
+	}
+	return out
+}
+
 func TestOutput(t *testing.T) {
-	for _, tc := range []struct {
-		golden, args string
-		width        int
-		colour       bool
-		manager      func(*fakeManager)
-		code         int
-	}{
+	for _, tc := range []output{
 		{golden: "status.txt", args: "status"},
 		{golden: "status-degraded.txt", args: "status", code: 1, manager: func(m *fakeManager) {
 			m.status.State, m.status.Reasons = api.StateDegraded, []string{"eth1: no carrier", "ntp is crash-looping: exit code 1"}
@@ -95,16 +114,7 @@ func TestOutput(t *testing.T) {
 		{golden: "completion.fish", args: "completion fish"},
 	} {
 		t.Run(tc.golden+" "+tc.args, func(t *testing.T) {
-			m := newFakeManager()
-			if tc.manager != nil {
-				tc.manager(m)
-			}
-			term, out := screen(t, m)
-			term.width, term.colour = tc.width, tc.colour
-			err := runCLI(t.Context(), term, strings.Fields(tc.args))
-			if codeOf(err) != tc.code {
-				t.Errorf("exit code %d, want %d: %v", codeOf(err), tc.code, err)
-			}
+			out := tc.run(t, newFakeManager())
 			// A new key of the configuration is no new completion.
 			golden(t, tc.golden, strings.ReplaceAll(out.String(), strings.Join(keys(), " "), "KEYS"))
 			if strings.HasSuffix(tc.golden, ".json") && tc.golden != "logs.json" && !json.Valid(out.Bytes()) {

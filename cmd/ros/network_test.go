@@ -16,13 +16,7 @@ func withNetwork(m *fakeManager) { m.network.state = aNetwork() }
 func withPlan(m *fakeManager)    { m.network.plan = aPlan() }
 
 func TestNetworkOutput(t *testing.T) {
-	for _, tc := range []struct {
-		golden, args string
-		width        int
-		colour       bool
-		manager      func(*fakeManager)
-		code         int
-	}{
+	for _, tc := range []output{
 		{golden: "network-status.txt", args: "network status", width: 80},
 		{golden: "network-status-all.txt", args: "net status", manager: withNetwork},
 		{golden: "network-status-80.txt", args: "net status", width: 80, colour: true, manager: withNetwork},
@@ -47,15 +41,7 @@ func TestNetworkOutput(t *testing.T) {
 		t.Run(tc.golden, func(t *testing.T) {
 			m := newFakeManager()
 			m.network.state = oneLink()
-			if tc.manager != nil {
-				tc.manager(m)
-			}
-			term, out := screen(t, m)
-			term.width, term.colour = tc.width, tc.colour
-			err := runCLI(t.Context(), term, strings.Fields(tc.args))
-			if codeOf(err) != tc.code {
-				t.Errorf("exit code %d, want %d: %v", codeOf(err), tc.code, err)
-			}
+			out := tc.run(t, m)
 			golden(t, tc.golden, out.String())
 			if strings.HasSuffix(tc.golden, ".json") && (!json.Valid(out.Bytes()) || strings.Contains(out.String(), "null")) {
 				t.Error("not JSON, or null in it")
