@@ -33,8 +33,6 @@ type wire struct {
 	noQueue  int // how often the kernel refuses to send
 	openErr  error
 	open     int // sockets
-	inbox    chan []byte
-	closed   chan struct{}
 	unicasts int
 }
 
@@ -46,8 +44,7 @@ func (w *wire) dial(netconf.Link) (dhcp.Conn, error) {
 		return nil, w.openErr
 	}
 	w.open++
-	w.inbox, w.closed = make(chan []byte, 64), make(chan struct{})
-	return &end{wire: w, inbox: w.inbox, closed: w.closed}, nil
+	return &end{wire: w, inbox: make(chan []byte, 64), closed: make(chan struct{})}, nil
 }
 
 // end is one socket.

@@ -23,7 +23,6 @@ type wire struct {
 	openErr error
 	open    int // sockets
 	inbox   chan []byte
-	closed  chan struct{}
 	last    *dhcpv6.Message
 }
 
@@ -34,8 +33,8 @@ func (w *wire) dial(netconf.Link) (dhcp6.Conn, error) {
 		return nil, w.openErr
 	}
 	w.open++
-	w.inbox, w.closed = make(chan []byte, 16), make(chan struct{})
-	return &end{wire: w, inbox: w.inbox, closed: w.closed}, nil
+	w.inbox = make(chan []byte, 16)
+	return &end{wire: w, inbox: w.inbox, closed: make(chan struct{})}, nil
 }
 
 // end is one socket.
