@@ -81,7 +81,7 @@ func (r *Runner) Run(ctx context.Context, args []string) error {
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = outputDelay
 
-	r.opts.Log.Info("command", "args", args)
+	r.opts.Log.Info("command", "program", args[0]) // the rest may hold a password
 	begin := time.Now()
 	if err := onThread(func() error {
 		if err := enter(r.opts.Tree); err != nil {
@@ -93,7 +93,7 @@ func (r *Runner) Run(ctx context.Context, args []string) error {
 	}
 	err = cmd.Wait()
 	out.close()
-	r.opts.Log.Info("command ended", "args", args, "status", cmd.ProcessState.String(), "took", time.Since(begin).Round(time.Millisecond))
+	r.opts.Log.Info("command ended", "program", args[0], "status", cmd.ProcessState.String(), "took", time.Since(begin).Round(time.Millisecond))
 	switch {
 	case ctx.Err() != nil && !cmd.ProcessState.Success():
 		return fmt.Errorf("%s: %w", args[0], context.Cause(ctx))

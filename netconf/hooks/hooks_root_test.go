@@ -100,7 +100,7 @@ func (l *lines) Handle(_ context.Context, r slog.Record) error {
 func tree(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root")
+		t.Skip("needs root: mounts, chroot")
 	}
 	root := t.TempDir()
 	for _, dir := range []string{"proc", "sys", "dev", "run", "usr/bin"} {
@@ -169,13 +169,31 @@ func TestRootRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	threads, err := filepath.Glob("/proc/self/task/*/ns/mnt")
-	if err != nil || len(threads) == 0 {
-		t.Fatal(threads, err)
-	}
-	for _, path := range threads {
-		if ns, err := os.Readlink(path); err == nil && ns != own {
-			t.Errorf("%s is %s, not %s", path, ns, own)
+	soon(t, "no thread in a namespace that is not "+own, func() bool {
+		threads, err := filepath.Glob("/proc/self/task/*/ns/mnt")
+		if err != nil || len(threads) == 0 {
+			t.Fatal(threads, err)
+		}
+		return !slices.ContainsFunc(threads, func(path string) bool {
+			ns, err := os.Readlink(path)
+			return err == nil && ns != own
+		})
+	})
+}
+
+// soon waits for what the kernel does by itself: a thread or a process that
+// was told to end takes a moment.
+func soon(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(20 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			t.Fatalf("not in time: %s", what)
 		}
 	}
 }
@@ -203,9 +221,10 @@ func TestRootDeadline(t *testing.T) {
 	if child == 0 {
 		t.Fatalf("no child in %q", log.list)
 	}
-	if state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child)); err == nil && !strings.Contains(string(state), ") Z ") {
-		t.Errorf("the command's child lives: %s", state)
-	}
+	soon(t, "the end of the command's child", func() bool {
+		state, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
+		return err != nil || strings.Contains(string(state), ") Z ")
+	})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("shutdown")
 	time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
