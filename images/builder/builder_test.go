@@ -116,7 +116,7 @@ func TestModuleClosure(t *testing.T) {
 func TestCpio(t *testing.T) {
 	cpio, err := exec.LookPath("cpio")
 	if err != nil {
-		t.Skip("no cpio on this machine")
+		t.Skip("this machine has no cpio; scripts/deps test installs it")
 	}
 	source := filepath.Join(t.TempDir(), "f")
 	write(t, source, "hello")

@@ -146,7 +146,7 @@ func TestProbeRefuses(t *testing.T) {
 func TestProbeVeritysetup(t *testing.T) {
 	tool, err := exec.LookPath("veritysetup")
 	if err != nil {
-		t.Skip("no veritysetup on this machine")
+		t.Skip("this machine has no veritysetup; scripts/deps test installs it")
 	}
 	want, o := makeImage(t, 300, []byte("0123456789abcdef"))
 	file := filepath.Join(t.TempDir(), "image")

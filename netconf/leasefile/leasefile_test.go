@@ -210,7 +210,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := encode(lease)
 		if err != nil {
-			t.Skip(err) // a year that JSON does not have
+			return // a year that JSON does not have
 		}
 		back, err := decode(again)
 		if err != nil {

@@ -126,7 +126,7 @@ func TestProbeRealImages(t *testing.T) {
 		t.Run(c.argv[0]+" "+c.want.Type, func(t *testing.T) {
 			program, err := exec.LookPath(c.argv[0])
 			if err != nil {
-				t.Skipf("no %s on this machine", c.argv[0])
+				t.Skipf("this machine has no %s; scripts/deps test installs it", c.argv[0])
 			}
 			dir := t.TempDir()
 			file := filepath.Join(dir, "image")
