@@ -4,22 +4,20 @@ import (
 	"strings"
 )
 
-// settled merges layers that are right one by one, and leaves out what is
-// wrong with them together: at boot nothing is carried out that the whole
-// document speaks against. The built-in defaults come last below it, so that
-// a machine whose only interface was left out has them.
-func settled(layers []Layer) (Document, Report) {
-	doc := Merge(layers...)
+// settled leaves out of a document what is wrong with layers together that are
+// right one by one: at boot nothing is carried out that the whole document
+// speaks against.
+func settled(root *Node) (*Node, Report) {
 	var report Report
 	const rounds = 4 // what is left may be wrong again: a key whose other half went
 	for range rounds {
 		drop := map[string]bool{}
 		var wrong []place
-		for _, p := range references(doc.Root) {
+		for _, p := range references(root) {
 			if p.Severity != Error {
 				continue
 			}
-			drop[wholeUnit(doc.Root, p.Path)] = true
+			drop[wholeUnit(root, p.Path)] = true
 			wrong = append(wrong, place{p.Path, p.Path})
 			p.Text += "; left out"
 			report = append(report, p)
@@ -27,13 +25,13 @@ func settled(layers []Layer) (Document, Report) {
 		if len(drop) == 0 {
 			break
 		}
-		if path, more := unguarded(doc.Root, wrong); path != "" {
+		if path, more := unguarded(root, wrong); path != "" {
 			drop[path] = true
 			report = append(report, more...)
 		}
-		doc.Root = withoutEmptyInterfaces(without(doc.Root, "", drop), drop)
+		root = withoutEmptyInterfaces(without(root, "", drop), drop)
 	}
-	return Merge(WithDefaults(doc.Layer())...), report
+	return root, report
 }
 
 // wholeUnit is unit for the path of a problem of the whole document: services,

@@ -24,21 +24,15 @@ func (dec Decoder) DecodeLenient(layers ...Layer) (Config, Document, Report) {
 	var report Report
 	clean := make([]Layer, 0, len(layers))
 	for _, l := range layers {
-		// What is left of a section without what was wrong in it may be wrong
-		// itself: a login whose password was dropped. A few rounds end that.
-		const rounds = 4
-		for range rounds {
-			c, r := dec.dropWrong(l)
-			report = append(report, r...)
-			if c.Doc == l.Doc {
-				break
-			}
-			l = c
-		}
-		clean = append(clean, l)
+		c, r := dec.dropAllWrong(l)
+		report = append(report, r...)
+		clean = append(clean, c)
 	}
-	doc, more := settled(clean)
+	root, more := settled(Merge(clean...).Root)
 	report = append(report, more...)
+	// The defaults come after that: a machine whose only interface was left out
+	// has them.
+	doc := Merge(WithDefaults(Layer{Doc: root})...)
 	cfg, merged := dec.Decode(doc)
 	report = append(report, lenient(merged)...)
 	return cfg, doc, report.Sorted()
@@ -49,6 +43,15 @@ func DecodeLenient(layers ...Layer) (Config, Document, Report) {
 	return Decoder{}.DecodeLenient(layers...)
 }
 
+// Mend leaves out of a layer that stands by itself what DecodeLenient would
+// leave out of it, and reports that.
+func Mend(l Layer) (Layer, Report) {
+	l, report := Decoder{}.dropAllWrong(l)
+	root, more := settled(l.Doc)
+	l.Doc = root
+	return l, append(report, more...)
+}
+
 func lenient(r Report) Report {
 	for i := range r {
 		if r[i].Kind == Unknown {
@@ -56,6 +59,23 @@ func lenient(r Report) Report {
 		}
 	}
 	return r
+}
+
+// dropAllWrong is dropWrong until nothing is wrong: what is left of a section
+// without what was wrong in it may be wrong itself, as a login whose password
+// was dropped.
+func (dec Decoder) dropAllWrong(l Layer) (Layer, Report) {
+	var report Report
+	const rounds = 4
+	for range rounds {
+		c, r := dec.dropWrong(l)
+		report = append(report, r...)
+		if c.Doc == l.Doc {
+			break
+		}
+		l = c
+	}
+	return l, report
 }
 
 // dropWrong returns the layer without what is wrong in it, and the problems.

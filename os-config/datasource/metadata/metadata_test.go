@@ -206,3 +206,31 @@ func TestOwnGateway(t *testing.T) {
 		t.Errorf("reported: %s", text)
 	}
 }
+
+// TestContradiction: what links say against each other costs that, and no
+// more; found by fuzzing OpenStack's bonds.
+func TestContradiction(t *testing.T) {
+	n := NewNetwork("http://x")
+	leg := n.ByMAC("52:54:00:aa:bb:01")
+	leg.Bond = "bond0"
+	leg.UseDHCP()
+	bond := n.Named("bond0")
+	bond.Type = "bond"
+	bond.Add("192.0.2.5", "24")
+	section, report := n.Section()
+	const want = `interfaces:
+  bond0:
+    type: bond
+    addresses:
+      - 192.0.2.5/24
+  mac=52:54:00:aa:bb:01:
+    bond: bond0
+`
+	if diff := cmp.Diff(want, osconfig.FormatYAML(section)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	const say = "mac=52:54:00:aa:bb:01.dhcp: this link is part of bond0; put it there; left out"
+	if len(report) != 1 || report.HasErrors() || !strings.Contains(report.String(), say) {
+		t.Errorf("%s, want one warning: %s", report, say)
+	}
+}

@@ -108,10 +108,29 @@ func (n *Network) Section() (*osconfig.Node, osconfig.Report) {
 		l.Gateway, l.GatewayIPv6 = l.other(l.Gateway), l.other(l.GatewayIPv6)
 		section.Interfaces[key] = l.Interface
 	}
-	if node := encode(osconfig.Pos{Layer: Layer, File: n.where}, section); len(node.Map) > 0 {
-		return node, n.report
+	node := encode(osconfig.Pos{Layer: Layer, File: n.where}, section)
+	if len(node.Map) == 0 {
+		return nil, n.report
 	}
-	return nil, n.report
+	return n.mend(node), n.report
+}
+
+// mend leaves out what the links say against each other: an address on a part
+// of a bond. It returns nil when nothing is left.
+func (n *Network) mend(section *osconfig.Node) *osconfig.Node {
+	in := func(key string, value *osconfig.Node) *osconfig.Node {
+		return osconfig.NewMap(section.Pos, osconfig.Entry{Key: key, KeyPos: section.Pos, Value: value})
+	}
+	l, report := osconfig.Mend(osconfig.Layer{Name: Layer, File: n.where, Doc: in("rancher", in("network", section))})
+	for _, p := range report {
+		if p.Severity == osconfig.Error {
+			n.Warn("%s: %s", p.Path, p.Text)
+		}
+	}
+	if section = l.Doc.Child("rancher").Child("network"); section == nil || len(section.Map) == 0 {
+		return nil
+	}
+	return section
 }
 
 // other returns a gateway that is another machine, else nothing.
@@ -229,59 +248,6 @@ func (l *Link) Own(mac string) {
 		return
 	}
 	l.MACAddress = strings.TrimPrefix(key, "mac=")
-}
-
-// Prefix reads an address with its netmask or prefix length. Without either
-// it stands alone: /32, /128.
-func Prefix(address, mask string) (netip.Prefix, bool) {
-	address, mask = strings.TrimSpace(address), strings.TrimSpace(mask)
-	if own, length, ok := strings.Cut(address, "/"); ok {
-		address, mask = own, length
-	}
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Zone() != "" || a.Is4In6() {
-		return netip.Prefix{}, false
-	}
-	bits := a.BitLen()
-	if mask != "" {
-		if m, err := netip.ParseAddr(mask); err == nil {
-			ones, size := net.IPMask(m.AsSlice()).Size()
-			if size != a.BitLen() {
-				return netip.Prefix{}, false
-			}
-			bits = ones
-		} else if bits, err = strconv.Atoi(mask); err != nil {
-			return netip.Prefix{}, false
-		}
-	}
-	p := netip.PrefixFrom(a, bits)
-	return p, p.IsValid()
-}
-
-// Address returns a text that is an IP address, else nothing.
-func Address(s string) string {
-	a, err := netip.ParseAddr(strings.TrimSpace(s))
-	if err != nil || !host(a) {
-		return ""
-	}
-	return a.WithZone("").String()
-}
-
-// host says whether an address can be that of a machine.
-func host(a netip.Addr) bool {
-	return a.IsValid() && !a.IsUnspecified() && !a.IsMulticast() && !a.Is4In6()
-}
-
-// short quotes a text that came from outside, bounded.
-func short(s string) string {
-	const most = 60
-	if s == "" {
-		return ""
-	}
-	if r := []rune(s); len(r) > most {
-		s = string(r[:most]) + "…"
-	}
-	return strconv.Quote(s)
 }
 
 // Join adds the interfaces of one section to another that has none of them;
