@@ -41,6 +41,7 @@ func FuzzOptions(f *testing.F) {
 	f.Add(seed(f, dhcpv4.MessageTypeNak))
 	f.Add(seed(f, dhcpv4.MessageTypeAck, dhcpv4.WithLeaseTime(0), dhcpv4.WithNetmask([]byte{255, 0, 255, 0})))
 	f.Add(seed(f, dhcpv4.MessageTypeAck, dhcpv4.WithLeaseTime(1<<32-1), dhcpv4.WithGeneric(dhcpv4.OptionOptionOverload, []byte{3})))
+	f.Add(seed(f, dhcpv4.MessageTypeAck, dhcpv4.WithLeaseTime(1<<32-2)))
 	f.Add(seed(f, dhcpv4.MessageTypeAck, dhcpv4.WithGeneric(dhcpv4.OptionDNSDomainSearchList, []byte("\x01a\xc0\x00"))))
 	f.Add(seed(f, dhcpv4.MessageTypeAck)[:300])
 	f.Fuzz(func(t *testing.T, b []byte) {

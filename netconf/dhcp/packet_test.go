@@ -53,6 +53,9 @@ func TestParse(t *testing.T) {
 		{"a lease of a second", []dhcpv4.Modifier{seconds(dhcpv4.OptionIPAddressLeaseTime, time.Second)}, func(l *netconf.Lease) {
 			l.Duration, l.T1, l.T2 = 4*time.Second, 2*time.Second, 3500*time.Millisecond
 		}},
+		{"a lease of 68 years", []dhcpv4.Modifier{seconds(dhcpv4.OptionIPAddressLeaseTime, 1<<31*time.Second)}, func(l *netconf.Lease) {
+			l.Duration, l.T1, l.T2 = 1<<31*time.Second, 1<<30*time.Second, 7<<28*time.Second
+		}},
 		{"a lease time of two bytes", []dhcpv4.Modifier{dhcpv4.WithGeneric(dhcpv4.OptionIPAddressLeaseTime, []byte{1, 2})}, func(l *netconf.Lease) {
 			l.Duration, l.T1, l.T2 = time.Hour, 30*time.Minute, 3150*time.Second
 		}},

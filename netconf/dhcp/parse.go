@@ -161,10 +161,10 @@ func times(p *dhcpv4.DHCPv4, l *netconf.Lease) (bad bool) {
 	l.T1 = p.IPAddressRenewalTime(0)
 	l.T2 = p.IPAddressRebindingTime(0)
 	if l.T2 <= shortestT1 || l.T2 >= l.Duration {
-		l.T2 = l.Duration * 7 / 8
+		l.T2 = l.Duration / 8 * 7 // 136 years times 7 are more than a Duration holds
 	}
 	if l.T1 < shortestT1 || l.T1 >= l.T2 {
-		l.T1 = min(l.Duration/2, l.T2*4/7)
+		l.T1 = min(l.Duration/2, l.T2/7*4)
 	}
 	return bad
 }

@@ -83,10 +83,10 @@ func (r *message) times(l *netconf.Lease6) (t1, t2 time.Duration) {
 	t1 = shorter(finite(r.addresses.t1), finite(r.prefixes.t1))
 	t2 = shorter(finite(r.addresses.t2), finite(r.prefixes.t2))
 	if t2 == 0 || t2 >= valid {
-		t2 = base * 4 / 5
+		t2 = base / 5 * 4 // in this order: 136 years times 4 are more than a Duration holds
 	}
 	if t1 == 0 || t1 > t2 {
-		t1 = min(base/2, t2*5/8)
+		t1 = min(base/2, t2/8*5)
 	}
 	t1 = max(t1, min(shortestRenewal, valid/2))
 	return t1, max(t1, t2)

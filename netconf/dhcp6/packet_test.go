@@ -60,6 +60,12 @@ func TestLease(t *testing.T) {
 			func(l *netconf.Lease6) { l.T1, l.T2 = 100*time.Second, 200*time.Second }, ""},
 		{"T1 and T2 that never come", []dhcpv6.Option{timed(na(usual), 0xffffffff, 0xffffffff)}, func(*netconf.Lease6) {}, ""},
 		{"T1 and T2 after the end", []dhcpv6.Option{timed(na(usual), 5000, 6000)}, func(*netconf.Lease6) {}, ""},
+		{"a lease of 136 years", []dhcpv6.Option{na(address("2001:db8::5", forEver-time.Second, forEver-time.Second))},
+			func(l *netconf.Lease6) {
+				l.Addresses = []netconf.Granted{granted("2001:db8::5", forEver-time.Second, forEver-time.Second)}
+				l.T2 = (forEver - time.Second) / 5 * 4
+				l.T1 = l.T2 / 8 * 5
+			}, ""},
 		{"T1 of nearly nothing", []dhcpv6.Option{timed(na(usual), 1, 1)},
 			func(l *netconf.Lease6) { l.T1, l.T2 = 10*time.Second, 10*time.Second }, ""},
 		{"a prefix, but no addresses, as RFC 3315 has it", []dhcpv6.Option{statusCode(2, ""),
