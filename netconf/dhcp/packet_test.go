@@ -35,6 +35,8 @@ func TestParse(t *testing.T) {
 			seconds(dhcpv4.OptionRebindingTimeValue, 1000*time.Second)}, func(*netconf.Lease) {}},
 		{"early T2", []dhcpv4.Modifier{duration, seconds(dhcpv4.OptionRebindingTimeValue, 70*time.Second)},
 			func(l *netconf.Lease) { l.T1, l.T2 = 40*time.Second, 70*time.Second }},
+		{"T2 of nearly nothing", []dhcpv4.Modifier{duration, seconds(dhcpv4.OptionRebindingTimeValue, 3*time.Second)},
+			func(l *netconf.Lease) { l.T1, l.T2 = 2*time.Second, 3*time.Second }},
 		{"no mask", []dhcpv4.Modifier{duration, dhcpv4.WithoutOption(dhcpv4.OptionSubnetMask)},
 			func(l *netconf.Lease) { l.Address = netip.MustParsePrefix("10.0.0.5/8") }},
 		{"mask of nothing", []dhcpv4.Modifier{duration, dhcpv4.WithNetmask([]byte{0, 0, 0, 0})},

@@ -164,7 +164,7 @@ func times(p *dhcpv4.DHCPv4, l *netconf.Lease) (bad bool) {
 		l.T2 = l.Duration / 8 * 7 // 136 years times 7 are more than a Duration holds
 	}
 	if l.T1 < shortestT1 || l.T1 >= l.T2 {
-		l.T1 = min(l.Duration/2, l.T2/7*4)
+		l.T1 = max(min(l.Duration/2, l.T2/7*4), shortestT1)
 	}
 	return bad
 }
