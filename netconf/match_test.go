@@ -80,7 +80,7 @@ func TestPrecedence(t *testing.T) {
 // refuses is none; no pattern is about the loopback link, nor about a link
 // that has its hardware address from another.
 func FuzzInterfaceKey(f *testing.F) {
-	for _, s := range []string{"eth0", "eth*", "mac=AA-bb:*", "mac=[0-9]*", "driver=virtio_*", "path=pci-0000:00:*", "e\\*", "mac=[", "a=b", "lo", "%d"} {
+	for _, s := range []string{"eth0", "eth*", "mac=AA-bb:*", "mac=[0-9]*", "driver=virtio_*", "driver=virtio_*/", "path=pci-0000:00:*", "e\\*", "mac=[", "a=b", "lo", "%d"} {
 		f.Add(s, uint64(1))
 	}
 	f.Fuzz(func(t *testing.T, key string, seed uint64) {

@@ -105,10 +105,11 @@ func interfaceMatch(s string) string {
 		}
 		return fmt.Sprintf("%s is no MAC address; write mac=52:54:00:12:34:56", quote(mac))
 	}
-	for _, prefix := range []string{"driver=", "path="} {
-		if value, ok := strings.CutPrefix(s, prefix); ok {
-			return pattern(value, prefix+"virtio_net")
-		}
+	if driver, ok := strings.CutPrefix(s, "driver="); ok {
+		return pattern(driver, "driver=virtio_net")
+	}
+	if place, ok := strings.CutPrefix(s, "path="); ok {
+		return pattern(place, "path=pci-0000:00:03.0")
 	}
 	if len(s) == len("00:00:00:00:00:00") && matches(`([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}`, s) {
 		return fmt.Sprintf("write \"mac=%s\" to match by MAC address", strings.ReplaceAll(s, "-", ":"))
@@ -127,7 +128,7 @@ func interfaceMatch(s string) string {
 
 // pattern checks a glob that is matched against one thing.
 func pattern(s, example string) string {
-	if _, err := path.Match(s, ""); err != nil || s == "" || strings.ContainsAny(s, " \t\n") {
+	if _, err := path.Match(s, ""); err != nil || s == "" || strings.ContainsAny(s, "/ \t\n") {
 		return fmt.Sprintf("%s is no valid pattern; write it like %s", quote(s), example)
 	}
 	return ""
