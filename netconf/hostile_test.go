@@ -164,3 +164,39 @@ func TestOnlyWhatChanged(t *testing.T) {
 }
 
 func sortedTexts(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+// TestGatewayBesideRoute: of a gateway and a default route that says no metric
+// the gateway is used, whatever reaches it.
+func TestGatewayBesideRoute(t *testing.T) {
+	route := func(dst, gateway string, modify ...func(*netconf.Route)) func(*netconf.LinkSpec) {
+		r := netconf.Route{Dst: netip.MustParsePrefix(dst)}
+		if gateway != "" {
+			r.Gateway = netip.MustParseAddr(gateway)
+		}
+		for _, m := range modify {
+			m(&r)
+		}
+		return func(s *netconf.LinkSpec) { s.Routes = append(s.Routes, r) }
+	}
+	gw := func(list ...string) func(*netconf.LinkSpec) {
+		return func(s *netconf.LinkSpec) { s.Gateways = addrs(list...) }
+	}
+	inBox(t, func(_ *testing.T, b *box) {
+		spec := b.apply(
+			byName("eth0", at("10.0.0.2/24"), gw("172.16.0.1", "fd00::1"), route("172.16.0.1/32", ""), route("0.0.0.0/0", "10.0.0.9"),
+				route("::/0", "fe80::9"), route("0.0.0.0/0", "10.0.0.8", func(r *netconf.Route) { r.Table = 7 })),
+			byName("eth1", at("10.1.0.2/24"), gw("10.1.0.1"), route("0.0.0.0/0", "10.1.0.1", func(r *netconf.Route) { r.MTU = 1400 }),
+				route("0.0.0.0/0", "10.1.0.9", func(r *netconf.Route) { r.Metric = 50 })))
+		b.problems()
+		b.calls("link set lo up", "ipv6 eth0 accept-ra on privacy off", "ipv6 eth1 accept-ra on privacy off", "link set eth0 up", "link set eth1 up",
+			"addr add 10.0.0.2/24 dev eth0", "addr add 10.1.0.2/24 dev eth1",
+			"route replace 172.16.0.1/32 dev eth0 metric 0",
+			"route replace default via 10.0.0.9 dev eth0 metric 103", "route replace default via fe80::9 dev eth0 metric 103",
+			"route replace default via 10.0.0.8 dev eth0 table 7 metric 102",
+			"route replace default via 172.16.0.1 dev eth0 metric 102", "route replace default via fd00::1 dev eth0 metric 102",
+			// By the same gateway the one that says more is used.
+			"route replace default via 10.1.0.1 dev eth1 metric 104 mtu 1400", "route replace default via 10.1.0.9 dev eth1 metric 50",
+			"route replace default via 10.1.0.1 dev eth1 metric 105")
+		b.same(spec)
+	})
+}
