@@ -153,13 +153,15 @@ func (m *Manager) startV6(ctx context.Context, p *port) {
 }
 
 // wants6 tells whether a DHCPv6 client is to run on the link, and whether for
-// addresses: by configuration, or as the last router advertisement says.
+// addresses: by configuration, or as the last router advertisement says. An
+// address that one router has led to stays for as long as it is leased,
+// whatever another router says (RFC 2462, section 5.5.3).
 func (m *Manager) wants6(p *port) (stateless, wanted bool) {
 	follows := p.spec.DHCP6 == ModeAuto && m.graph.acceptRA(p.spec)
 	switch {
 	case m.opts.DHCP6 == nil || p.spec.DHCP6 == ModeNo || p.spec.Down || p.passive:
 		return false, false
-	case p.spec.DHCP6 == ModeYes || m.delegates(p) || follows && p.link.Managed:
+	case p.spec.DHCP6 == ModeYes || m.delegates(p) || follows && (p.link.Managed || p.leased6()):
 		return false, true
 	}
 	return true, follows && p.link.OtherConfig

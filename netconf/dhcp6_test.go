@@ -82,6 +82,32 @@ func TestDHCP6Modes(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
+// TestRoutersDisagree: of two routers one has addresses by DHCPv6 and the other
+// only the rest. The address does not come and go with their advertisements.
+func TestRoutersDisagree(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0"))
+		advertise := func(managed bool) {
+			b.kernel.Advertise("eth0", managed, !managed, netip.MustParseAddr("fe80::1"), nil)
+			synctest.Wait()
+		}
+		advertise(true)
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+		client := six.on("eth0")
+		advertise(false)
+		advertise(true)
+		advertise(false)
+		if six.on("eth0") != client {
+			t.Error("the client that keeps the address has ended")
+		}
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseInit}) // the server ends it
+		if c := six.on("eth0"); c == nil || !c.request.Stateless {
+			t.Error("the router that has spoken last does not count although there is no address")
+		}
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestStatelessEnds: name servers of a stateless lease go when nobody looks
 // after it any longer and its time is over, not before.
 func TestStatelessEnds(t *testing.T) {

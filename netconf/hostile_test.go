@@ -182,13 +182,15 @@ func TestGatewayBesideRoute(t *testing.T) {
 		return func(s *netconf.LinkSpec) { s.Gateways = addrs(list...) }
 	}
 	inBox(t, func(_ *testing.T, b *box) {
+		synctest.Wait()
+		b.kernel.Calls()
 		spec := b.apply(
 			byName("eth0", at("10.0.0.2/24"), gw("172.16.0.1", "fd00::1"), route("172.16.0.1/32", ""), route("0.0.0.0/0", "10.0.0.9"),
 				route("::/0", "fe80::9"), route("0.0.0.0/0", "10.0.0.8", func(r *netconf.Route) { r.Table = 7 })),
 			byName("eth1", at("10.1.0.2/24"), gw("10.1.0.1"), route("0.0.0.0/0", "10.1.0.1", func(r *netconf.Route) { r.MTU = 1400 }),
 				route("0.0.0.0/0", "10.1.0.9", func(r *netconf.Route) { r.Metric = 50 })))
 		b.problems()
-		b.calls("link set lo up", "ipv6 eth0 accept-ra on privacy off", "ipv6 eth1 accept-ra on privacy off", "link set eth0 up", "link set eth1 up",
+		b.calls("ipv6 eth0 accept-ra on privacy off", "ipv6 eth1 accept-ra on privacy off", "link set eth0 up", "link set eth1 up",
 			"addr add 10.0.0.2/24 dev eth0", "addr add 10.1.0.2/24 dev eth1",
 			"route replace 172.16.0.1/32 dev eth0 metric 0",
 			"route replace default via 10.0.0.9 dev eth0 metric 103", "route replace default via fe80::9 dev eth0 metric 103",
