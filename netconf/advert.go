@@ -16,6 +16,7 @@ const maxAdvertised = 16
 type advertised struct {
 	servers []advertisement[netip.Addr]
 	domains []advertisement[string]
+	heard   bool   // anything
 	fault   string // of the last one that could not be read
 }
 
@@ -67,6 +68,7 @@ func (m *Manager) advert(a Advert) {
 		return
 	}
 	now := time.Now()
+	p.dns.heard = true
 	info, err := nd.Parse(a.Options)
 	if err != nil && err.Error() != p.dns.fault {
 		p.dns.fault = err.Error()

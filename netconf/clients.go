@@ -120,19 +120,19 @@ func (m *Manager) startV4(ctx context.Context, p *port) {
 	if p.lease == nil {
 		request.Previous = p.adopted
 	}
-	mac := cmp.Or(p.link.PermMAC, p.link.MAC)
+	id := leaseID(p.link)
 	p.v4 = m.start(ctx, p, func(ctx context.Context, c *client, tell func(any)) {
 		request.Renew = c.renew
 		kept := request.Previous
 		if kept == nil && m.opts.Leases != nil {
-			kept = m.opts.Leases.Load(mac)
+			kept = m.opts.Leases.Load(id)
 			request.Previous = kept
 		}
 		_ = m.dhcp.Run(ctx, request, func(s LeaseStatus) { // ends with ctx only; what goes wrong is reported
 			tell(s)
 			if m.opts.Leases != nil && (s.Lost || s.Lease != nil && s.Lease != kept) {
 				kept = s.Lease
-				if err := m.opts.Leases.Save(mac, kept); err != nil {
+				if err := m.opts.Leases.Save(id, kept); err != nil {
 					m.log.Warn("lease is not kept for the next start", "link", request.Link.Name, "error", err)
 				}
 			}

@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,7 +33,7 @@ type NameWriter interface {
 // source is what one link has to say about names.
 type source struct {
 	spec    LinkSpec
-	lease   *Lease  // nil: none
+	lease   *Lease  // also one that is not confirmed yet; nil: none
 	lease6  *Lease6 // nil: none
 	servers []netip.Addr
 	domains []string // these two as routers advertise them
@@ -112,7 +113,7 @@ func (m *Manager) sources(now time.Time) []source {
 }
 
 func (p *port) source(now time.Time) source {
-	s := source{spec: p.spec, lease: p.lease, lease6: p.lease6}
+	s := source{spec: p.spec, lease: cmp.Or(p.lease, p.adopted), lease6: p.lease6}
 	s.servers, s.domains, _ = p.advertised(now)
 	return s
 }

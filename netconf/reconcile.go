@@ -253,8 +253,9 @@ func (m *Manager) writeNames() error {
 	if m.applied.IsZero() {
 		return nil
 	}
-	names := merge(m.spec, m.sources(time.Now()))
-	if names.equal(m.written) {
+	now := time.Now()
+	names := merge(m.spec, m.sources(now))
+	if names.equal(m.written) || !m.inherited(now).IsZero() {
 		return nil
 	}
 	if err := m.names.Write(names); err != nil {

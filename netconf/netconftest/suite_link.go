@@ -82,6 +82,15 @@ func testIPv6(t *testing.T, s *suite) {
 	}
 }
 
+func testSolicitation(t *testing.T, s *suite) {
+	l := s.add(t, "so0")
+	refused(t, "solicitation on a link that is down", s.Kernel.Solicit(l.LinkID), "so0", "advertisement")
+	ok(t, s.Kernel.SetUp(l.LinkID))
+	s.until(t, "a solicitation", func() bool { return s.Kernel.Solicit(l.LinkID) == nil })
+	s.DelLink("so0")
+	refused(t, "solicitation on a link that is gone", s.Kernel.Solicit(l.LinkID), "so0", "advertisement")
+}
+
 // rdnss is RFC 8106's option with one server, for 600 s.
 func rdnss(server string) []byte {
 	return slices.Concat([]byte{25, 3, 0, 0, 0, 0, 2, 88}, netip.MustParseAddr(server).AsSlice())
