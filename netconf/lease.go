@@ -160,7 +160,7 @@ type LeaseStore interface {
 
 // leaseID is the id of a link in a LeaseStore.
 func leaseID(l Link) string {
-	if l.PermMAC == "" && stacked(l.Kind) {
+	if l.SharesMAC() {
 		return l.MAC + "@" + l.Name
 	}
 	return cmp.Or(l.PermMAC, l.MAC)
