@@ -81,6 +81,11 @@ func (p *port) stopClaimer() {
 // updateClients starts what is to run on the link and does not, and stops what
 // is not to run any longer.
 func (m *Manager) updateClients(ctx context.Context, p *port) {
+	if name := cmp.Or(p.spec.DHCPOptions.Hostname, m.spec.Hostname); name != p.hostname { // servers enter it into DNS
+		p.stopV4()
+		p.stopV6()
+		p.hostname = name
+	}
 	ready := p.link.Carrier && !p.spec.Down && !p.passive && m.ran(p.pre, p.spec.PreUp)
 	if ready && p.spec.DHCP && p.v4 == nil {
 		m.startV4(ctx, p)
@@ -115,7 +120,7 @@ func (m *Manager) startV4(ctx context.Context, p *port) {
 	}
 	request := LeaseRequest{
 		Link: p.link, Options: p.spec.DHCPOptions, Previous: p.lease,
-		Hostname: cmp.Or(p.spec.DHCPOptions.Hostname, m.spec.Hostname),
+		Hostname: p.hostname,
 	}
 	if p.lease == nil {
 		request.Previous = p.adopted
@@ -143,7 +148,7 @@ func (m *Manager) startV4(ctx context.Context, p *port) {
 func (m *Manager) startV6(ctx context.Context, p *port) {
 	request := Lease6Request{
 		Link: p.link, Stateless: p.asked6[0], Delegate: p.asked6[1],
-		Hostname: cmp.Or(p.spec.DHCPOptions.Hostname, m.spec.Hostname), Previous: p.lease6,
+		Hostname: p.hostname, Previous: p.lease6,
 	}
 	p.since6, p.declined = time.Now(), make(map[netip.Addr]bool)
 	p.v6 = m.start(ctx, p, func(ctx context.Context, c *client, tell func(any)) {

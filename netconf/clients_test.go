@@ -70,6 +70,33 @@ func TestRenew(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
+// TestRenamedMachine: servers are told the machine's new name, and the leases
+// are used meanwhile.
+func TestRenamedMachine(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		own := func(s *netconf.LinkSpec) { s.DHCPOptions.Hostname = "other" }
+		spec := netconf.Spec{Hostname: "one", Links: []netconf.LinkSpec{byName("eth0", withDHCP, with6(netconf.ModeYes)), byName("eth1", withDHCP, own)}}
+		b.Apply(spec)
+		synctest.Wait()
+		b.lease("eth0", "192.0.2.5/24")
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+		other := b.leases.on("eth1")
+		b.kernel.Calls()
+		spec.Hostname = "two"
+		b.Apply(spec)
+		synctest.Wait()
+		v4, v6 := b.leases.on("eth0").request, six.on("eth0").request
+		if v4.Hostname != "two" || v6.Hostname != "two" || v4.Previous == nil || v6.Previous == nil {
+			t.Errorf("the requests are %+v and %+v", v4, v6)
+		}
+		if b.leases.on("eth1") != other {
+			t.Error("a client that tells another name has begun anew")
+		}
+		b.calls()
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestLinkLocal4: an address is claimed while there is no other.
 func TestLinkLocal4(t *testing.T) {
 	c := &claims{}

@@ -19,6 +19,8 @@ type port struct {
 	configured time.Time // first time that nothing was missing
 	noCarrier  time.Time // since when; meaningless with a carrier
 
+	hostname string // that the clients tell their servers
+
 	noLease time.Time // since when a lease could have been had; zero: not yet
 	lease   *Lease
 	adopted *Lease    // address found in the kernel that DHCP has not confirmed yet
