@@ -46,6 +46,7 @@ type port struct {
 	flush    bool     // it is being taken over
 	heir     bool     // a manager before this one has had it
 	hardware Hardware // that has been set
+	before   before
 }
 
 // updatePorts makes m.ports follow the links that are there and the spec:
@@ -153,7 +154,7 @@ func (p *port) leased6() bool { return p.lease6 != nil && len(p.lease6.Addresses
 // facts is what the link's target depends on besides the configuration that
 // it has or is to have.
 func (p *port) facts(spec LinkSpec) facts {
-	f := facts{flush: p.flush || !reflect.DeepEqual(p.spec, spec), keep: p.adopted6, linkLocal: p.local}
+	f := facts{flush: p.flush || !reflect.DeepEqual(p.spec, spec), keep: p.adopted6, linkLocal: p.local, before: p.before}
 	if spec.DHCP {
 		f.lease = p.lease
 		f.keep = f.keep || p.adopted != nil
@@ -235,6 +236,8 @@ func (m *Manager) done(o Op) {
 		p.hardware = o.Hardware
 	case o.Kind == OpSetIPv6 && o.IPv6.AcceptRA:
 		m.solicit(p)
+	default:
+		p.before.note(o, p.link, m.linkKind(p.link.Master))
 	}
 }
 

@@ -164,6 +164,16 @@ func (m *Manager) linkName(index int) string {
 	return ""
 }
 
+// linkKind is the kind of the link with an index, empty if there is none.
+func (m *Manager) linkKind(index int) string {
+	for _, l := range m.seen.Links {
+		if l.Index == index {
+			return l.Kind
+		}
+	}
+	return ""
+}
+
 // look asks the kernel for its state and lets the ports follow it.
 func (m *Manager) look(ctx context.Context) error {
 	seen, err := m.observe()
