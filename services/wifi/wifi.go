@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/atomicfile"
@@ -38,6 +39,7 @@ var ErrNotRunning = errors.New("wpa_supplicant does not run")
 // Daemon is a wpa_supplicant that may be running.
 type Daemon struct {
 	dir, driver string
+	wait        time.Duration // for an answer
 
 	mu sync.Mutex
 	// told is what the program has read for each link. What another one than
@@ -47,18 +49,21 @@ type Daemon struct {
 
 // New returns the one whose socket is "global" in a directory. They are Dir
 // and Driver outside tests.
-func New(dir, driver string) *Daemon { return &Daemon{dir: dir, driver: driver} }
+func New(dir, driver string) *Daemon {
+	return &Daemon{dir: dir, driver: driver, wait: answerTime}
+}
 
 // Set makes these links, by name, join these networks, and all others none.
 // A link that joins the same network already keeps it. It is repeatable, and
-// continues past what fails: errors are sentences about one link each.
+// continues past what fails, but for an answer that does not come: errors are
+// sentences about one link each.
 func (d *Daemon) Set(links map[string]osconfig.WifiNetwork) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return fmt.Errorf("wifi: %w", err)
 	}
-	c, err := dial(d.dir)
+	c, err := dial(d.dir, d.wait)
 	if err != nil {
 		d.told = nil
 		return err
