@@ -184,8 +184,7 @@ func (m *Manager) delegates(p *port) bool {
 // decline tells the DHCPv6 client of an address that is in use elsewhere.
 func (p *port) decline(a Address) {
 	addr := a.Prefix.Addr()
-	if !a.Duplicate || p.v6 == nil || p.lease6 == nil || p.declined[addr] ||
-		!slices.ContainsFunc(p.lease6.Addresses, func(g Granted) bool { return g.Prefix.Addr() == addr }) {
+	if !a.Duplicate || p.v6 == nil || p.declined[addr] || !p.leases6(addr) {
 		return
 	}
 	select {

@@ -258,6 +258,27 @@ func TestRestart6(t *testing.T) {
 	})
 }
 
+// TestDeclinedAgain: a server that grants the address again that somebody else
+// has hears of it again.
+func TestDeclinedAgain(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", with6(netconf.ModeYes)))
+		for i := range 3 {
+			six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+			for range 2 { // nobody is told twice
+				b.kernel.SetAddr("eth0", netconf.Address{Prefix: netip.MustParsePrefix("2001:db8::5/128"), Own: true, Duplicate: true})
+				synctest.Wait()
+			}
+			if n := len(six.on("eth0").request.Declined); n != 1 {
+				t.Fatalf("grant %d: %d addresses are declined", i+1, n)
+			}
+			<-six.on("eth0").request.Declined
+			six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseInit})
+		}
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestDuplicate: a static address that somebody else has is a problem.
 func TestDuplicate(t *testing.T) {
 	inBox(t, func(_ *testing.T, b *box) {

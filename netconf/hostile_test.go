@@ -86,6 +86,54 @@ func TestHostileServer(t *testing.T) {
 	}, logged(j))
 }
 
+// TestHostileRouter: nonsense of ever another kind costs a few log lines in an
+// hour.
+func TestHostileRouter(t *testing.T) {
+	j := &journal{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0"))
+		flood := func() {
+			for i := range 200 {
+				// The padding puts the option that is broken elsewhere.
+				b.kernel.Advertise("eth0", false, false, netip.MustParseAddr("fe80::1"), slices.Concat(slices.Repeat([]byte{1, 1, 0, 0, 0, 0, 0, 0}, i), []byte{25, 9}))
+				synctest.Wait()
+			}
+		}
+		flood()
+		flood()
+		if n := j.count("router advertisement"); n != 16 {
+			t.Errorf("%d lines", n)
+		}
+		b.pass(time.Hour)
+		flood()
+		if n := j.count("router advertisement"); n != 32 {
+			t.Errorf("%d lines an hour later", n)
+		}
+	}, logged(j))
+}
+
+// TestNews6: that DHCPv6 has lost its lease is logged each time, also on a
+// link that has nothing else.
+func TestNews6(t *testing.T) {
+	j, six := &journal{}, &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", with6(netconf.ModeYes)))
+		for range 3 {
+			for range 50 {
+				six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseSelecting, Message: "nobody answers"})
+				six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseRequesting, Message: "nobody answers"})
+			}
+			six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+		}
+		if n := j.count("state=selecting"); n != 3 {
+			t.Errorf("%d lines say that nobody answers", n)
+		}
+		if n := j.count("state=bound"); n != 3 {
+			t.Errorf("%d lines say that there is a lease", n)
+		}
+	}, logged(j), func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestNoSecrets: neither plans nor states nor logs show keys.
 func TestNoSecrets(t *testing.T) {
 	j := &journal{}

@@ -27,7 +27,7 @@ type port struct {
 	until   time.Time // adopted counts no longer; zero: not known
 	status  LeaseStatus
 	v4      *client // nil: none runs
-	said    map[string]bool
+	said    said
 
 	lease6   *Lease6
 	adopted6 bool // addresses found in the kernel that DHCPv6 may confirm
@@ -35,7 +35,8 @@ type port struct {
 	v6       *client
 	since6   time.Time // since when v6 runs
 	asked6   [2]bool   // stateless, delegate: what v6 was started for
-	declined map[netip.Addr]bool
+	said6    said
+	declined map[netip.Addr]bool // of the lease; the client has been told
 
 	local   netip.Prefix // of RFC 3927; zero: none
 	claimer *client
@@ -150,6 +151,11 @@ func (p *port) slaac() bool {
 
 // leased6 tells whether DHCPv6 has given an address.
 func (p *port) leased6() bool { return p.lease6 != nil && len(p.lease6.Addresses) > 0 }
+
+// leases6 tells whether DHCPv6 has given an address that is this one.
+func (p *port) leases6(a netip.Addr) bool {
+	return p.lease6 != nil && slices.ContainsFunc(p.lease6.Addresses, func(g Granted) bool { return g.Prefix.Addr() == a })
+}
 
 // facts is what the link's target depends on besides the configuration that
 // it has or is to have.
