@@ -279,12 +279,16 @@ func TestDeclinedAgain(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
-// TestDuplicate: a static address that somebody else has is a problem.
+// TestDuplicate: an address that somebody else has is a problem, also the one
+// that the kernel has made.
 func TestDuplicate(t *testing.T) {
 	inBox(t, func(_ *testing.T, b *box) {
 		b.apply(byName("eth0", at("fd00::2/64")))
 		b.kernel.SetAddr("eth0", netconf.Address{Prefix: netip.MustParsePrefix("fd00::2/64"), Own: true, Duplicate: true})
 		synctest.Wait()
 		b.problems("eth0: somebody else has the address fd00::2")
+		b.kernel.SetAddr("eth1", netconf.Address{Prefix: netip.MustParsePrefix("fe80::5/64"), Kernel: true, Duplicate: true}) // a clone
+		b.apply(byName("eth0"), byName("eth1"))
+		b.problems("eth1: somebody else has the address fe80::5")
 	})
 }
