@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // journal is a log that can be read while it is written.
@@ -248,5 +249,15 @@ func TestGatewayBesideRoute(t *testing.T) {
 			"route replace default via 10.1.0.1 dev eth1 metric 104 mtu 1400", "route replace default via 10.1.0.9 dev eth1 metric 50",
 			"route replace default via 10.1.0.1 dev eth1 metric 105")
 		b.same(spec)
+	})
+	inBox(t, func(_ *testing.T, b *box) { // as it is written
+		c := static("10.0.0.2/24", "10.0.0.1")
+		c.Metric, c.Routes = 70, []osconfig.Route{{To: "default", Via: "10.0.0.9"}, {To: "10.7.0.0/16", Via: "10.0.0.9"}}
+		synctest.Wait()
+		b.kernel.Calls()
+		b.configure(network(links{"eth0": c}))
+		b.calls("ipv6 eth0 accept-ra on privacy off", "link set eth0 up", "addr add 10.0.0.2/24 dev eth0",
+			"route replace default via 10.0.0.9 dev eth0 metric 71", "route replace 10.7.0.0/16 via 10.0.0.9 dev eth0 metric 70",
+			"route replace default via 10.0.0.1 dev eth0 metric 70")
 	})
 }
