@@ -70,6 +70,29 @@ func TestRenew(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
+// TestPulledCable: name servers that a pulled cable led to are asked last. The
+// rest stays as it is.
+func TestPulledCable(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", withDHCP), byName("eth1", withDHCP))
+		for i, name := range []string{"eth0", "eth1"} {
+			b.lease(name, []string{"192.0.2.5/24", "198.51.100.5/24"}[i], func(l *netconf.Lease) {
+				l.DNS, l.Hostname, l.Domain = l.Routers, "of-"+name, name+".example"
+			})
+		}
+		want := netconf.Names{Hostname: "of-eth0", Nameservers: addrs("192.0.2.1", "198.51.100.1"), Search: []string{"eth0.example", "eth1.example"}}
+		b.names.check(t, want)
+		b.kernel.Plug("eth0", false)
+		synctest.Wait()
+		pulled := want
+		pulled.Nameservers = addrs("198.51.100.1", "192.0.2.1")
+		b.names.check(t, pulled)
+		b.kernel.Plug("eth0", true)
+		synctest.Wait()
+		b.names.check(t, want)
+	})
+}
+
 // TestRenamedMachine: servers are told the machine's new name, and the leases
 // are used meanwhile.
 func TestRenamedMachine(t *testing.T) {
