@@ -94,23 +94,25 @@ func (p *port) expiry(patience time.Duration) (at time.Time) {
 }
 
 // inherited is until when the names stay that a manager before this one has
-// written: those who brought them have not been heard yet. Zero is not at all.
-func (m *Manager) inherited(now time.Time) (until time.Time) {
+// written: who brought what is missing in these has not been heard yet. Zero is
+// not at all.
+func (m *Manager) inherited(names Names, now time.Time) (until time.Time) {
 	if m.written.Hostname != "" {
 		return until
 	}
 	for _, p := range m.ports {
-		end := p.seen.Add(m.spec.DHCPTimeout)
-		if p.mute() && now.Before(end) && end.After(until) {
+		// A lease of which only the address is known, or the rest of what
+		// routers led to.
+		mute := p.adopted != nil && p.adopted.Server == netip.Addr{} || len(names.Nameservers) == 0 && p.mute6()
+		if end := p.seen.Add(m.spec.DHCPTimeout); mute && now.Before(end) && end.After(until) {
 			until = end
 		}
 	}
 	return until
 }
 
-// mute tells whether the link may have brought names and does not yet: a lease
-// of which only the address is known, or the rest of what routers led to.
-func (p *port) mute() bool {
-	nameless := p.adopted != nil && p.adopted.Server == netip.Addr{}
-	return nameless || p.lease6 == nil && (p.adopted6 && p.v6 != nil || p.heir && p.slaac() && !p.dns.heard)
+// mute6 tells whether routers, or DHCPv6, may have brought name servers and
+// have not yet done so again.
+func (p *port) mute6() bool {
+	return p.lease6 == nil && (p.adopted6 && p.v6 != nil || p.heir && p.slaac() && !p.dns.heard)
 }

@@ -123,6 +123,9 @@ func TestRestartAdvertised(t *testing.T) {
 		b.apply(byName("eth0"))
 		b.pass(31 * time.Second)
 		b.names.check(t, netconf.Names{Hostname: "pharos"})
+		b = next() // there are others meanwhile
+		b.apply(byName("eth0", func(s *netconf.LinkSpec) { s.Nameservers = addrs("10.0.0.53") }))
+		b.names.check(t, netconf.Names{Hostname: "pharos", Nameservers: addrs("10.0.0.53")})
 		b = next()
 		no := false
 		b.apply(byName("eth0", func(s *netconf.LinkSpec) { s.AcceptRA = &no }))

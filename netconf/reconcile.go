@@ -216,7 +216,8 @@ func (m *Manager) writeNames() error {
 	}
 	now := time.Now()
 	names := merge(m.spec, m.sources(now))
-	if names.equal(m.written) || !m.inherited(now).IsZero() {
+	m.namesAt = m.inherited(names, now)
+	if names.equal(m.written) || !m.namesAt.IsZero() {
 		return nil
 	}
 	if err := m.names.Write(names); err != nil {
