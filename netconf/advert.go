@@ -16,7 +16,29 @@ const maxAdvertised = 16
 type advertised struct {
 	servers []advertisement[netip.Addr]
 	domains []advertisement[string]
-	fault   string // of the last one that could not be read
+	heard   bool // anything
+	// What could not be read, each thing once in warnedAnew.
+	faults map[string]bool
+	since  time.Time
+}
+
+// Different faults of advertisements that are logged in a time.
+const (
+	maxFaults  = 16
+	warnedAnew = time.Hour
+)
+
+// warns tells whether a fault is to be logged: whoever advertises nonsense can
+// do so a thousand times.
+func (a *advertised) warns(fault string, now time.Time) bool {
+	if a.faults == nil || now.Sub(a.since) >= warnedAnew {
+		a.faults, a.since = make(map[string]bool), now
+	}
+	if a.faults[fault] || len(a.faults) == maxFaults {
+		return false
+	}
+	a.faults[fault] = true
+	return true
 }
 
 type advertisement[T comparable] struct {
@@ -67,9 +89,9 @@ func (m *Manager) advert(a Advert) {
 		return
 	}
 	now := time.Now()
+	p.dns.heard = true
 	info, err := nd.Parse(a.Options)
-	if err != nil && err.Error() != p.dns.fault {
-		p.dns.fault = err.Error()
+	if err != nil && p.dns.warns(err.Error(), now) {
 		m.log.Warn("router advertisement", "link", p.link.Name, "router", a.Router, "error", err)
 	}
 	// What has ended makes room.

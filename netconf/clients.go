@@ -81,6 +81,11 @@ func (p *port) stopClaimer() {
 // updateClients starts what is to run on the link and does not, and stops what
 // is not to run any longer.
 func (m *Manager) updateClients(ctx context.Context, p *port) {
+	if name := cmp.Or(p.spec.DHCPOptions.Hostname, m.spec.Hostname); name != p.hostname { // servers enter it into DNS
+		p.stopV4()
+		p.stopV6()
+		p.hostname = name
+	}
 	ready := p.link.Carrier && !p.spec.Down && !p.passive && m.ran(p.pre, p.spec.PreUp)
 	if ready && p.spec.DHCP && p.v4 == nil {
 		m.startV4(ctx, p)
@@ -115,24 +120,24 @@ func (m *Manager) startV4(ctx context.Context, p *port) {
 	}
 	request := LeaseRequest{
 		Link: p.link, Options: p.spec.DHCPOptions, Previous: p.lease,
-		Hostname: cmp.Or(p.spec.DHCPOptions.Hostname, m.spec.Hostname),
+		Hostname: p.hostname,
 	}
 	if p.lease == nil {
 		request.Previous = p.adopted
 	}
-	mac := cmp.Or(p.link.PermMAC, p.link.MAC)
+	id := leaseID(p.link)
 	p.v4 = m.start(ctx, p, func(ctx context.Context, c *client, tell func(any)) {
 		request.Renew = c.renew
 		kept := request.Previous
 		if kept == nil && m.opts.Leases != nil {
-			kept = m.opts.Leases.Load(mac)
+			kept = m.opts.Leases.Load(id)
 			request.Previous = kept
 		}
 		_ = m.dhcp.Run(ctx, request, func(s LeaseStatus) { // ends with ctx only; what goes wrong is reported
 			tell(s)
 			if m.opts.Leases != nil && (s.Lost || s.Lease != nil && s.Lease != kept) {
 				kept = s.Lease
-				if err := m.opts.Leases.Save(mac, kept); err != nil {
+				if err := m.opts.Leases.Save(id, kept); err != nil {
 					m.log.Warn("lease is not kept for the next start", "link", request.Link.Name, "error", err)
 				}
 			}
@@ -143,7 +148,7 @@ func (m *Manager) startV4(ctx context.Context, p *port) {
 func (m *Manager) startV6(ctx context.Context, p *port) {
 	request := Lease6Request{
 		Link: p.link, Stateless: p.asked6[0], Delegate: p.asked6[1],
-		Hostname: cmp.Or(p.spec.DHCPOptions.Hostname, m.spec.Hostname), Previous: p.lease6,
+		Hostname: p.hostname, Previous: p.lease6,
 	}
 	p.since6, p.declined = time.Now(), make(map[netip.Addr]bool)
 	p.v6 = m.start(ctx, p, func(ctx context.Context, c *client, tell func(any)) {
@@ -153,13 +158,15 @@ func (m *Manager) startV6(ctx context.Context, p *port) {
 }
 
 // wants6 tells whether a DHCPv6 client is to run on the link, and whether for
-// addresses: by configuration, or as the last router advertisement says.
+// addresses: by configuration, or as the last router advertisement says. An
+// address that one router has led to stays for as long as it is leased,
+// whatever another router says (RFC 2462, section 5.5.3).
 func (m *Manager) wants6(p *port) (stateless, wanted bool) {
 	follows := p.spec.DHCP6 == ModeAuto && m.graph.acceptRA(p.spec)
 	switch {
 	case m.opts.DHCP6 == nil || p.spec.DHCP6 == ModeNo || p.spec.Down || p.passive:
 		return false, false
-	case p.spec.DHCP6 == ModeYes || m.delegates(p) || follows && p.link.Managed:
+	case p.spec.DHCP6 == ModeYes || m.delegates(p) || follows && (p.link.Managed || p.leased6()):
 		return false, true
 	}
 	return true, follows && p.link.OtherConfig
@@ -177,8 +184,7 @@ func (m *Manager) delegates(p *port) bool {
 // decline tells the DHCPv6 client of an address that is in use elsewhere.
 func (p *port) decline(a Address) {
 	addr := a.Prefix.Addr()
-	if !a.Duplicate || p.v6 == nil || p.lease6 == nil || p.declined[addr] ||
-		!slices.ContainsFunc(p.lease6.Addresses, func(g Granted) bool { return g.Prefix.Addr() == addr }) {
+	if !a.Duplicate || p.v6 == nil || p.declined[addr] || !p.leases6(addr) {
 		return
 	}
 	select {

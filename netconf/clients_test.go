@@ -70,6 +70,56 @@ func TestRenew(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
+// TestPulledCable: name servers that a pulled cable led to are asked last. The
+// rest stays as it is.
+func TestPulledCable(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", withDHCP), byName("eth1", withDHCP))
+		for i, name := range []string{"eth0", "eth1"} {
+			b.lease(name, []string{"192.0.2.5/24", "198.51.100.5/24"}[i], func(l *netconf.Lease) {
+				l.DNS, l.Hostname, l.Domain = l.Routers, "of-"+name, name+".example"
+			})
+		}
+		want := netconf.Names{Hostname: "of-eth0", Nameservers: addrs("192.0.2.1", "198.51.100.1"), Search: []string{"eth0.example", "eth1.example"}}
+		b.names.check(t, want)
+		b.kernel.Plug("eth0", false)
+		synctest.Wait()
+		pulled := want
+		pulled.Nameservers = addrs("198.51.100.1", "192.0.2.1")
+		b.names.check(t, pulled)
+		b.kernel.Plug("eth0", true)
+		synctest.Wait()
+		b.names.check(t, want)
+	})
+}
+
+// TestRenamedMachine: servers are told the machine's new name, and the leases
+// are used meanwhile.
+func TestRenamedMachine(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		own := func(s *netconf.LinkSpec) { s.DHCPOptions.Hostname = "other" }
+		spec := netconf.Spec{Hostname: "one", Links: []netconf.LinkSpec{byName("eth0", withDHCP, with6(netconf.ModeYes)), byName("eth1", withDHCP, own)}}
+		b.Apply(spec)
+		synctest.Wait()
+		b.lease("eth0", "192.0.2.5/24")
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+		other := b.leases.on("eth1")
+		b.kernel.Calls()
+		spec.Hostname = "two"
+		b.Apply(spec)
+		synctest.Wait()
+		v4, v6 := b.leases.on("eth0").request, six.on("eth0").request
+		if v4.Hostname != "two" || v6.Hostname != "two" || v4.Previous == nil || v6.Previous == nil {
+			t.Errorf("the requests are %+v and %+v", v4, v6)
+		}
+		if b.leases.on("eth1") != other {
+			t.Error("a client that tells another name has begun anew")
+		}
+		b.calls()
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestLinkLocal4: an address is claimed while there is no other.
 func TestLinkLocal4(t *testing.T) {
 	c := &claims{}

@@ -82,6 +82,32 @@ func TestDHCP6Modes(t *testing.T) {
 	}, func(o *netconf.Options) { o.DHCP6 = six })
 }
 
+// TestRoutersDisagree: of two routers one has addresses by DHCPv6 and the other
+// only the rest. The address does not come and go with their advertisements.
+func TestRoutersDisagree(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0"))
+		advertise := func(managed bool) {
+			b.kernel.Advertise("eth0", managed, !managed, netip.MustParseAddr("fe80::1"), nil)
+			synctest.Wait()
+		}
+		advertise(true)
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+		client := six.on("eth0")
+		advertise(false)
+		advertise(true)
+		advertise(false)
+		if six.on("eth0") != client {
+			t.Error("the client that keeps the address has ended")
+		}
+		six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseInit}) // the server ends it
+		if c := six.on("eth0"); c == nil || !c.request.Stateless {
+			t.Error("the router that has spoken last does not count although there is no address")
+		}
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
 // TestStatelessEnds: name servers of a stateless lease go when nobody looks
 // after it any longer and its time is over, not before.
 func TestStatelessEnds(t *testing.T) {
@@ -232,12 +258,37 @@ func TestRestart6(t *testing.T) {
 	})
 }
 
-// TestDuplicate: a static address that somebody else has is a problem.
+// TestDeclinedAgain: a server that grants the address again that somebody else
+// has hears of it again.
+func TestDeclinedAgain(t *testing.T) {
+	six := &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", with6(netconf.ModeYes)))
+		for i := range 3 {
+			six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+			for range 2 { // nobody is told twice
+				b.kernel.SetAddr("eth0", netconf.Address{Prefix: netip.MustParsePrefix("2001:db8::5/128"), Own: true, Duplicate: true})
+				synctest.Wait()
+			}
+			if n := len(six.on("eth0").request.Declined); n != 1 {
+				t.Fatalf("grant %d: %d addresses are declined", i+1, n)
+			}
+			<-six.on("eth0").request.Declined
+			six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseInit})
+		}
+	}, func(o *netconf.Options) { o.DHCP6 = six })
+}
+
+// TestDuplicate: an address that somebody else has is a problem, also the one
+// that the kernel has made.
 func TestDuplicate(t *testing.T) {
 	inBox(t, func(_ *testing.T, b *box) {
 		b.apply(byName("eth0", at("fd00::2/64")))
 		b.kernel.SetAddr("eth0", netconf.Address{Prefix: netip.MustParsePrefix("fd00::2/64"), Own: true, Duplicate: true})
 		synctest.Wait()
 		b.problems("eth0: somebody else has the address fd00::2")
+		b.kernel.SetAddr("eth1", netconf.Address{Prefix: netip.MustParsePrefix("fe80::5/64"), Kernel: true, Duplicate: true}) // a clone
+		b.apply(byName("eth0"), byName("eth1"))
+		b.problems("eth1: somebody else has the address fe80::5")
 	})
 }

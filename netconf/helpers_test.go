@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/pharos-os/pharos/netconf"
 )
@@ -48,19 +49,28 @@ type shelf struct {
 	kept map[string]*netconf.Lease
 }
 
-func (s *shelf) Load(mac string) *netconf.Lease {
+func (s *shelf) Load(id string) *netconf.Lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.kept[mac]
+	l := s.kept[id]
+	if l == nil || l.Expired(time.Now()) {
+		return nil
+	}
+	left := *l
+	left.Acquired = time.Time{}
+	if l.Duration > 0 {
+		left.Duration = time.Until(l.Acquired.Add(l.Duration))
+	}
+	return &left
 }
 
-func (s *shelf) Save(mac string, lease *netconf.Lease) error {
+func (s *shelf) Save(id string, lease *netconf.Lease) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.kept == nil {
 		s.kept = make(map[string]*netconf.Lease)
 	}
-	s.kept[mac] = lease
+	s.kept[id] = lease
 	return nil
 }
 

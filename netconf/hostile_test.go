@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // journal is a log that can be read while it is written.
@@ -84,6 +85,54 @@ func TestHostileServer(t *testing.T) {
 			t.Errorf("the MTU is %d", got)
 		}
 	}, logged(j))
+}
+
+// TestHostileRouter: nonsense of ever another kind costs a few log lines in an
+// hour.
+func TestHostileRouter(t *testing.T) {
+	j := &journal{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0"))
+		flood := func() {
+			for i := range 200 {
+				// The padding puts the option that is broken elsewhere.
+				b.kernel.Advertise("eth0", false, false, netip.MustParseAddr("fe80::1"), slices.Concat(slices.Repeat([]byte{1, 1, 0, 0, 0, 0, 0, 0}, i), []byte{25, 9}))
+				synctest.Wait()
+			}
+		}
+		flood()
+		flood()
+		if n := j.count("router advertisement"); n != 16 {
+			t.Errorf("%d lines", n)
+		}
+		b.pass(time.Hour)
+		flood()
+		if n := j.count("router advertisement"); n != 32 {
+			t.Errorf("%d lines an hour later", n)
+		}
+	}, logged(j))
+}
+
+// TestNews6: that DHCPv6 has lost its lease is logged each time, also on a
+// link that has nothing else.
+func TestNews6(t *testing.T) {
+	j, six := &journal{}, &leases6{}
+	inBox(t, func(t *testing.T, b *box) {
+		b.apply(byName("eth0", with6(netconf.ModeYes)))
+		for range 3 {
+			for range 50 {
+				six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseSelecting, Message: "nobody answers"})
+				six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseRequesting, Message: "nobody answers"})
+			}
+			six.tell(t, "eth0", netconf.Lease6Status{State: netconf.LeaseBound, Lease: &netconf.Lease6{Addresses: granted("2001:db8::5/128"), Acquired: time.Now()}})
+		}
+		if n := j.count("state=selecting"); n != 3 {
+			t.Errorf("%d lines say that nobody answers", n)
+		}
+		if n := j.count("state=bound"); n != 3 {
+			t.Errorf("%d lines say that there is a lease", n)
+		}
+	}, logged(j), func(o *netconf.Options) { o.DHCP6 = six })
 }
 
 // TestNoSecrets: neither plans nor states nor logs show keys.
@@ -164,3 +213,51 @@ func TestOnlyWhatChanged(t *testing.T) {
 }
 
 func sortedTexts(list []string) []string { return slices.Sorted(slices.Values(list)) }
+
+// TestGatewayBesideRoute: of a gateway and a default route that says no metric
+// the gateway is used, whatever reaches it.
+func TestGatewayBesideRoute(t *testing.T) {
+	route := func(dst, gateway string, modify ...func(*netconf.Route)) func(*netconf.LinkSpec) {
+		r := netconf.Route{Dst: netip.MustParsePrefix(dst)}
+		if gateway != "" {
+			r.Gateway = netip.MustParseAddr(gateway)
+		}
+		for _, m := range modify {
+			m(&r)
+		}
+		return func(s *netconf.LinkSpec) { s.Routes = append(s.Routes, r) }
+	}
+	gw := func(list ...string) func(*netconf.LinkSpec) {
+		return func(s *netconf.LinkSpec) { s.Gateways = addrs(list...) }
+	}
+	inBox(t, func(_ *testing.T, b *box) {
+		synctest.Wait()
+		b.kernel.Calls()
+		spec := b.apply(
+			byName("eth0", at("10.0.0.2/24"), gw("172.16.0.1", "fd00::1"), route("172.16.0.1/32", ""), route("0.0.0.0/0", "10.0.0.9"),
+				route("::/0", "fe80::9"), route("0.0.0.0/0", "10.0.0.8", func(r *netconf.Route) { r.Table = 7 })),
+			byName("eth1", at("10.1.0.2/24"), gw("10.1.0.1"), route("0.0.0.0/0", "10.1.0.1", func(r *netconf.Route) { r.MTU = 1400 }),
+				route("0.0.0.0/0", "10.1.0.9", func(r *netconf.Route) { r.Metric = 50 })))
+		b.problems()
+		b.calls("ipv6 eth0 accept-ra on privacy off", "ipv6 eth1 accept-ra on privacy off", "link set eth0 up", "link set eth1 up",
+			"addr add 10.0.0.2/24 dev eth0", "addr add 10.1.0.2/24 dev eth1",
+			"route replace 172.16.0.1/32 dev eth0 metric 0",
+			"route replace default via 10.0.0.9 dev eth0 metric 103", "route replace default via fe80::9 dev eth0 metric 103",
+			"route replace default via 10.0.0.8 dev eth0 table 7 metric 102",
+			"route replace default via 172.16.0.1 dev eth0 metric 102", "route replace default via fd00::1 dev eth0 metric 102",
+			// By the same gateway the one that says more is used.
+			"route replace default via 10.1.0.1 dev eth1 metric 104 mtu 1400", "route replace default via 10.1.0.9 dev eth1 metric 50",
+			"route replace default via 10.1.0.1 dev eth1 metric 105")
+		b.same(spec)
+	})
+	inBox(t, func(_ *testing.T, b *box) { // as it is written
+		c := static("10.0.0.2/24", "10.0.0.1")
+		c.Metric, c.Routes = 70, []osconfig.Route{{To: "default", Via: "10.0.0.9"}, {To: "10.7.0.0/16", Via: "10.0.0.9"}}
+		synctest.Wait()
+		b.kernel.Calls()
+		b.configure(network(links{"eth0": c}))
+		b.calls("ipv6 eth0 accept-ra on privacy off", "link set eth0 up", "addr add 10.0.0.2/24 dev eth0",
+			"route replace default via 10.0.0.9 dev eth0 metric 71", "route replace 10.7.0.0/16 via 10.0.0.9 dev eth0 metric 70",
+			"route replace default via 10.0.0.1 dev eth0 metric 70")
+	})
+}

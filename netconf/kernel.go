@@ -54,6 +54,9 @@ type Kernel interface {
 	SetMTU(link LinkID, mtu int) error
 	// SetIPv6 says how router advertisements are treated.
 	SetIPv6(link LinkID, v IPv6) error
+	// Solicit asks the routers of a link that is up for an advertisement. The
+	// kernel does it when a link gets up, and never again.
+	Solicit(link LinkID) error
 	// SetHardware sets offloads and rings, those that are listed.
 	SetHardware(link LinkID, h Hardware) error
 

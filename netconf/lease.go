@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"time"
@@ -145,14 +146,24 @@ type LinkLocal4 interface {
 	Run(ctx context.Context, link Link, report func(netip.Prefix)) error
 }
 
-// LeaseStore keeps leases over a restart of the machine, by the link's
-// permanent hardware address.
+// LeaseStore keeps leases over a restart of the machine. A link's id is its
+// permanent hardware address. Links that have it from others, as a VLAN has its
+// parent's, have their name after it: MAC@NAME.
 type LeaseStore interface {
 	// Load returns the lease that is kept, nil if there is none that is still
-	// good.
-	Load(mac string) *Lease
+	// good. It does not say when it began; its Duration is what is left of it,
+	// 0 for ever.
+	Load(id string) *Lease
 	// Save keeps a lease; nil forgets it.
-	Save(mac string, lease *Lease) error
+	Save(id string, lease *Lease) error
+}
+
+// leaseID is the id of a link in a LeaseStore.
+func leaseID(l Link) string {
+	if l.SharesMAC() {
+		return l.MAC + "@" + l.Name
+	}
+	return cmp.Or(l.PermMAC, l.MAC)
 }
 
 // Runner runs the commands of a specification.

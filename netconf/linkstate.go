@@ -99,7 +99,7 @@ func (v *view) watch(p *port, l Link) {
 		}
 	}
 	for _, a := range l.Addresses {
-		if a.Duplicate && slices.Contains(p.spec.Addresses, a.Prefix) {
+		if a.Duplicate && !p.leases6(a.Prefix.Addr()) { // of those their server is told
 			v.problem("%s: somebody else has the address %s", l.Name, a.Prefix.Addr())
 		}
 	}

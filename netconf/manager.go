@@ -48,6 +48,7 @@ type Manager struct {
 	graph     *graph // spec over the links as last seen
 	seen      Observed
 	written   Names
+	namesAt   time.Time // when names are written after all; zero: they are
 	trouble   trouble
 	pre, post *commands      // those of the spec
 	running   sync.WaitGroup // commands

@@ -163,6 +163,10 @@ func stacked(kind string) bool {
 	return false
 }
 
+// SharesMAC tells whether the link may have its hardware address from another
+// one, which then has the same.
+func (l Link) SharesMAC() bool { return l.PermMAC == "" && stacked(l.Kind) }
+
 // String says what is looked for, to follow "no link".
 func (m Match) String() string {
 	switch {

@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -32,7 +33,8 @@ type NameWriter interface {
 // source is what one link has to say about names.
 type source struct {
 	spec    LinkSpec
-	lease   *Lease  // nil: none
+	carrier bool
+	lease   *Lease  // also one that is not confirmed yet; nil: none
 	lease6  *Lease6 // nil: none
 	servers []netip.Addr
 	domains []string // these two as routers advertise them
@@ -80,18 +82,24 @@ func (s source) search() []string {
 // merge joins the configuration and what links have to say, in their order.
 // Nameservers, search list and hostname are each the configuration's if it has
 // one; otherwise nameservers and search are all links', and the hostname the
-// first lease's that has one.
+// first lease's that has one. Name servers of links without a carrier come
+// last: nobody may reach them by another link, and each costs a wait.
 func merge(spec Spec, links []source) Names {
 	n := Names{Hostname: spec.Hostname, FQDN: spec.FQDN, Nameservers: spec.Nameservers, Search: spec.Search}
 	for _, l := range links {
 		if n.Hostname == "" && l.lease != nil && !l.spec.DHCPOptions.IgnoreHostname {
 			n.Hostname = cleanHostname(l.lease.Hostname)
 		}
-		if len(spec.Nameservers) == 0 {
+		if len(spec.Nameservers) == 0 && l.carrier {
 			n.Nameservers = union(n.Nameservers, l.nameservers())
 		}
 		if len(spec.Search) == 0 {
 			n.Search = union(n.Search, l.search())
+		}
+	}
+	for _, l := range links {
+		if len(spec.Nameservers) == 0 && !l.carrier {
+			n.Nameservers = union(n.Nameservers, l.nameservers())
 		}
 	}
 	if n.Hostname == "" {
@@ -112,7 +120,7 @@ func (m *Manager) sources(now time.Time) []source {
 }
 
 func (p *port) source(now time.Time) source {
-	s := source{spec: p.spec, lease: p.lease, lease6: p.lease6}
+	s := source{spec: p.spec, carrier: p.link.Carrier, lease: cmp.Or(p.lease, p.adopted), lease6: p.lease6}
 	s.servers, s.domains, _ = p.advertised(now)
 	return s
 }

@@ -46,6 +46,7 @@ func (m *Manager) assess(errs []string, now time.Time) (State, time.Time) {
 	s.Online = !m.applied.IsZero() && len(v.waiting) == 0
 	s.Waiting = v.waiting
 	s.Problems = append(append(v.problems, errs...), m.commandProblems()...)
+	v.next = sooner(v.next, m.namesAt)
 	for _, p := range m.ports {
 		v.next = sooner(v.next, p.expiry(m.spec.DHCPTimeout))
 		_, _, until := p.advertised(now)

@@ -19,12 +19,15 @@ type port struct {
 	configured time.Time // first time that nothing was missing
 	noCarrier  time.Time // since when; meaningless with a carrier
 
+	hostname string // that the clients tell their servers
+
 	noLease time.Time // since when a lease could have been had; zero: not yet
 	lease   *Lease
-	adopted *Lease // address found in the kernel that DHCP has not confirmed yet
+	adopted *Lease    // address found in the kernel that DHCP has not confirmed yet
+	until   time.Time // adopted counts no longer; zero: not known
 	status  LeaseStatus
 	v4      *client // nil: none runs
-	said    map[string]bool
+	said    said
 
 	lease6   *Lease6
 	adopted6 bool // addresses found in the kernel that DHCPv6 may confirm
@@ -32,7 +35,8 @@ type port struct {
 	v6       *client
 	since6   time.Time // since when v6 runs
 	asked6   [2]bool   // stateless, delegate: what v6 was started for
-	declined map[netip.Addr]bool
+	said6    said
+	declined map[netip.Addr]bool // of the lease; the client has been told
 
 	local   netip.Prefix // of RFC 3927; zero: none
 	claimer *client
@@ -41,7 +45,9 @@ type port struct {
 	pre, post *commands
 
 	flush    bool     // it is being taken over
+	heir     bool     // a manager before this one has had it
 	hardware Hardware // that has been set
+	before   before
 }
 
 // updatePorts makes m.ports follow the links that are there and the spec:
@@ -57,9 +63,9 @@ func (m *Manager) updatePorts(ctx context.Context) {
 		there[l.Index] = true
 		p := m.ports[l.Index]
 		if p == nil {
-			p = &port{link: l, seen: now, noCarrier: now, flush: m.foreign(l), adopted: adopt(l, mb.spec), adopted6: adopt6(l, mb.spec)}
+			p = &port{link: l, spec: mb.spec, seen: now, noCarrier: now, flush: m.foreign(l)}
 			m.ports[l.Index] = p
-			p.spec = mb.spec
+			m.inherit(p)
 		}
 		p.flush = p.flush || !reflect.DeepEqual(p.spec, mb.spec)
 		p.update(l, mb.spec, m.graph.passive(mb.spec), now)
@@ -113,54 +119,6 @@ func (p *port) update(l Link, spec LinkSpec, passive bool, now time.Time) {
 	}
 }
 
-// adopt returns what a manager before this one has left on a link that is to
-// have a lease; nil if nothing.
-func adopt(l Link, spec LinkSpec) *Lease {
-	if !spec.DHCP {
-		return nil
-	}
-	for _, a := range l.Addresses {
-		if a.Own && a.Prefix.Addr().Is4() && !a.Prefix.Addr().IsLinkLocalUnicast() && !slices.Contains(spec.Addresses, a.Prefix) {
-			return &Lease{Address: a.Prefix}
-		}
-	}
-	return nil
-}
-
-// adopt6 tells whether it has left IPv6 addresses that may come again.
-func adopt6(l Link, spec LinkSpec) bool {
-	return (spec.DHCP6 != ModeNo || spec.DelegateFrom != "") && slices.ContainsFunc(l.Addresses, func(a Address) bool {
-		return a.Own && a.Prefix.Addr().Is6() && !slices.Contains(spec.Addresses, a.Prefix)
-	})
-}
-
-// expire drops what is over while no client looks after it.
-func (p *port) expire(now time.Time, patience time.Duration) {
-	if p.v4 == nil && p.lease != nil && p.lease.Expired(now) {
-		p.lease = nil
-	}
-	if p.v6 == nil && p.lease6 != nil && p.lease6.over(now) {
-		p.lease6 = nil
-	}
-	if p.adopted6 && !now.Before(p.seen.Add(patience)) {
-		p.adopted6 = false
-	}
-}
-
-// expiry is when expire has something to do; zero is never.
-func (p *port) expiry(patience time.Duration) (at time.Time) {
-	if p.v4 == nil && p.lease != nil && p.lease.Duration > 0 && !p.lease.Acquired.IsZero() {
-		at = p.lease.Acquired.Add(p.lease.Duration)
-	}
-	if p.v6 == nil && p.lease6 != nil {
-		at = sooner(at, p.lease6.end())
-	}
-	if p.adopted6 {
-		at = sooner(at, p.seen.Add(patience))
-	}
-	return at
-}
-
 // end is when nothing of the lease is valid any longer; zero is never. Without
 // addresses and prefixes it is when the rest should have been asked for again.
 func (l *Lease6) end() (at time.Time) {
@@ -194,10 +152,15 @@ func (p *port) slaac() bool {
 // leased6 tells whether DHCPv6 has given an address.
 func (p *port) leased6() bool { return p.lease6 != nil && len(p.lease6.Addresses) > 0 }
 
+// leases6 tells whether DHCPv6 has given an address that is this one.
+func (p *port) leases6(a netip.Addr) bool {
+	return p.lease6 != nil && slices.ContainsFunc(p.lease6.Addresses, func(g Granted) bool { return g.Prefix.Addr() == a })
+}
+
 // facts is what the link's target depends on besides the configuration that
 // it has or is to have.
 func (p *port) facts(spec LinkSpec) facts {
-	f := facts{flush: p.flush || !reflect.DeepEqual(p.spec, spec), keep: p.adopted6, linkLocal: p.local}
+	f := facts{flush: p.flush || !reflect.DeepEqual(p.spec, spec), keep: p.adopted6, linkLocal: p.local, before: p.before}
 	if spec.DHCP {
 		f.lease = p.lease
 		f.keep = f.keep || p.adopted != nil
@@ -272,8 +235,15 @@ func (m *Manager) hardware(mb *member, p *port) Hardware {
 
 // done notes a change that has been made.
 func (m *Manager) done(o Op) {
-	if p := m.ports[o.Link.Index]; p != nil && o.Kind == OpSetHardware {
+	p := m.ports[o.Link.Index]
+	switch {
+	case p == nil:
+	case o.Kind == OpSetHardware:
 		p.hardware = o.Hardware
+	case o.Kind == OpSetIPv6 && o.IPv6.AcceptRA:
+		m.solicit(p)
+	default:
+		p.before.note(o, p.link, m.linkKind(p.link.Master))
 	}
 }
 

@@ -1,7 +1,6 @@
 package netconf
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -10,47 +9,11 @@ import (
 	"time"
 )
 
-// maxPasses bounds how often one event may lead to changes: links up, then
-// routes that the kernel dropped together with a replaced address.
-const maxPasses = 4
-
-// trouble is what went wrong when the kernel was told.
-type trouble struct {
-	errs []string // of the last attempt
-	// addresses are the links of which one could not be removed then.
-	addresses map[int]bool
-	refused   map[refusal]string
-	unkept    map[string]bool // operations that have no effect that lasts
-	retries   int             // attempts at what is refused
-	retryAt   time.Time       // when it is tried again; zero: nothing is wrong
-}
-
-// refusal is a change of a link itself that did not work. It is not tried
-// again before its time: some of them set the link down for a moment.
-type refusal struct {
-	link string
-	kind OpKind
-}
-
-// sentences lists all that is wrong.
-func (t *trouble) sentences() []string {
-	var out []string
-	for _, r := range slices.SortedFunc(maps.Keys(t.refused), func(a, b refusal) int {
-		return cmp.Or(cmp.Compare(a.link, b.link), cmp.Compare(a.kind, b.kind))
-	}) {
-		out = append(out, t.refused[r])
-	}
-	return append(out, t.errs...)
-}
-
 // reconcile brings the kernel to the desired state as far as it lets itself
 // be brought; m.trouble says what is missing.
 func (m *Manager) reconcile(ctx context.Context) {
 	t := &m.trouble
-	t.errs, t.addresses = nil, make(map[int]bool)
-	if now := time.Now(); !t.retryAt.IsZero() && !now.Before(t.retryAt) {
-		t.refused, t.unkept = nil, nil
-	}
+	t.begin(time.Now())
 	failed := make(map[string]bool)
 	for pass := 0; ; pass++ {
 		if err := m.look(ctx); err != nil {
@@ -69,13 +32,7 @@ func (m *Manager) reconcile(ctx context.Context) {
 			m.upCommands(ctx)
 			return
 		}
-		if pass >= maxPasses {
-			if t.unkept == nil {
-				t.unkept = make(map[string]bool)
-			}
-			for _, o := range plan {
-				t.unkept[o.String()] = true
-			}
+		if t.vain(plan, pass) {
 			continue
 		}
 		m.apply(plan, failed)
@@ -88,6 +45,7 @@ func (m *Manager) apply(plan Plan, failed map[string]bool) {
 	plan.Apply(m.kernel, func(o Op, err error) {
 		if err == nil {
 			m.log.Info("apply", "change", o.String())
+			t.made[o.String()]++
 			m.done(o)
 			return
 		}
@@ -164,6 +122,16 @@ func (m *Manager) linkName(index int) string {
 	return ""
 }
 
+// linkKind is the kind of the link with an index, empty if there is none.
+func (m *Manager) linkKind(index int) string {
+	for _, l := range m.seen.Links {
+		if l.Index == index {
+			return l.Kind
+		}
+	}
+	return ""
+}
+
 // look asks the kernel for its state and lets the ports follow it.
 func (m *Manager) look(ctx context.Context) error {
 	seen, err := m.observe()
@@ -225,19 +193,12 @@ func (m *Manager) conclude(ctx context.Context, looked bool) time.Time {
 	state, wake := m.assess(errs, now)
 	wake = sooner(wake, m.postCommands(ctx, state, now))
 	m.publish(state)
-	t := &m.trouble
-	if len(errs) == 0 {
-		t.retries, t.retryAt = 0, time.Time{}
-		return wake
+	m.trouble.conclude(len(errs) > 0, looked, m.opts.RetryInterval, now)
+	retry := m.trouble.retryAt
+	if len(errs) > 0 && looked && !wake.After(now) { // what was due could not be done
+		return retry
 	}
-	if (looked || t.retryAt.IsZero()) && !now.Before(t.retryAt) {
-		t.retryAt = now.Add(m.opts.RetryInterval << min(t.retries, 4))
-		t.retries++
-	}
-	if looked && !wake.After(now) { // what was due could not be done
-		return t.retryAt
-	}
-	return sooner(wake, t.retryAt)
+	return sooner(wake, retry)
 }
 
 // sooner is the earlier of two times; zero is never.
@@ -253,8 +214,10 @@ func (m *Manager) writeNames() error {
 	if m.applied.IsZero() {
 		return nil
 	}
-	names := merge(m.spec, m.sources(time.Now()))
-	if names.equal(m.written) {
+	now := time.Now()
+	names := merge(m.spec, m.sources(now))
+	m.namesAt = m.inherited(names, now)
+	if names.equal(m.written) || !m.namesAt.IsZero() {
 		return nil
 	}
 	if err := m.names.Write(names); err != nil {

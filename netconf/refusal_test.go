@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,6 +136,44 @@ func TestNotKept(t *testing.T) {
 		cancel()
 		<-done
 	})
+}
+
+// TestUndone: somebody who takes away what is made whenever it is made, another
+// manager for instance, does not keep this one busy. Others' links are not
+// concerned, and when it has ended all is well again.
+func TestUndone(t *testing.T) {
+	j := &journal{}
+	inBox(t, func(t *testing.T, b *box) {
+		address := netip.MustParsePrefix("10.0.0.2/24")
+		ctx, cancel := context.WithCancel(t.Context())
+		events, err := b.kernel.Subscribe(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		undone := 0
+		go func() {
+			for range events {
+				if links, _ := b.kernel.Links(); links[1].Has(address) {
+					undone++
+					_ = b.kernel.DelAddr(links[1].LinkID, address)
+				}
+			}
+		}()
+		b.apply(byName("eth0", at("10.0.0.2/24")), byName("eth1", withDHCP))
+		b.problems("the kernel does not keep: addr add 10.0.0.2/24 dev eth0")
+		b.lease("eth1", "192.0.2.5/24")
+		b.pass(24 * time.Hour)
+		if n := j.count("addr add 10.0.0.2/24"); undone == 0 || undone > 2000 || n > 4000 {
+			t.Errorf("undone %d times in a day, %d lines are logged", undone, n)
+		}
+		if !b.link("eth1").Has(netip.MustParsePrefix("192.0.2.5/24")) {
+			t.Error("another link has to suffer")
+		}
+		cancel()
+		b.pass(81 * time.Second)
+		b.problems()
+		b.online(true)
+	}, logged(j))
 }
 
 // blind is a kernel that cannot be asked, or has no advertisements.

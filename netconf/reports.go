@@ -1,6 +1,7 @@
 package netconf
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -43,7 +44,7 @@ func (m *Manager) leaseReport(p *port, s LeaseStatus) bool {
 			s.Lease = nil
 		}
 	}
-	if (p.status.State != s.State || s.Lost) && p.news(s.State, s.Message) {
+	if (p.status.State != s.State || s.Lost) && p.said.news(s.State, s.Message) {
 		log.Info("lease", "state", s.State, "message", s.Message)
 	}
 	before, adopted := p.lease, p.adopted
@@ -74,17 +75,20 @@ func (m *Manager) leaseReport(p *port, s LeaseStatus) bool {
 // logged until one grants a lease.
 const maxNews = 32
 
+// said is what has been logged of a client.
+type said map[string]bool
+
 // news tells whether something is to be logged: each thing once until there
 // is a lease, however often servers say no.
-func (p *port) news(state LeaseState, message string) bool {
-	if state == LeaseBound || p.said == nil {
-		p.said = make(map[string]bool)
+func (s *said) news(state LeaseState, message string) bool {
+	if state == LeaseBound || *s == nil {
+		*s = make(said)
 	}
 	key := string(state) + " " + message
-	if p.said[key] || len(p.said) == maxNews {
+	if (*s)[key] || len(*s) == maxNews {
 		return false
 	}
-	p.said[key] = true
+	(*s)[key] = true
 	return true
 }
 
@@ -100,7 +104,7 @@ func (l *Lease) fault() string {
 }
 
 func (m *Manager) lease6Report(p *port, s Lease6Status) bool {
-	if p.status6.State != s.State && p.news("dhcp6 "+s.State, s.Message) {
+	if p.status6.State != s.State && p.said6.news(s.State, s.Message) {
 		m.log.Info("lease of DHCPv6", "link", p.link.Name, "state", s.State, "message", s.Message)
 	}
 	before, adopted := p.lease6, p.adopted6
@@ -111,5 +115,7 @@ func (m *Manager) lease6Report(p *port, s Lease6Status) bool {
 	if s.Lease != nil {
 		p.adopted6 = false
 	}
+	// One that is granted again is probed again.
+	maps.DeleteFunc(p.declined, func(a netip.Addr, _ bool) bool { return !p.leases6(a) })
 	return p.lease6 != before || p.adopted6 != adopted
 }

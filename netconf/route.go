@@ -36,7 +36,8 @@ func (m *member) metric(base int) int {
 	return base + m.link.Index
 }
 
-// staticRoutes are those of the configuration.
+// staticRoutes are those of the configuration. A default route among them that
+// says no metric counts less than the gateways.
 func staticRoutes(m *member) []Route {
 	var routes []Route
 	addresses := m.spec.Addresses
@@ -47,7 +48,7 @@ func staticRoutes(m *member) []Route {
 	for _, r := range m.spec.Routes {
 		r.Link = m.link.LinkID
 		if r.Metric == 0 && r.Dst.Bits() == 0 && r.Normal().Type == "" {
-			r.Metric = m.metric(metricStatic)
+			r.Metric = m.metric(metricStatic) + rivals(m.spec.Gateways, r)
 		}
 		if r.Gateway.IsValid() && !covers(addresses, r.Gateway) && !routed(m.spec.Routes, r) {
 			r.OnLink = true
@@ -56,6 +57,21 @@ func staticRoutes(m *member) []Route {
 	}
 	// A gateway may be reached by one of the routes: these come first.
 	return slices.Concat(routes[gateways:], routes[:gateways])
+}
+
+// rivals is how many default routes of gateways come before a default route:
+// those of its family, unless it is by one of them, or in another table.
+func rivals(gateways []netip.Addr, r Route) int {
+	n := 0
+	for _, gw := range gateways {
+		if gw == r.Gateway || r.Normal().Table != 0 {
+			return 0
+		}
+		if gw.Is6() == r.Dst.Addr().Is6() {
+			n++
+		}
+	}
+	return n
 }
 
 // routed tells whether another route of the list leads to r's gateway.

@@ -156,7 +156,7 @@ func (p *parser) routes(path string, c osconfig.Interface) []Route {
 func (p *parser) route(path string, c osconfig.Route, metric int) (Route, bool) {
 	bad := len(p.errs)
 	r := Route{
-		OnLink: c.OnLink && c.Via != "", Metric: p.number(path+".metric", cmp.Or(c.Metric, metric), 1, 1<<31-1, ""),
+		OnLink: c.OnLink && c.Via != "", Metric: p.number(path+".metric", c.Metric, 1, 1<<31-1, ""),
 		Table: p.number(path+".table", c.Table, 1, 1<<31-1, ""), MTU: p.number(path+".mtu", c.MTU, 68, 65535, " bytes"),
 	}
 	if c.Via != "" {
@@ -186,6 +186,9 @@ func (p *parser) route(path string, c osconfig.Route, metric int) (Route, bool) 
 		r.Dst = everything(r.Gateway.Is6() || r.Source.Is6())
 	} else {
 		r.Dst, _ = p.network(path+".to", c.To)
+	}
+	if r.Metric == 0 && (r.Dst.Bits() > 0 || r.Type != "") { // default routes get theirs together with the gateways
+		r.Metric = metric
 	}
 	for _, a := range []netip.Addr{r.Gateway, r.Source} {
 		if a.IsValid() && r.Dst.IsValid() && a.Is4() != r.Dst.Addr().Is4() {

@@ -44,6 +44,7 @@ type facts struct {
 	keep      bool         // Target.Keep
 	flush     bool         // Target.Flush
 	hold      bool         // its commands have to run before it is set up
+	before    before
 }
 
 // desired is what the kernel is to have for spec.
@@ -51,7 +52,9 @@ func desired(g *graph, about func(*member) facts) Desired {
 	var want Desired
 	named := make(map[string]bool) // keys whose SetName is taken
 	for _, m := range g.members {
-		t := g.target(m, about(m))
+		f := about(m)
+		t := g.target(m, f)
+		g.giveBack(&t, m.spec, f)
 		if m.spec.SetName != "" {
 			if named[m.spec.Key] {
 				t.Name = "" // of several links only the first can have the name

@@ -12,12 +12,16 @@
 // The client's identifier (DUID) is its link's permanent hardware address
 // (DUID-LL) and the identity association's (IAID) the end of it. That is
 // stable without anything to store, and after an installation anew the machine
-// gets the same address. Its price: two links are two clients to a server.
+// gets the same address. Its price: two links are two clients to a server. A
+// VLAN and the like have their parent's hardware address and are the same
+// client; their name is part of the IAID, which has to differ then (section 12).
 package dhcp6
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -82,12 +86,24 @@ func (c *Client) Run(ctx context.Context, request netconf.Lease6Request, report 
 		opts: c.opts, request: request, report: report,
 		log:            c.opts.Log.With("link", request.Link.Name),
 		duid:           append([]byte{0, 3, 0, 1}, hardware...), // RFC 8415, section 11.4; 1 is Ethernet
-		iaid:           [4]byte(hardware[len(hardware)-4:]),
+		iaid:           associationID(request.Link, hardware),
 		longestSolicit: solicitLongest, longestInform: informLongest,
 		warned: make(map[string]bool),
 	}
 	defer m.closeConn()
 	return m.run(ctx)
+}
+
+// associationID is the IAID of a link.
+func associationID(link netconf.Link, hardware net.HardwareAddr) [4]byte {
+	id := [4]byte(hardware[len(hardware)-4:])
+	if !link.SharesMAC() {
+		return id
+	}
+	h := fnv.New32a()
+	h.Write([]byte(link.Name)) //nolint:errcheck // never fails
+	binary.BigEndian.PutUint32(id[:], binary.BigEndian.Uint32(id[:])^h.Sum32())
+	return id
 }
 
 // timing is how a message is repeated (RFC 8415, section 15).

@@ -150,3 +150,26 @@ func TestLimits(t *testing.T) {
 		}
 	})
 }
+
+// TestSharedMAC: to a server, a link and two VLANs on it are one client with
+// three associations.
+func TestSharedMAC(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clients, associations := map[string]bool{}, map[[4]byte]string{}
+		for name, kind := range map[string]string{"eth0": "", "eth0.7": netconf.KindVLAN, "eth0.8": netconf.KindVLAN} {
+			for range 2 { // the same each time
+				s := start(t, &wire{}, netconf.Lease6Request{Delegate: true,
+					Link: netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: name}, Kind: kind, MAC: "02:00:00:00:00:01"}})
+				synctest.Wait()
+				p := s.sent()
+				s.stop()
+				clients[string(p.GetOneOption(dhcpv6.OptionClientID).ToBytes())] = true
+				associations[p.Options.OneIANA().IaId] = name
+				associations[p.Options.OneIAPD().IaId] = name
+			}
+		}
+		if len(clients) != 1 || len(associations) != 3 {
+			t.Errorf("%d clients, associations %v", len(clients), associations)
+		}
+	})
+}

@@ -75,7 +75,9 @@ func start(t *testing.T, w *wire, request netconf.Lease6Request) *session {
 	s := &session{wire: w, renew: make(chan struct{}), declined: make(chan netip.Addr), logged: &strings.Builder{}}
 	client := dhcp6.New(dhcp6.Options{Open: w.dial, Random: func() uint32 { return 1 << 31 }, // no jitter
 		Log: slog.New(slog.NewTextHandler(s, nil))})
-	request.Link = netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"}
+	if request.Link.Index == 0 {
+		request.Link = netconf.Link{LinkID: netconf.LinkID{Index: 2, Name: "eth0"}, MAC: "02:00:00:00:00:01"}
+	}
 	request.Renew, request.Declined = s.renew, s.declined
 	stop := netconftest.Go(t, func(ctx context.Context) error {
 		return client.Run(ctx, request, func(r netconf.Lease6Status) {

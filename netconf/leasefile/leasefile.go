@@ -1,5 +1,6 @@
 // Package leasefile is netconf.LeaseStore: DHCPv4 leases as JSON files below a
-// directory, one for each link's permanent hardware address. It refuses to
+// directory, one for each link: its permanent hardware address, and its name
+// where links share one. It refuses to
 // judge whether a lease may be used: what it returns is to be asked for
 // (INIT-REBOOT), and only a server can say yes.
 package leasefile
@@ -63,11 +64,12 @@ func New(dir string, opts Options) *Store {
 
 // Load returns the lease of a link, nil if there is none or it is over. Its
 // start is left out, so that nobody takes it for one that counts: whether the
-// machine is still in the network that it is from, nobody knows yet. A clock
-// that stands before the lease's start is wrong, and does not end a lease. A
-// file that cannot be read as a lease is logged and put aside.
-func (s *Store) Load(mac string) *netconf.Lease {
-	path, err := s.path(mac)
+// machine is still in the network that it is from, nobody knows yet. Its
+// duration is what is left of it. A clock that stands before the lease's start
+// is wrong, and does not end a lease. A file that cannot be read as a lease is
+// logged and put aside.
+func (s *Store) Load(id string) *netconf.Lease {
+	path, err := s.path(id)
 	if err != nil {
 		s.log.Warn("kept lease", "err", err)
 		return nil
@@ -87,16 +89,20 @@ func (s *Store) Load(mac string) *netconf.Lease {
 		}
 		return nil
 	}
-	if lease.Expired(s.now()) {
+	now := s.now()
+	if lease.Expired(now) {
 		return nil
+	}
+	if lease.Duration > 0 && !lease.Acquired.IsZero() {
+		lease.Duration -= max(now.Sub(lease.Acquired), 0)
 	}
 	lease.Acquired = time.Time{}
 	return lease
 }
 
 // Save keeps a lease; nil forgets it.
-func (s *Store) Save(mac string, lease *netconf.Lease) error {
-	path, err := s.path(mac)
+func (s *Store) Save(id string, lease *netconf.Lease) error {
+	path, err := s.path(id)
 	if err != nil {
 		return err
 	}
@@ -121,13 +127,18 @@ func (s *Store) Save(mac string, lease *netconf.Lease) error {
 	return s.prune(filepath.Base(path))
 }
 
-// path is the file of a hardware address.
-func (s *Store) path(mac string) (string, error) {
+// path is the file of a link's id. A name of a link has no slash.
+func (s *Store) path(id string) (string, error) {
+	mac, name, named := strings.Cut(id, "@")
 	hardware, err := net.ParseMAC(mac)
-	if err != nil {
-		return "", fmt.Errorf("lease of a link: %q is not a hardware address", mac)
+	if err != nil || strings.ContainsAny(name, "/\x00") {
+		return "", fmt.Errorf("lease of a link: %q is not a hardware address, nor one with a link's name", id)
 	}
-	return filepath.Join(s.dir, strings.ReplaceAll(hardware.String(), ":", "-")+suffix), nil
+	file := strings.ReplaceAll(hardware.String(), ":", "-")
+	if named {
+		file += "@" + name
+	}
+	return filepath.Join(s.dir, file+suffix), nil
 }
 
 // prune removes the oldest files when there are too many. The one that was

@@ -71,26 +71,49 @@ func TestKeepAndForget(t *testing.T) {
 	}
 }
 
+// TestShared: links with the same hardware address have a lease each.
+func TestShared(t *testing.T) {
+	s := New(t.TempDir(), Options{Now: now})
+	ids := []string{mac, mac + "@eth0.7", mac + "@.."}
+	for i, id := range ids {
+		l := example()
+		l.Address = netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 24)
+		if err := s.Save(id, l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, id := range ids {
+		if got := s.Load(id); got == nil || int(got.Address.Addr().As4()[3]) != i+1 {
+			t.Errorf("%s has %+v", id, got)
+		}
+	}
+}
+
 func TestExpiry(t *testing.T) {
 	endless := example()
 	endless.Duration, endless.T1, endless.T2 = 0, 0, 0
+	startless := example()
+	startless.Acquired = time.Time{}
 	for _, c := range []struct {
 		name  string
 		lease *netconf.Lease
 		now   time.Time
 		there bool
+		left  time.Duration
 	}{
-		{"in time", example(), now().Add(59 * time.Minute), true},
-		{"over", example(), now().Add(61 * time.Minute), false},
-		{"endless", endless, now().AddDate(10, 0, 0), true},
-		{"a clock that does not run", example(), time.Unix(0, 0), true},
-		{"a clock that was set back", example(), now().AddDate(-1, 0, 0), true},
+		{"in time", example(), now().Add(59 * time.Minute), true, time.Minute},
+		{"over", example(), now().Add(61 * time.Minute), false, 0},
+		{"endless", endless, now().AddDate(10, 0, 0), true, 0},
+		{"without a start", startless, now(), true, time.Hour},
+		{"a clock that does not run", example(), time.Unix(0, 0), true, time.Hour},
+		{"a clock that was set back", example(), now().AddDate(-1, 0, 0), true, time.Hour},
 	} {
 		s := New(t.TempDir(), Options{Now: func() time.Time { return c.now }})
 		if err := s.Save(mac, c.lease); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.Load(mac); (got != nil) != c.there {
+		got := s.Load(mac)
+		if (got != nil) != c.there || got != nil && got.Duration != c.left {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
@@ -139,7 +162,7 @@ func TestDamagedFiles(t *testing.T) {
 
 func TestBadAddress(t *testing.T) {
 	s := New(t.TempDir(), Options{})
-	for _, bad := range []string{"", "../../etc/passwd", "eth0"} {
+	for _, bad := range []string{"", "../../etc/passwd", "eth0", mac + "@../eth0", "@eth0"} {
 		if s.Save(bad, example()) == nil || s.Load(bad) != nil {
 			t.Errorf("%q was taken for a hardware address", bad)
 		}

@@ -74,4 +74,22 @@ func TestRootAdverts(t *testing.T) {
 	if !slices.Equal(servers, []netip.Addr{addr("2001:db8::53"), addr("2001:db8::54")}) || !slices.Equal(domains, []string{"a.example", "b.example"}) {
 		t.Errorf("servers %v, domains %v", servers, domains)
 	}
+	for quiet := false; !quiet; { // what is still on its way
+		select {
+		case <-adverts:
+		case <-time.After(300 * time.Millisecond):
+			quiet = true
+		}
+	}
+	// A router that is asked answers at once.
+	began := time.Now()
+	if err := kernel.Solicit(netconftest.Link(t, "eth0").LinkID); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-adverts:
+		t.Logf("an answer after %v", time.Since(began))
+	case <-time.After(4 * time.Second): // it repeats itself every 5 s
+		t.Error("no answer to a solicitation")
+	}
 }

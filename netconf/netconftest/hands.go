@@ -2,8 +2,11 @@ package netconftest
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/netconf"
 )
@@ -118,4 +121,29 @@ func (k *Kernel) Adverts(ctx context.Context) (<-chan netconf.Advert, error) {
 		close(ch)
 	})
 	return ch, nil
+}
+
+// Solicit implements netconf.Kernel.
+func (k *Kernel) Solicit(id netconf.LinkID) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	l := k.find(id)
+	if l == nil {
+		return fmt.Errorf("%s: ask routers for an advertisement: %w", id, unix.ENODEV)
+	}
+	if !l.Up {
+		return fmt.Errorf("%s: ask routers for an advertisement: %w", id, unix.ENETUNREACH)
+	}
+	k.solicited = append(k.solicited, l.Name)
+	return nil
+}
+
+// Solicited returns the links on which routers were asked for an
+// advertisement since the last time.
+func (k *Kernel) Solicited() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	names := k.solicited
+	k.solicited = nil
+	return names
 }

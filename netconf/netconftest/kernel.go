@@ -26,6 +26,7 @@ type Kernel struct {
 	subscribers map[chan struct{}]bool
 	readers     map[chan netconf.Advert]bool
 	calls       []string
+	solicited   []string
 	refuse      func(call string) error
 }
 

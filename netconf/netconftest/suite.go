@@ -52,7 +52,7 @@ func TestKernel(t *testing.T, w World) {
 		{"loopback", testLoopback}, {"link", testLink}, {"addresses", testAddresses},
 		{"secondary", testSecondary}, {"routes", testRoutes}, {"onlink", testOnLink},
 		{"route source", testRouteSource}, {"foreign", testForeign}, {"gone", testGone}, {"events", testEvents},
-		{"names", testNames}, {"mac", testMAC}, {"down", testDown}, {"ipv6", testIPv6}, {"advertisement", testAdvertisement},
+		{"names", testNames}, {"mac", testMAC}, {"down", testDown}, {"ipv6", testIPv6}, {"advertisement", testAdvertisement}, {"solicitation", testSolicitation},
 		{"hardware", testHardware}, {"route kinds", testRouteKinds}, {"tables", testTables}, {"rules", testRules},
 		{"lost route", testLostRoute}, {"by name", testByName}, {"dummy", testDummy}, {"bridge", testBridge}, {"bridge vlans", testBridgeVLANs},
 		{"bridge members", testBridgeMembers}, {"vlan", testVLAN}, {"vlan priorities", testVLANPriorities},

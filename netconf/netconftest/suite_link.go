@@ -44,10 +44,21 @@ func testByName(t *testing.T, s *suite) {
 }
 
 func testMAC(t *testing.T, s *suite) {
-	l := s.add(t, "ma0")
+	own := s.add(t, "ma0")
+	l := own
 	ok(t, s.Kernel.SetMAC(l.LinkID, "02:00:00:00:77:01"))
 	if l = s.get(t, "ma0"); l.MAC != "02:00:00:00:77:01" {
 		t.Errorf("MAC address is %s", l.MAC)
+	}
+	if l.PermMAC != "" && l.PermMAC != own.MAC {
+		t.Errorf("its permanent address is %s, it was made with %s", l.PermMAC, own.MAC)
+	}
+	ok(t, s.Kernel.SetMTU(l.LinkID, 1400))
+	// Both can be given back: what the link had is what was read.
+	ok(t, s.Kernel.SetMAC(l.LinkID, own.MAC))
+	ok(t, s.Kernel.SetMTU(l.LinkID, own.MTU))
+	if l = s.get(t, "ma0"); l.MAC != own.MAC || l.MTU != own.MTU || l.PermMAC != own.PermMAC {
+		t.Errorf("given back: %+v, want %+v", l, own)
 	}
 	refused(t, "a group's address", s.Kernel.SetMAC(l.LinkID, "01:00:5e:00:00:01"), "ma0", "01:00:5e:00:00:01")
 }
@@ -80,6 +91,15 @@ func testIPv6(t *testing.T, s *suite) {
 			t.Errorf("is %+v, want %+v", l.IPv6, v)
 		}
 	}
+}
+
+func testSolicitation(t *testing.T, s *suite) {
+	l := s.add(t, "so0")
+	refused(t, "solicitation on a link that is down", s.Kernel.Solicit(l.LinkID), "so0", "advertisement")
+	ok(t, s.Kernel.SetUp(l.LinkID))
+	s.until(t, "a solicitation", func() bool { return s.Kernel.Solicit(l.LinkID) == nil })
+	s.DelLink("so0")
+	refused(t, "solicitation on a link that is gone", s.Kernel.Solicit(l.LinkID), "so0", "advertisement")
 }
 
 // rdnss is RFC 8106's option with one server, for 600 s.

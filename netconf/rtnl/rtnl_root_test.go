@@ -84,15 +84,16 @@ func TestRootStatic(t *testing.T) {
 			return true, changed
 		})
 	}
-	apply(osconfig.Interface{Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400})
-	until([]string{"inet 10.0.0.2/24 brd 10.0.0.255", "inet6 fd00::2/64", "mtu 1400", "127.0.0.1/8",
+	own := "link/ether " + netconftest.Link(t, "eth0").MAC
+	apply(osconfig.Interface{Addresses: []string{"10.0.0.2/24", "fd00::2/64"}, Gateway: "10.0.0.1", GatewayIPv6: "fd00::1", MTU: 1400, MACAddress: "02:00:00:00:00:77"})
+	until([]string{"inet 10.0.0.2/24 brd 10.0.0.255", "inet6 fd00::2/64", "mtu 1400", "link/ether 02:00:00:00:00:77", "127.0.0.1/8",
 		"default via 10.0.0.1 dev eth0 proto 80", "default via fd00::1 dev eth0 proto 80"}, []string{"10.77.0.5/24"})
 	if !m.State().Online || len(m.Problems()) > 0 {
 		t.Errorf("state: %+v", m.State())
 	}
 	apply(osconfig.Interface{Address: "10.0.0.3/24", Gateway: "10.0.0.9"}) // same subnet: the old address is the new one's primary
-	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "inet6 fe80::"},
-		[]string{"10.0.0.2/24", "fd00::2", "default via fd00::1"})
+	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "inet6 fe80::", own},
+		[]string{"mtu 1400", "10.0.0.2/24", "fd00::2", "default via fd00::1"})
 	world.AddForeignAddr("eth0", netip.MustParsePrefix("10.78.0.5/24"))
 	netconftest.Run(t, "ip", "addr", "del", "10.0.0.3/24", "dev", "eth0")
 	until([]string{"inet 10.0.0.3/24", "default via 10.0.0.9 dev eth0 proto 80", "10.78.0.5/24"}, nil)

@@ -21,14 +21,24 @@ const answerTime = 10 * time.Second
 type control struct {
 	conn *net.UnixConn
 	own  string
+	wait time.Duration // for an answer
+	late error         // an answer is still to come: nothing more can be asked
 }
 
-// dial connects. The program answers to the path of the asker's socket.
-func dial(dir string) (*control, error) {
-	own, socket := filepath.Join(dir, "rosd"), filepath.Join(dir, "global")
-	if err := os.Remove(own); err != nil && !errors.Is(err, os.ErrNotExist) {
+// dial connects. The program answers to the path of the asker's socket, and
+// does not say to what: each connection has a path of its own, or an answer
+// that came too late for the one before would be taken for its.
+func dial(dir string, wait time.Duration) (*control, error) {
+	old, err := filepath.Glob(filepath.Join(dir, "rosd-*"))
+	if err != nil {
 		return nil, fmt.Errorf("wifi: %w", err)
 	}
+	for _, path := range old { // of a process before this one
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("wifi: %w", err)
+		}
+	}
+	own, socket := filepath.Join(dir, fmt.Sprintf("rosd-%x", time.Now().UnixNano())), filepath.Join(dir, "global")
 	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: own, Net: "unixgram"}, &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
 		os.Remove(own)
@@ -37,7 +47,7 @@ func dial(dir string) (*control, error) {
 		}
 		return nil, fmt.Errorf("wifi: %w", err)
 	}
-	return &control{conn, own}, nil
+	return &control{conn: conn, own: own, wait: wait}, nil
 }
 
 func (c *control) close() {
@@ -46,7 +56,10 @@ func (c *control) close() {
 }
 
 func (c *control) request(text string) (string, error) {
-	if err := c.conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if c.late != nil {
+		return "", c.late
+	}
+	if err := c.conn.SetDeadline(time.Now().Add(c.wait)); err != nil {
 		return "", err
 	}
 	if _, err := c.conn.Write([]byte(text)); err != nil {
@@ -56,7 +69,8 @@ func (c *control) request(text string) (string, error) {
 	for {
 		n, err := c.conn.Read(buf)
 		if err != nil {
-			return "", fmt.Errorf("no answer: %w", err)
+			c.late = fmt.Errorf("no answer: %w", err)
+			return "", c.late
 		}
 		if answer := string(buf[:n]); !strings.HasPrefix(answer, "<") { // that is an event
 			return answer, nil

@@ -8,7 +8,6 @@
 package wifi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/atomicfile"
@@ -38,38 +38,35 @@ var ErrNotRunning = errors.New("wpa_supplicant does not run")
 // Daemon is a wpa_supplicant that may be running.
 type Daemon struct {
 	dir, driver string
+	wait        time.Duration // for an answer
 
 	mu sync.Mutex
-	// told is what the program has read for each link. What another one than
-	// now reads, after a restart of either side, is not known.
-	told map[string][]byte
 }
 
 // New returns the one whose socket is "global" in a directory. They are Dir
 // and Driver outside tests.
-func New(dir, driver string) *Daemon { return &Daemon{dir: dir, driver: driver} }
+func New(dir, driver string) *Daemon {
+	return &Daemon{dir: dir, driver: driver, wait: answerTime}
+}
 
 // Set makes these links, by name, join these networks, and all others none.
 // A link that joins the same network already keeps it. It is repeatable, and
-// continues past what fails: errors are sentences about one link each.
+// continues past what fails, but for an answer that does not come: errors are
+// sentences about one link each.
 func (d *Daemon) Set(links map[string]osconfig.WifiNetwork) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return fmt.Errorf("wifi: %w", err)
 	}
-	c, err := dial(d.dir)
+	c, err := dial(d.dir, d.wait)
 	if err != nil {
-		d.told = nil
 		return err
 	}
 	defer c.close()
 	present, err := c.interfaces()
 	if err != nil {
 		return fmt.Errorf("wifi: %w", err)
-	}
-	if d.told == nil {
-		d.told = map[string][]byte{}
 	}
 	var errs []error
 	for _, name := range present {
@@ -85,33 +82,33 @@ func (d *Daemon) Set(links map[string]osconfig.WifiNetwork) error {
 	return errors.Join(errs...)
 }
 
-// join makes a link join a network.
+// join makes a link join a network. A file is written only for a link that the
+// program does not have: of one that it has, the file is what it has read, also
+// if a process before this one has told it.
 func (d *Daemon) join(c *control, name string, w osconfig.WifiNetwork, present bool) error {
 	text, err := Config(w)
 	if err != nil {
 		return err
 	}
-	if present && bytes.Equal(d.told[name], []byte(text)) {
-		return nil
-	}
+	path := d.path(name)
 	if present {
+		if read, err := os.ReadFile(path); err == nil && string(read) == text {
+			return nil
+		}
 		if err := d.forget(c, name); err != nil {
 			return err
 		}
 	}
-	path := d.path(name)
 	if err := atomicfile.WriteFile(path, []byte(text), 0o600); err != nil {
 		return err
 	}
 	if err := c.ask("INTERFACE_ADD " + name + "\t" + path + "\t" + d.driver); err != nil {
 		return fmt.Errorf("wpa_supplicant does not take it (ros logs wifi says why): %w", err)
 	}
-	d.told[name] = []byte(text)
 	return nil
 }
 
 func (d *Daemon) forget(c *control, name string) error {
-	delete(d.told, name)
 	if err := c.ask("INTERFACE_REMOVE " + name); err != nil {
 		return fmt.Errorf("wifi: link %s is not given up: %w", name, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -118,6 +119,8 @@ type stand struct {
 	orders []string
 	has    []string
 	refuse string // a link that it does not take
+	slow   string // a link of which it says so together with the next answer
+	late   func()
 }
 
 func (s *stand) answer(text string) string {
@@ -155,7 +158,17 @@ func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 				return
 			}
 			_, _ = c.WriteToUnix([]byte("<3>CTRL-EVENT-SCAN-STARTED "), from)
-			_, _ = c.WriteToUnix([]byte(s.answer(string(buf[:n]))), from)
+			order := string(buf[:n])
+			answer := s.answer(order)
+			if s.late != nil {
+				s.late()
+				s.late = nil
+			}
+			if s.slow != "" && strings.HasPrefix(order, "INTERFACE_ADD "+s.slow) {
+				s.late = func() { _, _ = c.WriteToUnix([]byte(answer), from) }
+				continue
+			}
+			_, _ = c.WriteToUnix([]byte(answer), from)
 		}
 	}()
 	stop = func() { c.Close(); <-done; os.Remove(filepath.Join(dir, "global")) }
@@ -199,6 +212,10 @@ func TestSet(t *testing.T) {
 	check("one more", want, "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
 	want["wlan1"] = home
 	check("another network", want, "INTERFACE_REMOVE wlan1", "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
+	d = New(dir, Driver)
+	check("after a restart of rosd", want)
+	want["wlan1"] = work
+	check("another network, after a restart of rosd", want, "INTERFACE_REMOVE wlan1", "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
 	delete(want, "wlan0")
 	check("one less", want, "INTERFACE_REMOVE wlan0")
 	stop()
@@ -219,5 +236,38 @@ func TestSet(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(dir, "rosd*"))
 	if err != nil || len(left) != 0 {
 		t.Errorf("sockets left: %q, %v", left, err)
+	}
+}
+
+// TestLateAnswers: an answer that comes too late is nobody else's.
+func TestLateAnswers(t *testing.T) {
+	dir, err := os.MkdirTemp("", "wif")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	d := New(dir, Driver)
+	d.wait = 100 * time.Millisecond
+	s := &stand{slow: "wlan0", refuse: "wlan1"}
+	stop := s.listen(t, dir)
+	home := networks()["home"]
+	want := map[string]osconfig.WifiNetwork{"wlan0": home, "wlan1": home}
+	if err := d.Set(want); err == nil || strings.Count(err.Error(), "no answer") != 2 {
+		t.Errorf("an answer is late: %v", err)
+	}
+	// The link has been added. That was only said too late.
+	if err := d.Set(want); err == nil || strings.Contains(err.Error(), "no answer") || !strings.HasPrefix(err.Error(), "wifi: link wlan1: ") {
+		t.Errorf("then: %v", err)
+	}
+	stop()
+	s = &stand{has: s.has, refuse: "wlan1"}
+	stop = s.listen(t, dir)
+	d.wait = answerTime
+	if err := d.Set(want); err == nil || strings.Count(err.Error(), "\n") != 0 || !strings.HasPrefix(err.Error(), "wifi: link wlan1: ") {
+		t.Errorf("afterwards: %v", err)
+	}
+	stop()
+	if d := cmp.Diff([]string{"wlan0"}, s.has); d != "" {
+		t.Error(d)
 	}
 }

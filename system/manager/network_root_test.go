@@ -3,13 +3,16 @@ package manager
 import (
 	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/netconf/rtnl"
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // TestRootNetworkApply: on a real kernel what is applied is what was planned,
@@ -85,4 +88,56 @@ func TestRootNetworkApply(t *testing.T) {
 	if p, err := m.NetworkPlan(""); err != nil || len(p.Changes) > 0 {
 		t.Errorf("after it: %+v, %v", p, err)
 	}
+}
+
+// TestRootPulledCable: of two ways out the one with a cable is taken.
+func TestRootPulledCable(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	values := baseSysctl(1 << 30)
+	for key := range values { // the others are the whole machine's
+		if !strings.HasSuffix(key, "/ignore_routes_with_linkdown") {
+			delete(values, key)
+		}
+	}
+	if err := applySysctl(values); err != nil || len(values) != 2 {
+		t.Fatalf("%v: %v", values, err)
+	}
+	world := netconftest.Real(t)
+	world.AddLink("eth0")
+	world.AddLink("eth1")
+	kernel, err := rtnl.Open(quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer kernel.Close()
+	m := netconf.New(kernel, silentDHCP{}, noNames{}, netconf.Options{Log: quiet()})
+	netconftest.Go(t, m.Run)
+	spec, errs := netconf.FromConfig(osconfig.Network{Interfaces: map[string]osconfig.Interface{
+		"eth0": {Addresses: []string{"192.0.2.7/24", "2001:db8::7/64"}, Gateway: "192.0.2.1", GatewayIPv6: "2001:db8::1"},
+		"eth1": {Addresses: []string{"198.51.100.7/24", "2001:db8:1::7/64"}, Gateway: "198.51.100.1", GatewayIPv6: "2001:db8:1::1"},
+	}})
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	m.Apply(spec)
+	out := func(link string) {
+		t.Helper()
+		netconftest.Within(t, 10*time.Second, "packets leave by "+link, func() (bool, <-chan struct{}) {
+			_, changed := m.Watch()
+			for _, to := range []string{"203.0.113.9", "2001:db8:9::9"} {
+				got, err := exec.Command("ip", "route", "get", to).CombinedOutput()
+				if err != nil || !strings.Contains(string(got), " dev "+link+" ") {
+					return false, changed
+				}
+			}
+			return true, changed
+		})
+	}
+	out("eth0")
+	world.Plug("eth0", false)
+	out("eth1")
+	world.Plug("eth0", true)
+	out("eth0")
 }

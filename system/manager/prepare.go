@@ -158,7 +158,7 @@ func applySysctl(values map[string]string) error {
 
 // baseSysctl is set on every machine, before the configuration's values.
 func baseSysctl(ram int64) map[string]string {
-	return map[string]string{
+	values := map[string]string{
 		"kernel.panic":                  "10",
 		"fs.inotify.max_user_instances": "1024",
 		// What root does in directories that others may write to; see the
@@ -175,6 +175,14 @@ func baseSysctl(ram int64) map[string]string {
 		// 44 MB, whatever the size of the machine (mm/khugepaged.c).
 		"vm.min_free_kbytes": strconv.Itoa(minFreeKiB(ram)),
 	}
+	// Of several ways out one whose cable was pulled does not count. The kernel
+	// would go on to send there. It may have been told to have no IPv6.
+	for _, family := range []string{"net/ipv4", "net/ipv6"} {
+		if _, err := os.Stat(filepath.Join("/proc/sys", family, "conf/all")); err == nil {
+			values[family+"/conf/all/ignore_routes_with_linkdown"] = "1"
+		}
+	}
+	return values
 }
 
 // minFreeKiB is mm/page_alloc.c's: 4 × the root of the memory in KiB, but not
