@@ -1,6 +1,7 @@
 package cloudconfig
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -67,7 +68,7 @@ func (r *run) fetch(p part, line int, address string) {
 	}
 	data, err := r.parser.Fetcher.Fetch(r.ctx, address)
 	if err == nil && len(data) > osconfig.MaxSize {
-		err = fmt.Errorf("%d bytes is too large; the limit is %d", len(data), osconfig.MaxSize)
+		err = errors.New(osconfig.TooLarge())
 	}
 	if err != nil {
 		wrong(osconfig.Source, "%s not read: %v", shown, err)
