@@ -95,7 +95,7 @@ func checkFile(n *Node, total *int) []finding {
 	}
 	switch path := text("path"); {
 	case path == "":
-		add("", "path is missing")
+		out = append(out, finding{severity: Error, kind: Value, lack: "path", text: "path is missing"})
 	case strings.HasSuffix(path, "/"):
 		add("path", quote(path)+" is a directory")
 	default:
