@@ -87,10 +87,7 @@ func Mount(ctx context.Context, o Options) (Mounted, error) {
 		}
 		m = Mounted{Device: RAM, FSType: "tmpfs"}
 	}
-	if err := bindPlaces("/", bindMount); err != nil {
-		return m, errors.Join(problem, err)
-	}
-	return m, errors.Join(problem, checkSpace(m))
+	return m, errors.Join(problem, bindPlaces("/", bindMount))
 }
 
 // alreadyMounted finds what an earlier manager has mounted.
@@ -250,21 +247,6 @@ func mkdir(path string, perm os.FileMode) error {
 	}
 	if err := unix.Chmod(path, uint32(perm)); err != nil {
 		return fmt.Errorf("chmod %s: %w", path, err)
-	}
-	return nil
-}
-
-// fullBelow is the free share of the state file system below which the
-// machine calls itself degraded.
-const fullBelow = 0.02
-
-func checkSpace(m Mounted) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(Root, &st); err != nil {
-		return fmt.Errorf("statfs %s: %w", Root, err)
-	}
-	if st.Blocks > 0 && float64(st.Bavail)/float64(st.Blocks) < fullBelow {
-		return fmt.Errorf("state file system %s is full: %d MiB are free", m.Device, st.Bavail*uint64(st.Bsize)>>20)
 	}
 	return nil
 }
