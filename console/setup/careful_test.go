@@ -97,3 +97,42 @@ func TestMountPointWithBlank(t *testing.T) {
 		t.Error("a path with a blank is not found")
 	}
 }
+
+// TestKernelsFiles: what is the kernel's is written into, not replaced, and
+// not made.
+func TestKernelsFiles(t *testing.T) {
+	r := newRoom(t)
+	r.write(t, "/sys/kernel/mm/enabled", "a")
+	r.write(t, "/proc/sys/vm/swappiness", "60")
+	before, err := os.Stat(r.path("/sys/kernel/mm/enabled"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := r.setup()
+	s.mustWrite(t, osconfig.File{Path: "/sys/kernel/mm/enabled", Content: "b", Permissions: "0600", Owner: "sshd"}, osconfig.File{Path: "/proc/sys/vm/swappiness", Content: "10"})
+	after, err := os.Stat(r.path("/sys/kernel/mm/enabled"))
+	if err != nil || !os.SameFile(before, after) || after.Mode() != before.Mode() {
+		t.Errorf("the file is another one: %v, %v", after.Mode(), err)
+	}
+	if got := r.read(t, "/sys/kernel/mm/enabled") + " " + r.read(t, "/proc/sys/vm/swappiness"); got != "b 10" {
+		t.Errorf("content %q", got)
+	}
+	if err := s.writeFile(osconfig.File{Path: "/sys/none", Content: "b"}); err == nil || exists(r.path("/sys/none")) {
+		t.Errorf("a file was made: %v", err)
+	}
+	if err := os.Symlink("/dev/null", r.path("/dev/nothing")); err != nil {
+		t.Fatal(err)
+	}
+	s.mustWrite(t, osconfig.File{Path: "/dev/nothing", Content: "b"})
+	if info, err := os.Stat(r.path("/dev/nothing")); err != nil || info.Mode()&os.ModeDevice == 0 {
+		t.Error("a device was replaced")
+	}
+}
+
+// TestLocaleFalse is cloud-init's word for leaving the locale as it is.
+func TestLocaleFalse(t *testing.T) {
+	s := newRoom(t).setup()
+	if err := s.useLocale("False"); err != nil || len(s.status.Notes) > 0 || s.locale != localeDefault {
+		t.Errorf("%v, %q, %s", err, s.status.Notes, s.locale)
+	}
+}

@@ -48,6 +48,9 @@ func (s *setup) place(f osconfig.File) error {
 	if err := trusted(s.Root, f.Path, f.Append); err != nil {
 		return err
 	}
+	if kernels(path, f.Path) {
+		return writeInto(path, content)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
@@ -56,6 +59,28 @@ func (s *setup) place(f osconfig.File) error {
 	}
 	delete(s.memory.Appended, f.Path) // it is as if nothing had been added
 	return s.replace(path, content, mode, uid, gid)
+}
+
+// kernels says whether a file is the kernel's, which is written into and
+// cannot be replaced; path is name in the console's root.
+func kernels(path, name string) bool {
+	name = filepath.Clean(name)
+	if strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") {
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&os.ModeDevice != 0
+}
+
+// writeInto writes a file of the kernel's in one go: each write is a command
+// there.
+func writeInto(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
 }
 
 // replace writes a file whole.
