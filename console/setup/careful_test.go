@@ -1,14 +1,17 @@
 package setup
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/keep"
 )
 
 // TestHomeOfAnother: the name under which a home is made first is no other
@@ -134,5 +137,24 @@ func TestLocaleFalse(t *testing.T) {
 	s := newRoom(t).setup()
 	if err := s.useLocale("False"); err != nil || len(s.status.Notes) > 0 || s.locale != localeDefault {
 		t.Errorf("%v, %q, %s", err, s.status.Notes, s.locale)
+	}
+}
+
+// TestToolTalks: a program that prints more than anybody reads ends all the
+// same.
+func TestToolTalks(t *testing.T) {
+	s := newRoom(t).setup()
+	s.Tool = nil
+	var err error
+	if s.reaper, err = keep.NewReaper(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go s.reaper.Run(ctx)
+	begin := time.Now()
+	text, err := s.tool(ctx, "", "seq", "1", "100000")
+	if err != nil || len(text) != 64<<10 || time.Since(begin) > toolTimeout/2 {
+		t.Errorf("%d bytes after %v, %v", len(text), time.Since(begin), err)
 	}
 }
