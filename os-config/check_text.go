@@ -226,6 +226,20 @@ func redact(s string) string {
 	return regexp.MustCompile(`//[^/@]*@`).ReplaceAllString(s, "//***@")
 }
 
+// ShownURL is a URL without what may be secret in it: user, password and query,
+// which is where clouds put signatures.
+func ShownURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(no URL)"
+	}
+	u.User, u.Fragment = nil, ""
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	return strings.ReplaceAll(u.String(), "%E2%80%A6", "…")
+}
+
 // withoutLogin is redact for a text that is wrong as a URL: the scheme may be
 // missing, and a password may have what belongs into none.
 func withoutLogin(s string) string {

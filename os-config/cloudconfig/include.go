@@ -45,10 +45,15 @@ func (r *run) fetch(p part, line int, address string) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// What cannot be parsed may have a password anywhere before its "@".
+		_, rest, login := strings.Cut(address, "@")
+		if login {
+			address = "***@" + rest
+		}
 		wrong(osconfig.Value, "%q is no URL that begins with http:// or https://", shorten(address))
 		return
 	}
-	shown := u.Redacted()
+	shown := osconfig.ShownURL(address)
 	r.urls++
 	switch {
 	case r.urls > maxIncludes:
