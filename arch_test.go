@@ -43,7 +43,7 @@ func allowed() map[string]string {
 		"os-config/datasource/scaleway":       "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
 		"os-config/datasource/equinix":        "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
 		"os-config/datasource/oracle":         "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata",
-		"os-config/datasource/url":            "os-config/datasource os-config/datasource/imds",
+		"os-config/datasource/url":            "os-config os-config/datasource os-config/datasource/imds",
 		"os-config/datasource/vmware":         "os-config os-config/datasource os-config/datasource/imds os-config/datasource/metadata os-config/datasource/nocloud os-config/datasource/url",
 		"os-config/datasource/fwcfg":          "os-config/datasource os-config/datasource/nocloud",
 		"os-config/datasource/clouds":         "os-config/datasource os-config/datasource/imds os-config/datasource/aliyun os-config/datasource/azure os-config/datasource/cloudstack os-config/datasource/digitalocean os-config/datasource/ec2 os-config/datasource/equinix os-config/datasource/exoscale os-config/datasource/fwcfg os-config/datasource/gce os-config/datasource/hetzner os-config/datasource/linode os-config/datasource/openstack os-config/datasource/oracle os-config/datasource/scaleway os-config/datasource/url os-config/datasource/vmware os-config/datasource/vultr",

@@ -95,11 +95,14 @@ func checkFile(n *Node, total *int) []finding {
 	}
 	switch path := text("path"); {
 	case path == "":
-		add("", "path is missing")
+		out = append(out, finding{severity: Error, kind: Value, lack: "path", text: "path is missing"})
 	case strings.HasSuffix(path, "/"):
 		add("path", quote(path)+" is a directory")
 	default:
 		add("path", absolutePath(path))
+		if instead := unread(path); instead != "" {
+			out = append(out, finding{severity: Warning, kind: Unsupported, key: "path", text: instead})
+		}
 	}
 	if p := n.Child("permissions"); p != nil && !p.IsNull() {
 		out = append(out, permissions(p)...)
@@ -135,6 +138,34 @@ func checkFile(n *Node, total *int) []finding {
 	}
 	*total += len(content)
 	return out
+}
+
+// unread says of files that make something happen on other systems that nobody
+// reads them here, and what to use; "" for all others.
+func unread(path string) string {
+	for _, of := range []struct{ path, who, instead string }{
+		{"/etc/docker/daemon.json", "the engine does not see it", "rancher.docker, or rancher.docker.config_file for a file below /opt"},
+		{"/etc/docker/certs.d/", "the engine does not see it", "ca_certs"},
+		{"/etc/resolv.conf", "it is the console's alone", "rancher.network.dns"},
+		{"/etc/hostname", "it is the console's alone", "hostname"},
+		{"/etc/sysctl.conf", "nobody reads it", "rancher.sysctl"},
+		{"/etc/sysctl.d/", "nobody reads it", "rancher.sysctl"},
+		{"/etc/modules", "nobody reads it", "rancher.modules"},
+		{"/etc/modules-load.d/", "nobody reads it", "rancher.modules"},
+		{"/etc/fstab", "nobody reads it", "mounts"},
+		{"/etc/crontab", "there is no cron", "coreos.units with a timer"},
+		{"/etc/cron.d/", "there is no cron", "coreos.units with a timer"},
+		{"/etc/systemd/network/", "nobody reads it", "rancher.network"},
+		{"/etc/systemd/timesyncd.conf", "nobody reads it", "ntp"},
+		{"/etc/systemd/", "there is no systemd", "coreos.units"},
+		{"/etc/netplan/", "nobody reads it", "rancher.network"},
+		{"/etc/network/interfaces", "nobody reads it", "rancher.network"},
+	} {
+		if path == of.path || strings.HasSuffix(of.path, "/") && strings.HasPrefix(path, of.path) {
+			return of.who + "; use " + of.instead
+		}
+	}
+	return ""
 }
 
 // permissions checks a file mode. Octal digits in quotes are right; without

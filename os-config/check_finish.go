@@ -14,7 +14,7 @@ func powerState(n *Node) []finding {
 	switch mode := textAt(n, "mode"); {
 	case n.Child("mode").IsNull():
 		if len(n.Map) > 0 {
-			out.wrong("", "mode is missing: poweroff, reboot or halt")
+			out.missing("mode", ": poweroff, reboot or halt")
 		}
 	case !slices.Contains([]string{"poweroff", "reboot", "halt"}, mode):
 		out.wrong("mode", fmt.Sprintf("%s is not one of: poweroff, reboot, halt", quote(mode)))
@@ -39,7 +39,7 @@ func phoneHome(n *Node) []finding {
 	url := textAt(n, "url")
 	switch {
 	case url == "" && len(n.Map) > 0:
-		out.wrong("", "url is missing")
+		out.missing("url", "")
 	case url != "":
 		out.wrong("url", webURL(strings.ReplaceAll(url, "$INSTANCE_ID", "x")))
 	}
@@ -85,7 +85,7 @@ func unitEntry(content UnitChecker) func(n *Node) []finding {
 		var out found
 		name := textAt(n, "name")
 		if n.Child("name").IsNull() {
-			out.wrong("", "name is missing")
+			out.missing("name", "")
 		} else {
 			out.wrong("name", unitName(name))
 		}
@@ -99,8 +99,9 @@ func unitEntry(content UnitChecker) func(n *Node) []finding {
 		if saysYes(n.Child("mask")) && textAt(n, "content") != "" {
 			out.conflict(Warning, n.Child("mask"), "content has no effect: a masked unit does not start")
 		}
-		if textAt(n, "content") == "" && len(drops) == 0 && unitName(name) == "" && !saysYes(n.Child("mask")) && !systemUnit(name) {
-			out.doubtful("name", fmt.Sprintf("%s has no content, and the system has no unit of that name; it has no effect", name))
+		content := content
+		if name != "" && unitName(name) != "" {
+			content = nil // one of another type is read by other rules
 		}
 		out = append(out, unitContent(content, name, n.Child("content"))...)
 		seen := map[string]bool{}
@@ -119,6 +120,29 @@ func unitEntry(content UnitChecker) func(n *Node) []finding {
 	}
 }
 
+// unitList looks for units that come twice, and for those that are empty: an
+// instance has the content of its template.
+func unitList(n *Node) []finding {
+	out := found(once("unit")(n))
+	templates := map[string]bool{}
+	for _, item := range n.List {
+		if name := textAt(item, "name"); strings.Contains(name, "@.") && textAt(item, "content") != "" {
+			templates[name] = true
+		}
+	}
+	for _, item := range n.List {
+		name := textAt(item, "name")
+		prefix, instance, _ := strings.Cut(name, "@")
+		kind := instance[strings.LastIndexByte(instance, '.')+1:]
+		empty := textAt(item, "content") == "" && len(childList(item, "drop_ins")) == 0 && !saysYes(item.Child("mask"))
+		if empty && name != "" && unitName(name) == "" && !systemUnit(name) && !templates[prefix+"@."+kind] {
+			out = append(out, finding{severity: Warning, kind: Value, node: item.Child("name"),
+				text: name + " has no content, and the system has no unit of that name; it has no effect"})
+		}
+	}
+	return out
+}
+
 // unitContent asks the checker about a text and maps its lines to the file's.
 func unitContent(check UnitChecker, name string, n *Node) []finding {
 	if check == nil || n.IsNull() || n.Text == "" {
@@ -135,7 +159,7 @@ func dropIn(n *Node) []finding {
 	name := textAt(n, "name")
 	switch {
 	case n.Child("name").IsNull():
-		return wrong("name is missing")
+		return []finding{{severity: Error, kind: Value, lack: "name", text: "name is missing"}}
 	case !strings.HasSuffix(name, ".conf") || !spelled(name, "A-Za-z0-9_", "A-Za-z0-9_.@-"):
 		return []finding{{severity: Error, kind: Value, key: "name", text: fmt.Sprintf("%s is no drop-in; its name is like 10-more.conf", quote(name))}}
 	case textAt(n, "content") == "":

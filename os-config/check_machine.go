@@ -97,6 +97,9 @@ func capitals(s string) string {
 // locale checks a name of the form ll_CC.UTF-8@modifier.
 func locale(n *Node) []finding {
 	s := n.Text
+	if n.Kind == Bool && strings.EqualFold(s, "false") {
+		return nil // cloud-init's word for leaving it as it is
+	}
 	switch s {
 	case "", "C", "POSIX", "C.UTF-8", "C.utf8":
 		return nil
@@ -171,6 +174,9 @@ func mounts(n *Node) []finding {
 func mountRow(n *Node) []finding {
 	items := n.List
 	if n.Scalar() {
+		if fields := strings.Fields(n.Text); len(fields) > 1 && (strings.HasPrefix(fields[1], "/") || fields[1] == "none" || fields[1] == "swap") {
+			return wrong(fmt.Sprintf("a line of fstab; write it as a list: %s", quote("["+strings.Join(fields, ", ")+"]")))
+		}
 		items = []*Node{n}
 	}
 	text := func(i int) string {

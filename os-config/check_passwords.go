@@ -125,7 +125,7 @@ func passwordLine(n *Node) []finding {
 func passwordEntry(n *Node) []finding {
 	var out found
 	if n.Child("name").IsNull() {
-		out.wrong("", "name is missing")
+		out.missing("name", "")
 	} else {
 		out.wrong("name", loginName(textAt(n, "name")))
 	}
@@ -137,7 +137,7 @@ func passwordEntry(n *Node) []finding {
 		}
 	case "", "hash":
 		if password == "" {
-			out.wrong("", "password is missing")
+			out.missing("password", "")
 		} else if text := cryptHash(password); text != "" {
 			out.wrong("password", strings.ReplaceAll(text, "use plain_text_passwd", "write type: text beside it"))
 		} else {
@@ -145,7 +145,7 @@ func passwordEntry(n *Node) []finding {
 		}
 	case "text":
 		if password == "" {
-			out.wrong("", "password is missing")
+			out.missing("password", "")
 		}
 	default:
 		out.wrong("type", fmt.Sprintf("%s is not one of: text, hash, RANDOM", quote(kind)))

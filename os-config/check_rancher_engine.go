@@ -94,7 +94,7 @@ func enginePair(n *Node, set func(string) bool) []finding {
 	tlsOn := saysYes(n.Child("tls"))
 	switch {
 	case tlsOn && len(missing) > 0:
-		return conflict(Warning, "tls", fmt.Sprintf("%s missing: ros tls generate makes them", listed(missing)))
+		return conflict(Warning, "tls", fmt.Sprintf("%s missing: make them with openssl, as for any TLS server", listed(missing)))
 	case set("server_cert") != set("server_key"):
 		have, lack := "server_cert", "server_key"
 		if set(lack) {

@@ -216,7 +216,7 @@ func proxy(s string) string {
 func urlWith(s string, schemes ...string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		return fmt.Sprintf("%s is no URL that begins with %s://", quote(redact(s)), strings.Join(schemes, ":// or "))
+		return fmt.Sprintf("%s is no URL that begins with %s://", quote(withoutLogin(s)), strings.Join(schemes, ":// or "))
 	}
 	return ""
 }
@@ -224,6 +224,33 @@ func urlWith(s string, schemes ...string) string {
 // redact takes a password out of a URL before it is printed.
 func redact(s string) string {
 	return regexp.MustCompile(`//[^/@]*@`).ReplaceAllString(s, "//***@")
+}
+
+// ShownURL is a URL without what may be secret in it: user, password and query,
+// which is where clouds put signatures.
+func ShownURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(no URL)"
+	}
+	u.User, u.Fragment = nil, ""
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	return strings.ReplaceAll(u.String(), "%E2%80%A6", "…")
+}
+
+// withoutLogin is redact for a text that is wrong as a URL: the scheme may be
+// missing, and a password may have what belongs into none.
+func withoutLogin(s string) string {
+	begin := 0
+	if i := strings.Index(s, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	if end := strings.LastIndexByte(s, '@'); end >= begin {
+		return s[:begin] + "***" + s[end:]
+	}
+	return s
 }
 
 func engineHost(s string) string {
@@ -256,7 +283,7 @@ func registry(s string) string {
 		return ""
 	}
 	if strings.Contains(s, "://") {
-		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(s))
+		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(withoutLogin(s)))
 	}
 	host, port := s, ""
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {

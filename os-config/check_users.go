@@ -28,6 +28,11 @@ func (f *found) doubtful(key, text string) {
 	}
 }
 
+// missing says that a mapping lacks a key; more follows it.
+func (f *found) missing(key, more string) {
+	*f = append(*f, finding{severity: Error, kind: Value, lack: key, text: key + " is missing" + more})
+}
+
 func (f *found) conflict(sev Severity, node *Node, text string) {
 	*f = append(*f, finding{severity: sev, kind: Conflict, node: node, text: text})
 }
@@ -115,7 +120,7 @@ func userEntry(now time.Time) func(n *Node) []finding {
 		name := textAt(n, "name")
 		switch {
 		case n.Child("name").IsNull():
-			out.wrong("", "name is missing")
+			out.missing("name", "")
 		case name == "default" && len(n.Map) > 1:
 			out.doubtful("name", "default stands for the user rancher as it is; write rancher to change that account")
 		default:
@@ -213,7 +218,7 @@ func sudoRule(s string) string {
 func groupEntry(n *Node) []finding {
 	var out found
 	if n.Child("name").IsNull() {
-		out.wrong("", "name is missing")
+		out.missing("name", "")
 	} else {
 		out.wrong("name", loginName(textAt(n, "name")))
 	}

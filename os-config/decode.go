@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -31,6 +32,7 @@ type UnitProblem struct {
 // wrong with it, at once. What is wrong is left out of the Config.
 func (dec Decoder) Decode(doc Document) (Config, Report) {
 	d := dec.decoder()
+	d.strict = true
 	var cfg Config
 	d.value(doc.Root, reflect.ValueOf(&cfg).Elem(), place{})
 	d.report = append(d.report, besides(d.report, references(doc.Root))...)
@@ -73,6 +75,7 @@ type decoder struct {
 	wrong  []place         // where the errors are, for DecodeLenient
 	said   map[string]bool // keys of which it was said that they do nothing yet
 	alone  bool            // check single values only
+	strict bool            // what follows from another mistake is not said
 }
 
 func (d *decoder) add(sev Severity, kind ProblemKind, pos Pos, at place, text string) {
@@ -93,7 +96,7 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 	if n.IsNull() {
 		return false
 	}
-	inside := len(d.wrong)
+	inside, reported := len(d.wrong), len(d.report)
 	if !d.byType(n, v, at) {
 		return false
 	}
@@ -131,11 +134,31 @@ func (d *decoder) value(n *Node, v reflect.Value, at place) bool {
 		if f.severity == Error {
 			ok = false
 		}
+		if d.strict && f.lack != "" && (said[at.key(f.lack).path] || explained(d.report[reported:], n, at.path, f.lack)) {
+			d.wrong = append(d.wrong, where)
+			continue
+		}
 		if !said[where.path] {
 			d.add(f.severity, f.kind, pos, where, f.text)
 		}
 	}
 	return ok
+}
+
+// explained says whether a report of what is in n tells already why a key is
+// not there: it is misspelt, or nothing in n is supported.
+func explained(r Report, n *Node, path, key string) bool {
+	unsupported := 0
+	for _, p := range r {
+		switch name, ok := strings.CutPrefix(p.Path, path+"."); {
+		case !ok || strings.ContainsAny(name, ".["): // further inside
+		case p.Kind == Unknown && (strings.HasSuffix(p.Text, "; did you mean "+key+"?") || strings.HasSuffix(p.Text, "; use "+key)):
+			return true
+		case p.Kind == Unsupported:
+			unsupported++
+		}
+	}
+	return unsupported > 0 && unsupported == len(n.Map)
 }
 
 // locate notes the places of all nodes in n; an alias has that of its first.

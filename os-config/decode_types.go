@@ -58,7 +58,7 @@ func (d *decoder) byType(n *Node, v reflect.Value, at place) bool {
 
 func (d *decoder) mismatch(n *Node, at place, want string) bool {
 	text := "want " + want + ", found " + n.describe()
-	if secretAt(at.pattern) && n.Scalar() {
+	if n.Scalar() && unprintable(at.pattern) {
 		text = "want " + want + ", found a text or number"
 	}
 	if n.Kind == String && n.Quoted {
@@ -136,7 +136,7 @@ func (d *decoder) list(n *Node, v reflect.Value, at place) bool {
 	case n.Kind == List:
 	case n.Loose && n.Scalar():
 		items = []*Node{n}
-	case n.Kind == String && !secretAt(at.pattern):
+	case n.Kind == String && !unprintable(at.pattern):
 		d.errorf(Type, n.Pos, at, "want a list, found %s (%s)", n.describe(), asEntry(n))
 		return false
 	case n.Kind == Map:

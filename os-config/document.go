@@ -95,11 +95,9 @@ func filter(n *Node, at place, full, private bool) *Node {
 		if !full && n.Pos.Layer == DefaultsLayer {
 			return nil
 		}
-		switch at.pattern {
-		case "rancher.network.http_proxy", "rancher.network.https_proxy", "phone_home.url":
-			if !private && redact(n.Text) != n.Text {
-				return nil
-			}
+		// A proxy's or a mirror's URL, wherever it stands, may have a password.
+		if !private && (strings.HasPrefix(at.pattern, "rancher.") || at.pattern == "phone_home.url") && redact(n.Text) != n.Text {
+			return nil
 		}
 		return n
 	}

@@ -17,12 +17,16 @@ func legacyNote(pattern string) string {
 	switch pattern {
 	case "packages", "apt", "apt_sources", "apt_mirror", "apt_proxy", "apt_pipelining", "apk_repos", "yum_repos",
 		"yum_repo_dir", "grub_dpkg", "drivers", "zypper", "snap", "snappy":
-		return "not supported: the system is an image without packages; run the software in a container (rancher.services), or with runcmd and docker run"
+		return "not supported: the system is an image without packages; run the software in a container: docker run, in coreos.units or runcmd"
 	case "package_update", "package_upgrade", "package_reboot_if_required", "apt_update", "apt_upgrade",
 		"apt_reboot_if_required", "unattended_upgrades", "updates":
-		return "not supported: the system is an image without packages; ros os upgrade brings a newer one"
+		return "not supported: the system is an image without packages; a newer image brings newer ones"
 	case "network", "wireguard":
 		return use("rancher.network")
+	case "ethernets", "bonds", "bridges", "vlans", "wifis", "tunnels", "vrfs", "dummy_devices", "modems", "renderer":
+		return "not supported; use rancher.network (network-config is a file of its own on a seed disk)"
+	case "instance_id", "local_hostname", "public_keys":
+		return "not supported; it is a key of meta-data, which is a file of its own on a seed disk"
 	case "resolv_conf", "manage_resolv_conf":
 		return use("rancher.network.dns")
 	case "ssh_import_id":
@@ -34,14 +38,14 @@ func legacyNote(pattern string) string {
 	case "datasource_list", "datasource":
 		return use("rancher.cloud_init.datasources")
 	case "disk_setup", "fs_setup", "device_aliases":
-		return "not supported; it has no effect: bootcmd can do it, and rancher.state.autoformat does it for state"
+		return "not supported; it has no effect: bootcmd can do it"
 	case "disable_root_opts", "authkey_hash", "ssh_quiet_keygen", "ssh_publish_hostkeys", "ssh_deletekeys", "ssh_genkeytypes",
 		"no_ssh_fingerprints", "ssh_fp_console_blacklist", "ssh_key_console_blacklist", "allow_public_ssh_keys":
 		return "not supported; it has no effect: rancher.ssh and ssh_keys are what can be said about the SSH server"
 	case "preserve_hostname", "prefer_fqdn_over_hostname", "create_hostname_file":
 		return "not supported; it has no effect: hostname here wins over what a cloud says"
 	case "k3os":
-		return "not supported; it has no effect: run k3s as a container, with its settings under rancher.services"
+		return "not supported; it has no effect: run k3s as a container, from coreos.units"
 	case "puppet", "chef", "salt_minion", "ansible", "landscape", "mcollective", "rsyslog", "byobu", "lxd", "fan",
 		"rh_subscription", "spacewalk", "ubuntu_advantage", "ubuntu_pro", "autoinstall", "keyboard", "random_seed",
 		"output", "cloud_init_modules", "cloud_config_modules", "cloud_final_modules", "merge_how", "merge_type",
@@ -67,7 +71,7 @@ func nestedNote(section, pattern string) string {
 	if section == "coreos" {
 		switch pattern {
 		case "coreos.etcd", "coreos.etcd2", "coreos.fleet", "coreos.flannel", "coreos.locksmith", "coreos.oem":
-			return "not supported; it has no effect: run it as a container, from coreos.units or rancher.services"
+			return "not supported; it has no effect: run it as a container, from coreos.units"
 		}
 	}
 	return ""
@@ -102,4 +106,15 @@ func secretAt(pattern string) bool {
 		}
 	}
 	return isSecret(pattern)
+}
+
+// unprintable is secretAt, and true as well where people write a secret in
+// place of the mapping that holds it: "user:word", an auth, a pass phrase.
+func unprintable(pattern string) bool {
+	switch pattern {
+	case "chpasswd", "chpasswd.users", "chpasswd.users[]", "rancher.registry_auths", "rancher.registry_auths.*",
+		"rancher.network.wifi_networks", "rancher.network.wifi_networks.*":
+		return true
+	}
+	return secretAt(pattern)
 }

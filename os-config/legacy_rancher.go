@@ -115,7 +115,7 @@ func stateNote(pattern string) string {
 func networkNote(pattern string) string {
 	switch pattern {
 	case "rancher.network.modem_networks":
-		return noEffect + ": there is no driver service for modems; run ModemManager in a container (rancher.services)"
+		return noEffect + ": there is no driver service for modems; run ModemManager in a container, from coreos.units"
 	case "rancher.network.hostname":
 		return useInstead("hostname at the top level")
 	case "rancher.network.nameservers":

@@ -119,7 +119,7 @@ func (n *Node) describe() string {
 	case Int, Float:
 		return "the number " + n.Text
 	case String:
-		return "the text " + quote(n.Text)
+		return "the text " + quote(redact(n.Text))
 	case Map:
 		return "a mapping"
 	}

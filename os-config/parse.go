@@ -66,6 +66,9 @@ func Parse(name, file string, data []byte) (Layer, Report) {
 	return layer, report
 }
 
+// TooLarge is what is said of a text of more than MaxSize bytes.
+func TooLarge() string { return fmt.Sprintf("too large; the limit is %d bytes", MaxSize) }
+
 // ParseTree reads one YAML or JSON document of any shape, as it stands there.
 // It is nil when there is a problem of kind Syntax; an empty one is Null.
 func ParseTree(name, file string, data []byte) (doc *Node, report Report) {
@@ -84,7 +87,7 @@ func ParseTree(name, file string, data []byte) (doc *Node, report Report) {
 	}()
 
 	if len(data) > MaxSize {
-		fail(0, 0, fmt.Sprintf("%d bytes is too large; the limit is %d", len(data), MaxSize))
+		fail(1, 1, TooLarge())
 		return nil, report
 	}
 	text, line, col, problem := normalise(data)

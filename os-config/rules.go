@@ -18,6 +18,7 @@ type finding struct {
 	key      string // the key below the checked node that is meant; may be empty
 	node     *Node  // the node inside the checked one to point at; nil is that itself or its key's
 	pos      Pos    // where exactly, when that is within a node
+	lack     string // the key below the checked node that is not there; "" for all other findings
 	text     string
 }
 

@@ -43,7 +43,7 @@ func cloudInitRules(content UnitChecker, now time.Time) map[string]rule {
 		"power_state": {check: powerState},
 		"phone_home":  {check: phoneHome},
 
-		"coreos.units":                  {check: once("unit")},
+		"coreos.units":                  {check: unitList},
 		"coreos.units[]":                {check: unitEntry(content)},
 		"coreos.units[].drop_ins[]":     {check: dropIn},
 		"coreos.update.reboot_strategy": {check: rebootStrategy},

@@ -37,7 +37,7 @@ type node struct {
 	Path    string   // "ros service logs"
 	Short   []string // other ways to write it: "ros service ls"
 	Words   []word
-	Units   bool     // the names of services as well
+	Names   string   // a command that prints more, the names of services for instance
 	Keys    bool     // the keys of the configuration as well
 	Files   bool     // file names as well
 	FileOpt []string // options that want a file name
@@ -69,14 +69,22 @@ func keys() []string {
 	return slices.DeleteFunc(osconfig.Paths(), func(p string) bool { return strings.ContainsAny(p, "*[") })
 }
 
-func wantsUnits(path string) bool {
+// namesFor is the command that prints the names that may follow a command, ""
+// for none.
+func namesFor(path string) string {
 	group, verb, _ := strings.Cut(strings.TrimPrefix(path, "ros "), " ")
-	return path == "ros logs" || group == "service" && verb != "" && verb != "list"
+	switch {
+	case path == "ros logs" || group == "service" && verb != "" && verb != "list":
+		return "ros service list --quiet 2>/dev/null"
+	case path == "ros network renew":
+		return "ros network status --quiet 2>/dev/null"
+	}
+	return ""
 }
 
 // nodes walks the command tree.
 func nodes(path string, commands []*cli.Command, flags []cli.Flag) []node {
-	n := node{Path: path, Words: fixedWords(path), Units: wantsUnits(path), Keys: wantsKey(path), Files: path == "ros config validate" || path == "ros network plan"}
+	n := node{Path: path, Words: fixedWords(path), Names: namesFor(path), Keys: wantsKey(path), Files: path == "ros config validate" || path == "ros network plan"}
 	var below []node
 	for _, c := range commands {
 		if c.Name == "help" || c.Hidden {
@@ -120,8 +128,6 @@ func (n node) texts() []string {
 	return ts
 }
 
-const listUnits = "ros service list --quiet 2>/dev/null"
-
 // aliases is one line for each command that has them.
 func aliases(all []node, line string) string {
 	var b strings.Builder
@@ -156,8 +162,9 @@ _ros() {
 			fmt.Fprintf(&b, "      case \"$prev\" in %s) COMPREPLY=($(compgen -f -- \"$cur\")); return ;; esac\n", strings.Join(n.FileOpt, "|"))
 		}
 		fmt.Fprintf(&b, "      words='%s'\n", strings.Join(n.texts(), " "))
-		if n.Units {
-			fmt.Fprintf(&b, "      [[ $cur == -* ]] || words=\"$words $(%s)\"\n", listUnits)
+		if n.Names != "" {
+			// compgen expands its words as a command line: a link may be called $(reboot).
+			fmt.Fprintf(&b, "      [[ $cur == -* ]] || words=\"$words $(%s | grep -x '[A-Za-z0-9_.:@-]*')\"\n", n.Names)
 		}
 		if n.Keys {
 			b.WriteString("      [[ $cur == -* ]] || words=\"$words $keys\"\n")
@@ -193,8 +200,8 @@ func zshCompletion(all []node) string {
 			fmt.Fprintf(&b, "\n        '%s:%s'", w.Text, strings.NewReplacer("'", "'\\''", ":", "\\:").Replace(w.Help))
 		}
 		b.WriteString(")\n")
-		if n.Units {
-			fmt.Fprintf(&b, "      found+=(${(f)\"$(%s)\"})\n", listUnits)
+		if n.Names != "" {
+			fmt.Fprintf(&b, "      found+=(${(f)\"$(%s)\"})\n", n.Names)
 		}
 		if n.Keys {
 			b.WriteString("      found+=($keys)\n")
@@ -233,8 +240,8 @@ func fishCompletion(all []node) string {
 			}
 			fmt.Fprintf(&b, "%s %s -d '%s'\n", at, what, strings.ReplaceAll(w.Help, "'", "\\'"))
 		}
-		if n.Units {
-			fmt.Fprintf(&b, "%s -a '(%s)'\n", at, listUnits)
+		if n.Names != "" {
+			fmt.Fprintf(&b, "%s -a '(%s)'\n", at, n.Names)
 		}
 		if n.Keys {
 			b.WriteString(at + " -a '" + strings.Join(keys(), " ") + "'\n")

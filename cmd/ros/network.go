@@ -30,7 +30,7 @@ func networkStatus(t *terminal) *cli.Command {
 		Usage: "show links, addresses, routes and names, and where each is from",
 		Description: "It says what each link waits for, and what the machine waits for to be online: a default route, and " +
 			"every link configured that is not optional.",
-		Flags: []cli.Flag{jsonFlag()},
+		Flags: []cli.Flag{boolFlag("quiet", "print the names of links only", "q"), jsonFlag()},
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c, 0, 0); err != nil {
 				return err
@@ -41,6 +41,11 @@ func networkStatus(t *terminal) *cli.Command {
 				return err
 			case c.Bool("json"):
 				return t.json(n)
+			case c.Bool("quiet"):
+				for _, l := range n.Links {
+					t.printf("%s\n", l.Name)
+				}
+				return nil
 			}
 			t.network(n)
 			return nil

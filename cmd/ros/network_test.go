@@ -20,6 +20,7 @@ func TestNetworkOutput(t *testing.T) {
 		{golden: "network-status.txt", args: "network status", width: 80},
 		{golden: "network-status-all.txt", args: "net status", manager: withNetwork},
 		{golden: "network-status-80.txt", args: "net status", width: 80, colour: true, manager: withNetwork},
+		{golden: "network-status-quiet.txt", args: "network status -q", manager: withNetwork},
 		{golden: "network-status.json", args: "network status --json", manager: withNetwork},
 		{golden: "network-plan-none.txt", args: "network plan"},
 		{golden: "network-plan.txt", args: "network plan", manager: withPlan},

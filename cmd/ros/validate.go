@@ -52,18 +52,16 @@ type problem struct {
 	Text     string `json:"text"`
 }
 
-// validate prints what is wrong with the files. A file that cannot be read
-// does not hide what is wrong with the others.
+// validate prints what is wrong with the files.
 func (t *terminal) validate(c *cli.Context, files []string) error {
 	if slices.Contains(files, "-") {
 		t.awaitsInput()
 	}
 	var report osconfig.Report
-	var unread error
 	if layer := c.String("layer"); layer != "" {
-		report, unread = load.ValidateAs(layer, t.in, files...)
+		report = load.ValidateAs(layer, t.in, files...)
 	} else {
-		report, unread = load.ValidateFiles(t.in, files...)
+		report = load.ValidateFiles(t.in, files...)
 	}
 	if c.Bool("json") {
 		problems := []problem{}
@@ -77,9 +75,6 @@ func (t *terminal) validate(c *cli.Context, files []string) error {
 		for _, p := range report {
 			t.printf("%s\n", p)
 		}
-	}
-	if unread != nil {
-		return unread
 	}
 	if report.HasErrors() || c.Bool("strict") && len(report) > 0 {
 		return &exitError{Code: 1}

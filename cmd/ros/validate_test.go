@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,8 +18,8 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
-		args, stdin, out, err string
-		code                  int
+		args, stdin, out string
+		code             int
 	}{
 		{args: "-i DIR/good,really.yml"},
 		{args: "-i DIR/good,really.yml --json", out: "[]\n"},
@@ -28,11 +27,13 @@ func TestValidate(t *testing.T) {
 		{args: "-i -", stdin: "hostname: a\n"},
 		{args: "-i DIR/bad.yml", code: 1, out: "DIR/bad.yml:6:9: error: rancher.network.interfaces.eth0.dhpc: "},
 		{args: "DIR/good,really.yml DIR/bad.yml", code: 1, out: "DIR/bad.yml:6:9: error: rancher.network.interfaces.eth0.dhpc: "},
-		{args: "-i DIR/none.yml -i DIR/bad.yml", code: 1, out: "DIR/bad.yml:6:9: error: ", err: "DIR/none.yml: no such file"},
+		{args: "-i DIR/none.yml -i DIR/bad.yml", code: 1, out: "DIR/none.yml:1:1: error: not readable: no such file or directory\nDIR/bad.yml:6:9: error: "},
+		{args: "DIR", code: 1, out: "DIR:1:1: error: not readable: is a directory\n"},
+		{stdin: strings.Repeat("#", 2<<20), code: 1, out: "stdin:1:1: error: too large; the limit is 1048576 bytes\n"},
 		{stdin: "hostname: [a, b]\n", code: 1, out: "stdin:1:"},
 		{stdin: "{", code: 1, out: "stdin:1:"},
 	} {
-		t.Run(tc.args+" "+tc.stdin, func(t *testing.T) {
+		t.Run(tc.args+" "+tc.stdin[:min(len(tc.stdin), 20)], func(t *testing.T) {
 			term, out := screen(t, nil) // nobody manages this machine
 			term.in = strings.NewReader(tc.stdin)
 			args := strings.Fields(strings.ReplaceAll(tc.args, "DIR", dir))
@@ -43,9 +44,6 @@ func TestValidate(t *testing.T) {
 			got := strings.ReplaceAll(out.String(), dir, "DIR")
 			if !strings.HasPrefix(got, tc.out) || tc.out == "" && got != "" {
 				t.Errorf("prints %q, want %q", got, tc.out)
-			}
-			if tc.err != "" && !strings.Contains(strings.ReplaceAll(fmt.Sprint(err), dir, "DIR"), tc.err) {
-				t.Errorf("error %v, want %q", err, tc.err)
 			}
 		})
 	}

@@ -116,8 +116,9 @@ func (s *setup) home(dir string, uid, gid int) error {
 	if _, err := os.Stat(home); err == nil {
 		return nil
 	}
-	// Under another name first: a power cut must not leave half of a home.
-	next := home + ".new"
+	// Under another name first, which is no account's: a power cut must not
+	// leave half of a home.
+	next := filepath.Join(filepath.Dir(home), "."+filepath.Base(home)+".new")
 	if err := os.RemoveAll(next); err != nil {
 		return fmt.Errorf("home: %w", err)
 	}

@@ -23,6 +23,9 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 	if err != nil && !missing {
 		return err
 	}
+	if !missing && !info.Mode().IsRegular() {
+		return errors.New("it is no file to add to: " + info.Mode().Type().String()) // reading a pipe would not end
+	}
 	sum := digest(string(content))
 	outlasts := onSharedMount(f.Path)
 	if missing {

@@ -108,16 +108,35 @@ func (s *setup) command(ctx context.Context, p Plan, key string, c osconfig.Comm
 	if err != nil {
 		return fmt.Errorf("%s (%s): %w", key, shown, err)
 	}
-	select {
-	case <-child.Done():
-	case <-ctx.Done():
-		child.Stop(time.Second)
-	}
+	s.ended(ctx, child, fmt.Sprintf("%s (%s)", key, shown))
 	s.log.Info(key+" ended", "program", shown, "status", child.Status().String(), "took", time.Since(begin).Round(time.Millisecond))
 	if !child.Status().OK() {
 		return fmt.Errorf("%s (%s): %v", key, shown, child.Status())
 	}
 	return nil
+}
+
+// longCommand is when people should know that a command has not ended.
+const longCommand = 5 * time.Minute
+
+// ended waits for a command. A plan that comes meanwhile is begun.
+func (s *setup) ended(ctx context.Context, child *keep.Process, what string) {
+	long := time.NewTimer(longCommand)
+	defer long.Stop()
+	for {
+		select {
+		case <-child.Done():
+			return
+		case <-ctx.Done():
+			child.Stop(time.Second)
+			return
+		case <-long.C:
+			s.note(what + " has not ended for " + longCommand.String() + ": what comes after it waits")
+			s.report(func(*Status) {})
+		case <-s.hangup:
+			s.meanwhile(ctx)
+		}
+	}
 }
 
 // programOf is the first word of a command, unless a shell might take it as

@@ -48,6 +48,9 @@ func (s *setup) place(f osconfig.File) error {
 	if err := trusted(s.Root, f.Path, f.Append); err != nil {
 		return err
 	}
+	if kernels(path, f.Path) {
+		return writeInto(path, content)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("directory: %w", err)
 	}
@@ -56,6 +59,28 @@ func (s *setup) place(f osconfig.File) error {
 	}
 	delete(s.memory.Appended, f.Path) // it is as if nothing had been added
 	return s.replace(path, content, mode, uid, gid)
+}
+
+// kernels says whether a file is the kernel's, which is written into and
+// cannot be replaced; path is name in the console's root.
+func kernels(path, name string) bool {
+	name = filepath.Clean(name)
+	if strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") {
+		return true
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode()&os.ModeDevice != 0
+}
+
+// writeInto writes a file of the kernel's in one go: each write is a command
+// there.
+func writeInto(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	return errors.Join(err, f.Close())
 }
 
 // replace writes a file whole.
@@ -116,6 +141,7 @@ func (s *setup) settings(p Plan) error {
 		s.writeChanged("/etc/profile.d/50-pharos.sh", profile(p.Environment, s.locale), 0o644),
 		s.writeChanged("/etc/issue", []byte(issue), 0o644),
 		s.writeChanged("/usr/bin/wait-for-docker", []byte(waitForDocker), 0o755),
+		s.writeChanged("/usr/bin/cloud-init-per", []byte(cloudInitPer), 0o755),
 	)
 	// Old paths into /var/run; /var is the state's and may be empty.
 	if run := s.path("/var/run"); !exists(run) {
@@ -130,6 +156,31 @@ const issue = "\nPharos \\r  \\n  \\l\nAddress: \\4\n\n"
 
 // waitForDocker is RancherOS's, for the scripts that call it.
 const waitForDocker = "#!/bin/sh\nuntil docker version >/dev/null 2>&1; do sleep 1; done\n"
+
+// cloudInitPer is cloud-init's, for commands that are to run once, or once for
+// each instance, while runcmd and bootcmd run at every boot. What failed is
+// tried again at the next one.
+const cloudInitPer = `#!/bin/sh
+# cloud-init-per once|instance|always NAME COMMAND [ARGUMENT]...
+dir=${CLOUD_DIR:-/var/lib/cloud} per=$1 name=$2
+if [ $# -lt 3 ] || [ "${name#*/}" != "$name" ]; then
+	echo "usage: cloud-init-per once|instance|always NAME COMMAND [ARGUMENT]..." >&2
+	exit 1
+fi
+shift 2
+case $per in
+once) mark=$dir/sem/bootper.$name.once ;;
+inst*) mark=$dir/instance/sem/bootper.$name.instance ;;
+always) exec "$@" ;;
+*)
+	echo "cloud-init-per: $per is not one of: once, instance, always" >&2
+	exit 1
+	;;
+esac
+[ ! -e "$mark" ] || exit 0
+"$@" || exit $?
+mkdir -p "${mark%/*}" && date +%s >"$mark"
+`
 
 // profile is the environment of login shells.
 func profile(environment map[string]string, locale string) []byte {

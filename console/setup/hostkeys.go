@@ -105,12 +105,23 @@ func (s *setup) ensureKeys(instance string) ([]string, error) {
 	if err := s.forInstance(instance); err != nil {
 		s.log.Warn("host keys", "error", err) // what follows says the rest
 	}
-	paths, err := s.keysIn(keyDir)
-	if err == nil {
-		return paths, nil
+	var paths []string
+	var kept, lost error
+	for _, k := range hostKeys() {
+		path, err := s.keyIn(keyDir, k)
+		if err != nil {
+			if kept == nil { // once: the next has the same reason
+				kept = fmt.Errorf("host keys are not kept: %w", err)
+			}
+			path, err = s.keyIn(keyFallback, k)
+		}
+		if err != nil {
+			lost = errors.Join(lost, err)
+			continue
+		}
+		paths = append(paths, path)
 	}
-	paths, again := s.keysIn(keyFallback)
-	return paths, errors.Join(fmt.Errorf("host keys are not kept: %w", err), again)
+	return paths, errors.Join(kept, lost)
 }
 
 // forInstance forgets keys that belong to another instance. An instance that
@@ -137,19 +148,13 @@ func (s *setup) forInstance(instance string) error {
 	return atomicfile.WriteFile(mark, []byte(instance+"\n"), 0o644)
 }
 
-func (s *setup) keysIn(dir string) ([]string, error) {
+// keyIn is the path of a key in a directory, where it is made if there is none.
+func (s *setup) keyIn(dir string, k hostKey) (string, error) {
 	if err := os.MkdirAll(s.path(dir), 0o700); err != nil {
-		return nil, err
+		return "", err
 	}
-	var paths []string
-	for _, k := range hostKeys() {
-		path := filepath.Join(dir, k.name)
-		if err := ensureKey(s.path(path), k); err != nil {
-			return paths, err
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
+	path := filepath.Join(dir, k.name)
+	return path, ensureKey(s.path(path), k)
 }
 
 func ensureKey(path string, k hostKey) error {
@@ -159,7 +164,7 @@ func ensureKey(path string, k hostKey) error {
 	}
 	if err == nil {
 		if _, err := ssh.ParseRawPrivateKey(text); err == nil {
-			return os.Chmod(path, 0o600) // sshd refuses one that others can read
+			return closedToOthers(path)
 		}
 	}
 	key, err := k.make()
@@ -179,4 +184,15 @@ func ensureKey(path string, k hostKey) error {
 		return err
 	}
 	return atomicfile.WriteFile(path+".pub", ssh.MarshalAuthorizedKey(public), 0o644)
+}
+
+// closedToOthers sees to it that only the owner can read a file: sshd refuses
+// another key. What is right is not touched, for a state that has become
+// read-only must not take a machine's identity away.
+func closedToOthers(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return err
+	}
+	return os.Chmod(path, 0o600)
 }

@@ -45,6 +45,9 @@ func (s *setup) timezone(name string) error {
 // it. The image brings C.UTF-8 only: what others are generated from is large.
 func (s *setup) useLocale(name string) error {
 	s.locale = localeDefault
+	if strings.EqualFold(name, "false") { // leave it
+		name = ""
+	}
 	switch {
 	case name == "" && s.plan.Locale == "":
 		return nil // as the image has it

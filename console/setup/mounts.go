@@ -67,11 +67,16 @@ func (s *setup) isMounted(point string) bool {
 		return false
 	}
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == filepath.Clean(point) {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == escaped(filepath.Clean(point)) {
 			return true
 		}
 	}
 	return false
+}
+
+// escaped is a path as the kernel writes it in tables, see proc_pid_mountinfo(5).
+func escaped(path string) string {
+	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)
 }
 
 func (s *setup) mountsDone() []string {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,17 +56,22 @@ func (s *setup) phoneHome(ctx context.Context, p Plan) error {
 func post(ctx context.Context, client *http.Client, address string, form url.Values) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
-		return err
+		return errors.New("the url does not parse")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	// Of the URL only the host is named: the rest may hold a token, and
+	// everybody may read the status.
 	resp, err := client.Do(req)
+	if of := (*url.Error)(nil); errors.As(err, &of) {
+		err = fmt.Errorf("%s: %w", req.URL.Host, of.Err)
+	}
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection ends well
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answers %s", req.URL.Redacted(), resp.Status)
+		return fmt.Errorf("%s answers %s", req.URL.Host, resp.Status)
 	}
 	return nil
 }

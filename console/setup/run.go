@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pharos-os/pharos/console/units"
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/keep"
 )
 
@@ -40,6 +41,9 @@ type setup struct {
 	later   *lateRun // nil: none yet
 	units   *units.Runner
 	running sync.WaitGroup
+	hangup  <-chan os.Signal // there is another plan; nil: nobody says so
+	again   bool             // another plan has been seen, and only begun
+	people  []osconfig.User  // of the plan whose accounts were made last
 
 	stopSSH context.CancelFunc // nil: not running
 	mu      sync.Mutex
@@ -74,13 +78,13 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 	defer stopReaping()
 	go reaper.Run(reaping)
 
-	s := &setup{Options: o, log: log, reaper: reaper}
+	s := &setup{Options: o, log: log, reaper: reaper, hangup: hangup}
 	s.status.Problems, s.status.Notes = []string{}, []string{}
 	s.units = s.newUnits()
 	go s.unitsDown(ctx, down)
 	for ctx.Err() == nil {
 		s.round(ctx)
-		s.rest(ctx, hangup)
+		s.rest(ctx)
 	}
 	s.units.Stop()
 	s.running.Wait()
@@ -89,14 +93,17 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 
 // rest waits for the next plan. Once a minute it looks whether somebody
 // changed a password: the console may end without a word.
-func (s *setup) rest(ctx context.Context, hangup <-chan os.Signal) {
+func (s *setup) rest(ctx context.Context) {
+	if s.again {
+		return
+	}
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hangup:
+		case <-s.hangup:
 			s.log.Info("plan read again")
 			return
 		case <-tick.C:
@@ -115,18 +122,19 @@ func (s *setup) chown(path string, uid, gid int) error { return s.Chown(path, ui
 // need: the way in first, then what the rest may stand on.
 func (s *setup) round(ctx context.Context) {
 	s.begin()
+	s.again = false
 	p, err := readPlan(s.path(PlanPath))
 	read := err == nil
-	if err != nil { // sshd all the same: the user's own keys may be there
+	switch {
+	case err == nil:
+	case s.status.Done: // what was there stays
+		s.problem(err)
+		p = s.plan
+	default: // sshd all the same: the user's own keys may be there
 		s.problem(err)
 		p = Plan{SSH: SSH{Enabled: true, Port: 22}}
 	}
-	s.problem(s.everybody(ctx, p))
-	s.problem(s.sshFiles(p))
-	s.daemon(ctx, p)
-	s.problem(s.settings(p))
-	s.ttys(ctx, p)
-	s.report(func(st *Status) {})
+	s.wayIn(ctx, p)
 
 	s.bootCommands(ctx, p)
 	s.problem(s.caCerts(p.CACerts))
@@ -150,4 +158,29 @@ func (s *setup) round(ctx context.Context) {
 	s.report(func(st *Status) { st.Commands, st.Done = true, true })
 	s.plan = p
 	s.startLate(ctx, p, before, first)
+}
+
+// wayIn carries out who gets in, and how.
+func (s *setup) wayIn(ctx context.Context, p Plan) {
+	s.problem(s.everybody(ctx, p))
+	s.problem(s.sshFiles(p))
+	s.daemon(ctx, p)
+	s.problem(s.settings(p))
+	s.ttys(ctx, p)
+	s.report(func(st *Status) {})
+}
+
+// meanwhile is for a plan that comes while a command runs, which may be for
+// ever. Who gets in does not wait for it: a key that was taken away must not
+// work any longer. The rest is done when the command has ended.
+func (s *setup) meanwhile(ctx context.Context) {
+	p, err := readPlan(s.path(PlanPath))
+	if err != nil {
+		s.problem(err)
+		return
+	}
+	s.log.Info("plan read while a command runs")
+	s.again = true
+	s.wayIn(ctx, p)
+	s.reloadSSH()
 }

@@ -113,7 +113,7 @@ func TestAccounts(t *testing.T) {
 	if got := r.read(t, "/home/rancher/.profile"); got != "# profile\n" {
 		t.Errorf("skeleton %q", got)
 	}
-	if d := cmp.Diff(map[string]string{"/home/rancher.new": "1100:1100", "/home/rancher.new/.profile": "1100:1100"}, r.owned); d != "" {
+	if d := cmp.Diff(map[string]string{"/home/.rancher.new": "1100:1100", "/home/.rancher.new/.profile": "1100:1100"}, r.owned); d != "" {
 		t.Error(d)
 	}
 }

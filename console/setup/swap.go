@@ -225,7 +225,7 @@ func (s *setup) swapIsOn(path string) bool {
 		return false
 	}
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 0 && f[0] == path {
+		if f := strings.Fields(line); len(f) > 0 && f[0] == escaped(path) {
 			return true
 		}
 	}

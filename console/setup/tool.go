@@ -56,7 +56,11 @@ func (s *setup) tool(ctx context.Context, stdin string, args ...string) (string,
 		out.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	}()
 	var text bytes.Buffer
-	if _, err := io.Copy(&text, io.LimitReader(out, 64<<10)); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+	_, err = io.Copy(&text, io.LimitReader(out, 64<<10))
+	if err == nil { // it must not wait for somebody to read the rest
+		_, err = io.Copy(io.Discard, out)
+	}
+	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 		s.log.Warn("output lost", "command", args[0], "error", err)
 	}
 	<-child.Done()

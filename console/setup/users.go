@@ -42,7 +42,9 @@ func (s *setup) users(p Plan) error {
 			}
 		}
 	}
-	return errors.Join(append(errs, s.join(wanted), s.lockGone(p))...)
+	err := errors.Join(append(errs, s.join(wanted), s.lockGone(p))...)
+	s.people = p.Users
+	return err
 }
 
 // ourName makes cloud-init's "default" the user rancher.
@@ -258,7 +260,7 @@ func (s *setup) editShadow(name string, change func(fields []string)) error {
 // The "!" keeps keys out, too: sshd looks for it.
 func (s *setup) lockGone(p Plan) error {
 	var errs []error
-	for _, old := range s.plan.Users {
+	for _, old := range s.people {
 		old = ourName(old)
 		still := slices.ContainsFunc(p.Users, func(u osconfig.User) bool { return ourName(u).Name == old.Name })
 		if still || old.Name == userName || old.Name == "root" || goodName(old.Name) != nil {

@@ -84,7 +84,7 @@ func TestUsers(t *testing.T) {
 			t.Errorf("%s: %s", path, d)
 		}
 	}
-	if got := r.owned["/home/keeper.new/.profile"]; got != "2345:2345" {
+	if got := r.owned["/home/.keeper.new/.profile"]; got != "2345:2345" {
 		t.Errorf("home is owned by %s", got)
 	}
 	if exists(r.path("/srv/ghost")) || exists(r.path("/home/ghost")) {

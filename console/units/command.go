@@ -22,7 +22,7 @@ func (r *Runner) path(p string) string { return filepath.Join(r.o.Root, p) }
 // prepare reads what a run needs before its first command.
 func (r *Runner) prepare(u *unit) (*run, error) {
 	s := u.spec.Service
-	n := &run{r: r, u: u, spec: s, dir: "/"}
+	n := &run{r: r, u: u, spec: s, dir: "/", mainFD: -1}
 	var err error
 	if n.identity, err = r.identity(s.User, s.Group); err != nil {
 		return nil, err
@@ -81,6 +81,9 @@ func (n *run) spawn(c coreunit.Command, main bool) (Process, error) {
 	attr := &syscall.SysProcAttr{Setsid: true}
 	if n.identity.switched && (main || !n.spec.RootForPhases) {
 		attr.Credential = n.identity.credential()
+	}
+	if main && n.spec.Type != "oneshot" {
+		attr.PidFD = &n.mainFD
 	}
 	return n.r.o.Start(keep.Command{
 		Args: append([]string{program}, args[1:]...), Env: unique(n.env), Dir: n.dir,

@@ -2,6 +2,7 @@ package units
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -22,6 +23,7 @@ type run struct {
 	identity identity
 	dir      string
 	main     Process // of Type=simple, once it is started
+	mainFD   int     // pidfd of it, -1 is none; see group
 	began    bool    // ExecStart was reached and went well
 }
 
@@ -111,6 +113,7 @@ func (n *run) recovered() {
 // stop goes through ExecStop, the signals and ExecStopPost. They have to run
 // although ctx has ended.
 func (n *run) stop(ctx context.Context, end outcome) outcome {
+	defer n.forget()
 	asked := ctx.Err() != nil
 	if asked {
 		n.r.set(n.u, Stopping, "")
@@ -134,6 +137,14 @@ func (n *run) stop(ctx context.Context, end outcome) outcome {
 	return end
 }
 
+// forget closes the pidfd.
+func (n *run) forget() {
+	if n.mainFD >= 0 {
+		unix.Close(n.mainFD)
+		n.mainFD = -1
+	}
+}
+
 // kill ends what is left of the main process as KillMode says.
 func (n *run) kill() {
 	if n.main == nil || n.spec.KillMode == "none" {
@@ -142,12 +153,12 @@ func (n *run) kill() {
 	signal := unix.SignalNum(n.spec.KillSignal)
 	group := n.spec.KillMode != "process"
 	left := func() bool {
-		return !closed(n.main.Done()) || group && groupAlive(n.main)
+		return !closed(n.main.Done()) || group && n.group(0) == nil
 	}
 	if !left() {
 		return
 	}
-	send(n.main, signal, n.spec.KillMode == "control-group")
+	n.send(signal, n.spec.KillMode == "control-group")
 	wanted := left
 	if n.spec.KillMode == "mixed" { // the others are killed after the first
 		wanted = func() bool { return !closed(n.main.Done()) }
@@ -156,7 +167,7 @@ func (n *run) kill() {
 		return
 	}
 	n.r.o.Log.Warn("unit killed", "name", n.u.name)
-	send(n.main, unix.SIGKILL, group)
+	n.send(unix.SIGKILL, group)
 	if !n.gone(left, 10*time.Second) {
 		n.r.o.Log.Error("unit does not die", "name", n.u.name)
 	}
@@ -227,15 +238,40 @@ func (n *run) finish(ctx context.Context, phase string, c coreunit.Command, time
 
 // end ends a command of a phase.
 func (n *run) end(p Process) {
-	send(p, unix.SIGTERM, true)
+	send(p, unix.SIGTERM)
 	timer := time.NewTimer(min(n.spec.StopTimeout, 10*time.Second))
 	defer timer.Stop()
 	select {
 	case <-p.Done():
 	case <-timer.C:
-		send(p, unix.SIGKILL, true)
+		send(p, unix.SIGKILL)
 		<-p.Done()
 	}
+}
+
+// send signals the main process and, if asked for, all of its group.
+func (n *run) send(signal unix.Signal, group bool) {
+	if group && pid(n.main) > 0 {
+		n.group(signal)
+		return
+	}
+	n.main.Signal(signal)
+}
+
+// group signals all of the main process's group, which may outlive it; signal
+// 0 asks whether somebody is left. It goes by the pidfd: months after the last
+// of them has ended the number may be that of others.
+func (n *run) group(signal unix.Signal) error {
+	if n.mainFD >= 0 {
+		err := unix.PidfdSendSignal(n.mainFD, signal, nil, unix.PIDFD_SIGNAL_PROCESS_GROUP)
+		if !errors.Is(err, unix.EINVAL) { // Linux before 6.9
+			return err
+		}
+	}
+	if closed(n.main.Done()) {
+		return unix.ESRCH
+	}
+	return unix.Kill(-pid(n.main), signal)
 }
 
 // pid is 0 for a process of a test.
@@ -246,20 +282,12 @@ func pid(p Process) int {
 	return 0
 }
 
-// send signals a process and, if asked for, all of its group. Each command
-// has a session and with it a group of its own.
-func send(p Process, signal unix.Signal, group bool) {
-	if id := pid(p); group && id > 1 {
-		if !closed(p.Done()) || groupAlive(p) {
-			unix.Kill(-id, signal)
-		}
+// send signals a command of a phase, which has not been reaped, and its group:
+// each command has a session and with it a group of its own.
+func send(p Process, signal unix.Signal) {
+	if id := pid(p); id > 1 && !closed(p.Done()) {
+		unix.Kill(-id, signal)
 		return
 	}
 	p.Signal(signal)
-}
-
-// groupAlive says whether somebody is left in the group of a process.
-func groupAlive(p Process) bool {
-	id := pid(p)
-	return id > 1 && unix.Kill(-id, 0) == nil
 }

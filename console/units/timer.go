@@ -20,6 +20,10 @@ const stampDir = "/var/lib/pharos/console/timers"
 // server may set.
 const look = time.Minute
 
+// apart is what lies between two starts at least: one after zero seconds of
+// idleness would never end.
+const apart = time.Second
+
 // ticking is one timer that runs.
 type ticking struct {
 	r      *Runner
@@ -27,6 +31,7 @@ type ticking struct {
 	spec   *coreunit.Timer
 	active time.Time      // since when
 	last   time.Time      // it fired, by the calendar's reckoning
+	rested time.Time      // before which it does not fire again
 	fired  map[int64]bool // moments of OnBootSec and the like that have been
 }
 
@@ -58,7 +63,7 @@ func (t *ticking) sleep(ctx context.Context) bool {
 		at, ok := t.next()
 		pause := look
 		if ok {
-			if pause = min(look, time.Until(at.Add(delay))); pause <= 0 {
+			if pause = min(look, max(time.Until(at.Add(delay)), time.Until(t.rested))); pause <= 0 {
 				return true
 			}
 		}
@@ -72,20 +77,31 @@ func (t *ticking) sleep(ctx context.Context) bool {
 			timer.Stop()
 		case <-timer.C:
 		}
-		// The wall clock and the other one differ: it was set. What lies
-		// between has not been missed.
 		now := time.Now()
-		if set := now.Round(0).Sub(begin.Round(0)) - now.Sub(begin); !t.spec.Persistent && set.Abs() > 2*time.Second {
-			t.last = now
+		// The wall clock and the other one differ: it was set.
+		if set := now.Round(0).Sub(begin.Round(0)) - now.Sub(begin); set.Abs() > 2*time.Second {
+			t.clockSet(now)
 		}
 	}
+}
+
+// clockSet goes on from now. What lies between has not been missed, except by
+// a timer that makes up for it; yet none has fired in the future.
+func (t *ticking) clockSet(now time.Time) {
+	if t.spec.Persistent && !t.last.After(now) {
+		return
+	}
+	t.last = now
+	t.keepStamp(now)
 }
 
 // next is when the timer fires next; false when nothing is in sight.
 func (t *ticking) next() (time.Time, bool) {
 	var best time.Time
 	add := func(at time.Time) {
-		if best.IsZero() || at.Before(best) {
+		// By how long it takes: moments since the boot keep their distance
+		// when the clock is set, those of the calendar keep their name.
+		if best.IsZero() || time.Until(at) < time.Until(best) {
 			best = at
 		}
 	}
@@ -151,7 +167,7 @@ func (t *ticking) fire(ctx context.Context) {
 			}
 		}
 	}
-	t.fired, t.last = fired, now
+	t.fired, t.last, t.rested = fired, now, now.Add(apart)
 	t.keepStamp(now)
 	t.r.o.Log.Info("timer", "name", t.u.name, "starts", t.spec.Unit)
 	t.r.mu.Lock()

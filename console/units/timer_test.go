@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -103,6 +104,7 @@ func TestTimers(t *testing.T) {
 		{"again after its end", "OnActiveSec=1s\nOnUnitInactiveSec=20s", 75 * time.Second, []string{"1s job", "31s job", "1m1s job"}},
 		{"two events", "OnCalendar=*:00:00 UTC\nOnCalendar=*:30:00 UTC", 65 * time.Minute, []string{"30m0s job", "1h0m0s job"}},
 		{"while it runs", "OnCalendar=*:*:0/4 UTC", 31 * time.Second, []string{"4s job", "16s job", "28s job"}},
+		{"no pause", "OnActiveSec=1s\nOnUnitInactiveSec=0", 25 * time.Second, []string{"1s job", "11s job", "21s job"}},
 		{"never", "OnCalendar=1999-01-01", time.Hour, nil},
 	}
 	for _, tt := range tests {
@@ -145,6 +147,77 @@ func TestPersistent(t *testing.T) {
 				t.Errorf("round %d: %s", round, diff)
 			}
 		})
+	}
+}
+
+// TestNoPause: a job of no time that follows on itself does not take a CPU.
+func TestNoPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClock(t, t.TempDir())
+		c.Apply(t.Context(), []osconfig.CoreOSUnit{
+			boot("job.timer", "[Timer]\nOnActiveSec=1s\nOnUnitInactiveSec=0\n"),
+			{Name: "job.service", Content: "[Service]\nType=oneshot\nExecStart=/run 1ms job\n"},
+		})
+		time.Sleep(4500 * time.Millisecond)
+		c.Stop()
+		if got := c.seen(); len(got) != 4 {
+			t.Errorf("%d starts in 4.5 s: %.10q", len(got), got)
+		}
+	})
+}
+
+// TestClockSet: nothing has fired in the future, whoever makes up for what
+// was missed; what was missed between is not made up for by others.
+func TestClockSet(t *testing.T) {
+	root := t.TempDir()
+	now := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name       string
+		persistent bool
+		last, want time.Time
+	}{
+		{"forwards", false, now.AddDate(-50, 0, 0), now},
+		{"backwards", false, now.AddDate(50, 0, 0), now},
+		{"forwards, persistent", true, now.AddDate(-50, 0, 0), now.AddDate(-50, 0, 0)},
+		{"backwards, persistent", true, now.AddDate(50, 0, 0), now},
+	} {
+		r := New(Options{Root: root, Output: &buffer{}})
+		tick := &ticking{r: r, u: &unit{name: "a.timer"}, last: tt.last,
+			spec: &coreunit.Timer{Persistent: tt.persistent, Calendar: make([]coreunit.Calendar, 1)}}
+		tick.clockSet(now)
+		if !tick.last.Equal(tt.want) {
+			t.Errorf("%s: goes on from %v, want %v", tt.name, tick.last, tt.want)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(root, stampDir, "a.timer")); err != nil || string(text) != now.Format(time.RFC3339) {
+		t.Errorf("kept %q, %v", text, err)
+	}
+}
+
+// shifted is at as a clock has it that was set since: its distance to now is
+// another than its name says. The second word of a Time is its place on the
+// clock that nobody sets.
+func shifted(at time.Time, by time.Duration) time.Time {
+	(*[2]int64)(unsafe.Pointer(&at))[1] += int64(by)
+	return at
+}
+
+// TestNextAfterClockSet: a clock that began in 1976 does not make moments
+// since the boot earlier than those of the calendar.
+func TestNextAfterClockSet(t *testing.T) {
+	const years = 50 * 365 * 24 * time.Hour
+	booted := shifted(time.Now().Add(-years), years)
+	if ago := time.Since(booted); ago > time.Minute {
+		t.Fatalf("booted %v ago", ago)
+	}
+	hourly, err := coreunit.ParseCalendar("hourly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := New(Options{Root: t.TempDir(), Output: &buffer{}, Booted: booted})
+	tick := &ticking{r: r, last: time.Now(), spec: &coreunit.Timer{OnBoot: []time.Duration{7 * 24 * time.Hour}, Calendar: []coreunit.Calendar{hourly}}}
+	if at, ok := tick.next(); !ok || time.Until(at) > time.Hour {
+		t.Errorf("next in %v", time.Until(at))
 	}
 }
 

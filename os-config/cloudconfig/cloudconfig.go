@@ -57,8 +57,7 @@ func Parse(name, file string, data []byte) ([]osconfig.Layer, osconfig.Report) {
 func (p Parser) Parse(ctx context.Context, name, file string, data []byte) ([]osconfig.Layer, osconfig.Report) {
 	r := run{parser: p, ctx: ctx, name: name, left: maxTotal}
 	if len(data) > osconfig.MaxSize {
-		r.problem(part{file: file}, osconfig.Error, osconfig.Syntax, 0,
-			fmt.Sprintf("%d bytes is too large; the limit is %d", len(data), osconfig.MaxSize))
+		r.problem(part{file: file}, osconfig.Error, osconfig.Syntax, 1, osconfig.TooLarge())
 		return nil, r.report
 	}
 	if plain, ok := base64Whole(data); ok {
@@ -156,6 +155,10 @@ func (r *run) format(p part, format string, text []byte) {
 		if !bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("#!")) {
 			r.refuse(p, "a script whose first line is not #!INTERPRETER")
 			return
+		}
+		if often, ok := strings.CutPrefix(p.kind, "text/x-shellscript-per-"); ok && often != "boot" {
+			r.problem(p, osconfig.Warning, osconfig.Unsupported, 1,
+				"it runs at every boot: "+p.kind+" is taken as text/x-shellscript; in runcmd or bootcmd, cloud-init-per runs a command once")
 		}
 		r.scripts++
 		r.script(p, "scripts", scriptPath(scriptDir, r.name, r.scripts), text)

@@ -1,6 +1,7 @@
 package cloudconfig
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -44,10 +45,15 @@ func (r *run) fetch(p part, line int, address string) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		// What cannot be parsed may have a password anywhere before its "@".
+		_, rest, login := strings.Cut(address, "@")
+		if login {
+			address = "***@" + rest
+		}
 		wrong(osconfig.Value, "%q is no URL that begins with http:// or https://", shorten(address))
 		return
 	}
-	shown := u.Redacted()
+	shown := osconfig.ShownURL(address)
 	r.urls++
 	switch {
 	case r.urls > maxIncludes:
@@ -67,7 +73,7 @@ func (r *run) fetch(p part, line int, address string) {
 	}
 	data, err := r.parser.Fetcher.Fetch(r.ctx, address)
 	if err == nil && len(data) > osconfig.MaxSize {
-		err = fmt.Errorf("%d bytes is too large; the limit is %d", len(data), osconfig.MaxSize)
+		err = errors.New(osconfig.TooLarge())
 	}
 	if err != nil {
 		wrong(osconfig.Source, "%s not read: %v", shown, err)

@@ -61,6 +61,9 @@ func TestMultipart(t *testing.T) {
 			"u/x.yml:1:1: error: a: unknown key\n"},
 		{"part handler", message(entity("text/part-handler", "#part-handler\n"), entity("text/cloud-config", "hostname: a")), osconfig.Config{Hostname: "a"},
 			"u:7:1: error: user-data is a part handler (text/part-handler), which is not supported; write a cloud-config (first line #cloud-config) or a script (#!…)\n"},
+		{"once", message(entity("text/x-shellscript-per-once", "#!/bin/sh\n1"), entity("text/x-shellscript-per-boot", "#!/bin/sh\n2")), osconfig.Config{
+			Scripts: []osconfig.File{{Path: ScriptPath, Permissions: "0700", Content: "#!/bin/sh\n1"}, {Path: ScriptPath + "-2", Permissions: "0700", Content: "#!/bin/sh\n2"}},
+		}, "u:7:1: warning: it runs at every boot: text/x-shellscript-per-once is taken as text/x-shellscript; in runcmd or bootcmd, cloud-init-per runs a command once\n"},
 		{"unknown type", message(entity("text/x-cake", "x")), osconfig.Config{}, "u:7:1: error: content type \"text/x-cake\" is none that user-data has\n"},
 		{"bad base64", message(entity("text/cloud-config", "!", b64)), osconfig.Config{}, "u:8:1: error: a part that is no base64: illegal base64 data at input byte 0\n"},
 		{"odd transfer encoding", message(entity("text/cloud-config", "x", "Content-Transfer-Encoding: rot13")), osconfig.Config{},
@@ -183,8 +186,8 @@ func TestInclude(t *testing.T) {
 			"u:3:1: error: \"file:///etc/passwd\" is no URL that begins with http:// or https://\n"},
 		{"#include\nhttp://x/loop\n", "", "http://x/loop:1:1: error: http://x/loop includes itself\n"},
 		{"#include\nhttp://x/d1\n", "", "http://x/d3:2:1: error: includes inside each other more than 3 deep\n"},
-		{"#include\nhttp://u:secret@x/bad\n", "", "http://u:xxxxx@x/bad:1:1: error: neither a cloud-config (first line #cloud-config) nor a script (#!…) nor a YAML mapping\n"},
-		{"#include\nhttp://x/big\n", "", "u:2:1: error: http://x/big not read: 1048577 bytes is too large; the limit is 1048576\n"},
+		{"#include\nhttp://u:secret@x/bad\n", "", "http://x/bad:1:1: error: neither a cloud-config (first line #cloud-config) nor a script (#!…) nor a YAML mapping\n"},
+		{"#include\nhttp://x/big\n", "", "u:2:1: error: http://x/big not read: too large; the limit is 1048576 bytes\n"},
 		{"#include\n" + strings.Repeat("http://x/a\n", maxIncludes+3), "a", "u:34:1: error: more than 32 includes; this one and the next are left out\n"},
 		{message(entity("text/x-include-url", "http://x/a\n")), "a", ""},
 	}

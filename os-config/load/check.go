@@ -9,11 +9,12 @@ import (
 
 // ValidateAs is ValidateFiles for files that are to become a layer: a key
 // that has no effect there is warned about.
-func ValidateAs(layer string, stdin io.Reader, paths ...string) (osconfig.Report, error) {
+func ValidateAs(layer string, stdin io.Reader, paths ...string) osconfig.Report {
 	return eachInput(stdin, paths, func(name string, data []byte) osconfig.Report {
 		layers, report := cloudconfig.Parse(layer, name, data)
 		for _, l := range layers {
-			report = append(report, decoder().Validate(osconfig.Merge(l))...)
+			doc := osconfig.Merge(l)
+			report = append(append(report, decoder().Validate(doc)...), unitReport(doc)...)
 		}
 		return report.Sorted()
 	})
@@ -22,5 +23,6 @@ func ValidateAs(layer string, stdin io.Reader, paths ...string) (osconfig.Report
 // Strict is everything that is wrong with a machine's configuration, of these
 // layers and the built-in one, as validation sees it.
 func Strict(layers ...osconfig.Layer) osconfig.Report {
-	return decoder().Validate(osconfig.Merge(osconfig.WithDefaults(layers...)...))
+	doc := osconfig.Merge(osconfig.WithDefaults(layers...)...)
+	return append(decoder().Validate(doc), unitReport(doc)...)
 }

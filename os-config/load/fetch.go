@@ -72,13 +72,13 @@ func (l *Loader) ask(ctx context.Context, c detect.Choice, left int, known oscon
 	}
 	s, ok := makeSource(c, options)
 	if !ok {
-		return datasource.Result{}, url.Shown(c.Place), errUnknown(c)
+		return datasource.Result{}, osconfig.ShownURL(c.Place), errUnknown(c)
 	}
 	result, err := s.Fetch(ctx)
 	if c.Source == "azure" {
 		result, err = l.withDVD(context.WithoutCancel(ctx), result, err)
 	}
-	return result, url.Shown(c.Place), err
+	return result, osconfig.ShownURL(c.Place), err
 }
 
 // asksAnyone tells the sources whose address is a user's from a cloud's own

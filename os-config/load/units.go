@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/coreunit"
@@ -39,7 +40,7 @@ func unitsOf(doc osconfig.Document) []osconfig.CoreOSUnit {
 	}
 	var out []osconfig.CoreOSUnit
 	for _, n := range list.List {
-		u := osconfig.CoreOSUnit{Name: text(n, "name"), Content: text(n, "content"), Mask: text(n, "mask") == "true"}
+		u := osconfig.CoreOSUnit{Name: text(n, "name"), Content: text(n, "content"), Mask: slices.Contains([]string{"true", "yes", "on", "y"}, strings.ToLower(text(n, "mask")))}
 		if drops := n.Child("drop_ins"); drops != nil {
 			for _, d := range drops.List {
 				u.DropIns = append(u.DropIns, osconfig.CoreOSDropIn{Name: text(d, "name"), Content: text(d, "content")})

@@ -2,8 +2,8 @@ package load
 
 import (
 	"errors"
-	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -11,9 +11,9 @@ import (
 )
 
 // ValidateFiles reports everything that is wrong with the files; "-" is
-// stdin. It needs no privileges and looks at nothing else of the machine. The
-// error is that of files that cannot be read.
-func ValidateFiles(stdin io.Reader, paths ...string) (osconfig.Report, error) {
+// stdin. It needs no privileges and looks at nothing else of the machine. A
+// file that cannot be read is a problem as any other.
+func ValidateFiles(stdin io.Reader, paths ...string) osconfig.Report {
 	return eachInput(stdin, paths, ValidateBytes)
 }
 
@@ -30,18 +30,21 @@ func ValidateBytes(name string, data []byte) osconfig.Report {
 
 // eachInput reports on files one after the other, and on with the next when
 // one cannot be read.
-func eachInput(stdin io.Reader, paths []string, report func(name string, data []byte) osconfig.Report) (osconfig.Report, error) {
+func eachInput(stdin io.Reader, paths []string, report func(name string, data []byte) osconfig.Report) osconfig.Report {
 	var all osconfig.Report
-	var failed error
 	for _, path := range paths {
 		data, name, err := readInput(stdin, path)
 		if err != nil {
-			failed = errors.Join(failed, fmt.Errorf("read configuration: %w", err))
+			if of := (*fs.PathError)(nil); errors.As(err, &of) {
+				err = of.Err // the rest is the problem's position
+			}
+			all = append(all, osconfig.Problem{Severity: osconfig.Error, Kind: osconfig.Source,
+				File: name, Line: 1, Col: 1, Text: "not readable: " + err.Error()})
 			continue
 		}
 		all = append(all, report(name, data)...)
 	}
-	return all, failed
+	return all
 }
 
 func readInput(stdin io.Reader, path string) ([]byte, string, error) {

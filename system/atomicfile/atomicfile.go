@@ -1,6 +1,6 @@
 // Package atomicfile owns writing files that must be whole after a power cut:
 // the new content is on the disk before it takes the file's name, and the name
-// is before WriteFile returns. It refuses to follow a symbolic link at the
+// is before WriteFile returns; and removing one for good. It refuses to follow a symbolic link at the
 // target: the link itself is replaced.
 package atomicfile
 
@@ -31,6 +31,18 @@ func WriteFile(path string, data []byte, perm fs.FileMode) error {
 		return fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
 	}
 	return syncDir(dir)
+}
+
+// Remove removes a file for good: after a power cut it does not come back. One
+// that is not there is no error.
+func Remove(path string) error {
+	if err := os.Remove(path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // fill writes and closes f.

@@ -63,3 +63,21 @@ func TestWriteFileErrors(t *testing.T) {
 		t.Errorf("left behind: %v", names)
 	}
 }
+
+func TestRemove(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("still there: %v", err)
+	}
+	if err := Remove(filepath.Join(path, "below")); err != nil {
+		t.Errorf("no directory: %v", err)
+	}
+}

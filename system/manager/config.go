@@ -47,9 +47,11 @@ func (m *Manager) loaded() load.Result {
 // confirmed. Nothing is on trial after a boot.
 func (m *Manager) recoverTrial() {
 	said, err := m.settings.Recover()
+	m.note("trial")
 	switch {
 	case err != nil:
 		m.log.Error("configuration on trial", "error", err)
+		m.note("trial", fmt.Sprintf("a configuration that nobody confirmed is in use: %v", err))
 	case said != "":
 		m.log.Warn("configuration on trial", "what", said)
 	}

@@ -243,6 +243,7 @@ func (m *Manager) run(ctx context.Context) error {
 		"timeservers": m.watchTimeServers,
 		"wifi":        m.watchWifi,
 		"supervisor":  m.sup.Run,
+		"state":       m.watchState,
 		"containerd":  func(ctx context.Context) error { m.containerd.run(ctx); return nil },
 		"init": func(ctx context.Context) error {
 			// The heartbeat goes through the supervisor's locks: a manager

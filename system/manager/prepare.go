@@ -88,7 +88,48 @@ func (m *Manager) stepState(ctx context.Context) error {
 	m.mu.Lock()
 	m.mounted = mounted
 	m.mu.Unlock()
+	m.noteState(mounted.Trouble)
 	return err
+}
+
+// stateEvery is how often the state file system is looked at: it may fill, or
+// its disk may fail, months after the boot.
+const stateEvery = time.Minute
+
+// watchState keeps what is said about the state file system up to date.
+func (m *Manager) watchState(ctx context.Context) error {
+	tick := time.NewTicker(stateEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		m.mu.Lock()
+		mounted := m.mounted
+		m.mu.Unlock()
+		m.noteState(mounted.Trouble)
+	}
+}
+
+// noteState asks what is wrong with the state file system and notes it, or
+// that it is over.
+func (m *Manager) noteState(trouble func() error) {
+	m.mu.Lock()
+	there, before := m.mounted.Device != "", m.notes["state file system"]
+	m.mu.Unlock()
+	if !there {
+		return
+	}
+	var wrong []string
+	if err := trouble(); err != nil {
+		wrong = strings.Split(err.Error(), "\n")
+	}
+	if len(wrong) > 0 && len(before) == 0 {
+		m.log.Warn("state", "problem", wrong[0])
+	}
+	m.note("state file system", wrong...)
 }
 
 func (m *Manager) loadModules(specs []string) error {

@@ -78,7 +78,7 @@ func (s *Settings) Confirm(who string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(s.path(pendingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := atomicfile.Remove(s.path(pendingFile)); err != nil {
 		return fmt.Errorf("trial: %w", err)
 	}
 	s.trial.timer.Stop()
@@ -147,10 +147,7 @@ func (s *Settings) restore(files map[string]string, why string) error {
 	if err := errors.Join(errs...); err != nil {
 		return err // a reboot tries again
 	}
-	if err := os.Remove(s.path(pendingFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
+	return atomicfile.Remove(s.path(pendingFile))
 }
 
 // tried is the end of the name that a file gets when a trial of it is over:

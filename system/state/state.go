@@ -87,10 +87,7 @@ func Mount(ctx context.Context, o Options) (Mounted, error) {
 		}
 		m = Mounted{Device: RAM, FSType: "tmpfs"}
 	}
-	if err := bindPlaces(); err != nil {
-		return m, errors.Join(problem, err)
-	}
-	return m, errors.Join(problem, checkSpace(m))
+	return m, errors.Join(problem, bindPlaces("/", bindMount))
 }
 
 // alreadyMounted finds what an earlier manager has mounted.
@@ -198,39 +195,44 @@ func check(ctx context.Context, o Options, dev string) error {
 	return fmt.Errorf("check of state file system %s: %w", dev, err)
 }
 
-func bindPlaces() error {
+// bindPlaces puts the machine's directories on the state file system. What
+// cannot be made, on a full disk for instance, keeps nothing from its place
+// that is there already. root stands before every path.
+func bindPlaces(root string, bind func(source, target string) error) error {
+	var errs []error
 	for _, p := range places() {
-		src := filepath.Join(Root, p.dir)
-		if err := mkdir(src, p.perm); err != nil {
-			return err
+		source, target := filepath.Join(root, Root, p.dir), filepath.Join(root, p.target)
+		errs = append(errs, mkdir(source, p.perm))
+		if err := os.MkdirAll(target, p.perm); err != nil {
+			errs = append(errs, fmt.Errorf("state: %w", err))
+			continue
 		}
-		if err := os.MkdirAll(p.target, p.perm); err != nil {
-			return fmt.Errorf("state: %w", err)
-		}
-		if err := unix.Mount(src, p.target, "", unix.MS_BIND, ""); err != nil {
-			return fmt.Errorf("bind %s on %s: %w", src, p.target, err)
+		if err := bind(source, target); err != nil {
+			errs = append(errs, fmt.Errorf("bind %s on %s: %w", source, target, err))
+			continue
 		}
 		if p.target == "/var" {
-			if err := fillVar(); err != nil {
-				return err
-			}
+			errs = append(errs, fillVar(root))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
-func fillVar() error {
+func bindMount(source, target string) error {
+	return unix.Mount(source, target, "", unix.MS_BIND, "")
+}
+
+func fillVar(root string) error {
+	var errs []error
 	for path, perm := range dirs() {
-		if err := mkdir(path, perm); err != nil {
-			return err
-		}
+		errs = append(errs, mkdir(filepath.Join(root, path), perm))
 	}
 	for link, target := range map[string]string{"/var/run": "/run", "/var/lock": "/run/lock"} {
-		if err := os.Symlink(target, link); err != nil && !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("state: %w", err)
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil && !errors.Is(err, os.ErrExist) {
+			errs = append(errs, fmt.Errorf("state: %w", err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // mkdir makes a directory with exactly these permissions, sticky bit included;
@@ -239,23 +241,12 @@ func mkdir(path string, perm os.FileMode) error {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
+	var st unix.Stat_t // what is right is not touched: the file system may be read-only
+	if unix.Stat(path, &st) == nil && st.Mode&0o7777 == uint32(perm) {
+		return nil
+	}
 	if err := unix.Chmod(path, uint32(perm)); err != nil {
 		return fmt.Errorf("chmod %s: %w", path, err)
-	}
-	return nil
-}
-
-// fullBelow is the free share of the state file system below which the
-// machine calls itself degraded.
-const fullBelow = 0.02
-
-func checkSpace(m Mounted) error {
-	var st unix.Statfs_t
-	if err := unix.Statfs(Root, &st); err != nil {
-		return fmt.Errorf("statfs %s: %w", Root, err)
-	}
-	if st.Blocks > 0 && float64(st.Bavail)/float64(st.Blocks) < fullBelow {
-		return fmt.Errorf("state file system %s is full: %d MiB are free", m.Device, st.Bavail*uint64(st.Bsize)>>20)
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package state
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -137,5 +139,34 @@ func TestMkdirOpensWhatIsAbove(t *testing.T) {
 		if got := info.Mode() &^ os.ModeDir; got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
+	}
+}
+
+// TestBindPlacesGoesOn: a directory that cannot be made keeps no other from
+// its place.
+func TestBindPlacesGoesOn(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "var/lib"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, "var/lib/cni"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var bound []string
+	err := bindPlaces(root, func(_, target string) error {
+		bound = append(bound, strings.TrimPrefix(target, root))
+		if target == filepath.Join(root, "/home") {
+			return errors.New("no")
+		}
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "/var/lib/cni") || !strings.Contains(err.Error(), "/home: no") {
+		t.Error(err)
+	}
+	if diff := cmp.Diff([]string{"/var", "/home", "/opt", "/var/lib/pharos/conf"}, bound); diff != "" {
+		t.Error(diff)
+	}
+	if info, err := os.Stat(filepath.Join(root, "var/lib/kubelet")); err != nil || !info.IsDir() {
+		t.Errorf("the other directories: %v", err)
 	}
 }

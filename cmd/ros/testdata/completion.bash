@@ -30,27 +30,27 @@ _ros() {
       ;;
     "ros service logs")
       words='--follow -f --lines -n --since --json --help'
-      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros service start")
       words='--help'
-      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros service stop")
       words='--help'
-      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros service restart")
       words='--help'
-      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros service ps")
       words='--json --help'
-      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros logs")
       words='system kernel --follow -f --lines -n --since --json --help'
-      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null)"
+      [[ $cur == -* ]] || words="$words $(ros service list --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros config")
       words='get set unset append remove merge edit export validate diff apply confirm history rollback schema sources --help'
@@ -116,7 +116,7 @@ _ros() {
       words='status plan apply renew --help'
       ;;
     "ros network status")
-      words='--json --help'
+      words='--quiet -q --json --help'
       ;;
     "ros network plan")
       words='--json --help'
@@ -127,6 +127,7 @@ _ros() {
       ;;
     "ros network renew")
       words='--json --help'
+      [[ $cur == -* ]] || words="$words $(ros network status --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
       ;;
     "ros version")
       words='--json --help'

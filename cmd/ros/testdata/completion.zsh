@@ -235,6 +235,8 @@ _ros() {
       ;;
     "ros network status")
       found=(
+        '--quiet:print the names of links only'
+        '-q:print the names of links only'
         '--json:print JSON'
         '--help:show help')
       ;;
@@ -253,6 +255,7 @@ _ros() {
       found=(
         '--json:print JSON'
         '--help:show help')
+      found+=(${(f)"$(ros network status --quiet 2>/dev/null)"})
       ;;
     "ros version")
       found=(

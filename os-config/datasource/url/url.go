@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
 )
@@ -33,27 +34,13 @@ func (s source) Name() string {
 	if s.kind == "cmdline" {
 		return s.kind
 	}
-	return s.kind + ":" + Shown(s.address)
-}
-
-// Shown is an address without what may be secret in it: user, password and
-// query.
-func Shown(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "(no URL)"
-	}
-	u.User, u.Fragment = nil, ""
-	if u.RawQuery != "" {
-		u.RawQuery = "…"
-	}
-	return strings.ReplaceAll(u.String(), "%E2%80%A6", "…")
+	return s.kind + ":" + osconfig.ShownURL(s.address)
 }
 
 var errAddress = errors.New("want http:// or https://, a host and a path")
 
 func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
-	shown := Shown(s.address)
+	shown := osconfig.ShownURL(s.address)
 	u, err := url.Parse(s.address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return datasource.Result{}, fmt.Errorf("%s %s: %w", s.kind, shown, errAddress)

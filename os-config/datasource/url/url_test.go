@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
 	"github.com/pharos-os/pharos/os-config/datasource/datasourcetest"
 	"github.com/pharos-os/pharos/os-config/datasource/imds"
@@ -106,8 +107,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
-		if u, err := url.Parse(Shown(address)); err == nil && (u.User != nil || u.RawQuery != "" && u.RawQuery != "…") {
-			t.Errorf("%q is shown as %q", address, Shown(address))
+		if u, err := url.Parse(osconfig.ShownURL(address)); err == nil && (u.User != nil || u.RawQuery != "" && u.RawQuery != "…") {
+			t.Errorf("%q is shown as %q", address, osconfig.ShownURL(address))
 		}
 	})
 }
