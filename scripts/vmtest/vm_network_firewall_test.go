@@ -15,7 +15,8 @@ import (
 const firewallInterfaces = `
       inner: {match: "mac=52:54:00:1e:00:00", set_name: inner0, addresses: [10.71.0.2/24, "fd71::2/64"]}
       outer: {match: "mac=52:54:00:1e:00:01", set_name: outer0, address: 10.72.0.2/24}
-      leased: {match: "mac=52:54:00:1e:00:02", set_name: leased0, dhcp: true}
+      leased: {match: "mac=52:54:00:1e:00:02", set_name: leased0, dhcp: true, dhcp6: true}
+      home: {type: dummy, delegate_from: leased}
 `
 
 // The harness logs in by QEMU's own network, 10.0.2.0/24.
@@ -34,6 +35,8 @@ func TestVMNetworkFirewall(t *testing.T) {
 	}
 	l := newLab(t)
 	server := firewallLab(t, l)
+	delegating := l.dhcpd(t, "br-leased")
+	l.radvd(t, "br-leased", "fd73::/64", " AdvManagedFlag on;")
 	spec := l.networked(t, firewallInterfaces, firewallBoot,
 		Card{Tap: "t-inner", MAC: cardMAC(0)}, Card{Tap: "t-outer", MAC: cardMAC(1)}, Card{Tap: "t-leased", MAC: cardMAC(2)})
 	spec.Append += " audit=1" // the kernel logs when tables are made
@@ -47,6 +50,7 @@ func TestVMNetworkFirewall(t *testing.T) {
 	t.Run("before the services", func(t *testing.T) { testFirewallFirst(t, g) })
 	t.Run("rules", func(t *testing.T) { testFirewallRules(t, g) })
 	t.Run("an address that somebody has", func(t *testing.T) { testDecline(t, g, server) })
+	t.Run("a delegated prefix", func(t *testing.T) { testDelegated(t, g, delegating) })
 	t.Run("live", func(t *testing.T) { testFirewallLive(t, g) })
 	t.Run("published ports", func(t *testing.T) { testPublished(t, g) })
 	t.Run("restart of the engine", func(t *testing.T) { testFirewallEngine(t, g) })
@@ -66,7 +70,7 @@ func firewallLab(t *testing.T, l lab) *daemon {
 	t.Helper()
 	bridge(t, "br-inner", []string{"10.71.0.1/24", "fd71::1/64"}, "t-inner")
 	bridge(t, "br-outer", []string{"10.72.0.1/24"}, "t-outer")
-	bridge(t, "br-leased", []string{"10.73.0.1/24"}, "t-leased")
+	bridge(t, "br-leased", []string{"10.73.0.1/24", "fd73::1/64"}, "t-leased")
 	// Who knocks while the machine boots does not wait for its ARP.
 	ip(t, "neigh replace 10.72.0.2 lladdr "+cardMAC(1)+" dev br-outer nud permanent")
 	rival := netconftest.NewPeer(t)
