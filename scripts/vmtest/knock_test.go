@@ -87,8 +87,8 @@ func pings(t *testing.T, want map[string]bool) {
 			if strings.Contains(address, ":") {
 				program = "ping6"
 			}
-			out, err := exec.CommandContext(t.Context(), "busybox", program, "-c", "3", "-W", fmt.Sprint(int(patience.Seconds())), address).CombinedOutput()
-			if answered := !strings.Contains(string(out), " 100% packet loss"); answered != expected || !strings.Contains(string(out), "3 packets transmitted") {
+			out, err := exec.CommandContext(t.Context(), "busybox", program, "-c", "2", "-W", fmt.Sprint(int(patience.Seconds())), address).CombinedOutput()
+			if answered := !strings.Contains(string(out), " 100% packet loss"); answered != expected || !strings.Contains(string(out), "2 packets transmitted") {
 				t.Errorf("%s answers: %t, want %t: %v\n%s", address, answered, expected, err, out)
 			}
 		})

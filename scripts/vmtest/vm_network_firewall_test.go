@@ -39,7 +39,9 @@ func TestVMNetworkFirewall(t *testing.T) {
 	l.radvd(t, "br-leased", "fd73::/64", " AdvManagedFlag on;")
 	spec := l.networked(t, firewallInterfaces, firewallBoot,
 		Card{Tap: "t-inner", MAC: cardMAC(0)}, Card{Tap: "t-outer", MAC: cardMAC(1)}, Card{Tap: "t-leased", MAC: cardMAC(2)})
-	spec.Append += " audit=1" // the kernel logs when tables are made
+	// The kernel logs when tables are made, and everything else that audit
+	// does: without a limit, and with room for it.
+	spec.Append += " audit=1 audit_backlog_limit=8192 sysctl.kernel.printk_ratelimit=0 log_buf_len=4M"
 	boot := keepKnocking(t, "10.72.0.2:22")
 	g := l.start(t, spec, false)
 	g.login(t)
@@ -112,8 +114,16 @@ func testFirewallFirst(t *testing.T, g *guest) {
 	if err != nil {
 		t.Fatalf("the kernel's log has no time of the table: %v", err)
 	}
+	var names, stats []string
 	for name, s := range g.services(t) {
-		ticks, err := strconv.ParseFloat(g.run(t, "sudo sed 's/.*) //' /proc/"+itoa(s.PID)+"/stat | cut -d' ' -f20"), 64)
+		names, stats = append(names, name), append(stats, "/proc/"+itoa(s.PID)+"/stat")
+	}
+	starts := strings.Fields(g.run(t, "sudo sed 's/.*) //' "+strings.Join(stats, " ")+" | cut -d' ' -f20"))
+	if len(starts) != len(names) || len(names) == 0 {
+		t.Fatalf("processes of %q began at %q", names, starts)
+	}
+	for i, name := range names {
+		ticks, err := strconv.ParseFloat(starts[i], 64)
 		if err != nil {
 			t.Fatal(err)
 		}
