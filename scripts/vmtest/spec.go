@@ -31,7 +31,7 @@ type Spec struct {
 	// NICs are the network cards in order; the first one carries Forwards.
 	NICs     int
 	Forwards []Forward
-	// Cards are further network cards, each on a tap device that is there.
+	// Cards are further network cards.
 	Cards []Card
 	// SMBIOS are tables of the firmware, as for QEMU's -smbios.
 	SMBIOS []string
@@ -49,8 +49,15 @@ type Disk struct {
 	Serial   string
 }
 
-// Card is one network card on a tap device of QEMU's network namespace.
-type Card struct{ Tap, MAC string }
+// Card is one network card: on a tap device that is there, in QEMU's network
+// namespace, or, without one, at an end of a cable to another machine there.
+type Card struct {
+	Tap, MAC string
+	// Near and Far are the cable's ends, UDP ports of 127.0.0.1. All frames
+	// pass it, also those that no bridge forwards (IEEE 802.1D, 7.12.6), and
+	// the card knows its speed, without which the kernel speaks no LACP.
+	Near, Far int
+}
 
 // Forward maps a TCP port of 127.0.0.1 to a port of the guest. GuestAddr is
 // empty for the address that the guest gets by DHCP, 10.0.2.15.
@@ -164,9 +171,14 @@ func (s Spec) networkArgs() []string {
 		a = append(a, "-netdev", net, "-device", dev)
 	}
 	for i, c := range s.Cards {
-		a = append(a,
-			"-netdev", fmt.Sprintf("tap,id=tap%d,ifname=%s,script=no,downscript=no", i, c.Tap),
-			"-device", fmt.Sprintf("virtio-net-pci,netdev=tap%d,id=card%d,mac=%s,romfile=", i, i, c.MAC))
+		net := fmt.Sprintf("tap,id=tap%d,ifname=%s,script=no,downscript=no", i, c.Tap)
+		dev := fmt.Sprintf("virtio-net-pci,netdev=tap%d,id=card%d,mac=%s,romfile=", i, i, c.MAC)
+		if c.Tap == "" {
+			const end = "%[1]s.type=inet,%[1]s.host=127.0.0.1,%[1]s.port=%[2]d"
+			net = fmt.Sprintf("dgram,id=tap%d,"+fmt.Sprintf(end, "local", c.Near)+","+fmt.Sprintf(end, "remote", c.Far), i)
+			dev += ",speed=10000,duplex=full"
+		}
+		a = append(a, "-netdev", net, "-device", dev)
 	}
 	return a
 }

@@ -45,6 +45,10 @@ func TestSpecArgs(t *testing.T) {
 			[]string{"-kernel /k -initrd /i -append a b", "file=/s,readonly=on", "virtio-blk-pci,drive=disk0,serial=sys"}},
 		{"stick", Spec{Stick: "/p.iso"}, []string{"snapshot=on,file=/p.iso", "ide-hd,drive=stick,bootindex=0"}},
 		{"watchdog", Spec{Watchdog: true, ExitOnReset: true}, []string{"i6300esb", "reboot=shutdown"}},
+		{"cards", Spec{Cards: []Card{{Tap: "t", MAC: "m"}, {MAC: "n", Near: 7001, Far: 7002}}}, []string{
+			"tap,id=tap0,ifname=t,script=no,downscript=no -device virtio-net-pci,netdev=tap0,id=card0,mac=m,romfile= ",
+			"dgram,id=tap1,local.type=inet,local.host=127.0.0.1,local.port=7001,remote.type=inet,remote.host=127.0.0.1,remote.port=7002 " +
+				"-device virtio-net-pci,netdev=tap1,id=card1,mac=n,romfile=,speed=10000,duplex=full"}},
 		{"kvm", Spec{KVM: true, Memory: 512, CPUs: 1}, []string{"-accel kvm -cpu host -smp 1 -m 512"}},
 	}
 	for _, tt := range tests {

@@ -27,7 +27,13 @@ func newWireGuardKey(t *testing.T) wireGuardKey {
 // addresses are 3 - n.
 func wireGuardEnd(n int, own, other wireGuardKey, shared string) string {
 	return fmt.Sprintf(`
-      wan: {match: "mac=%[1]s", set_name: wan0, address: 10.50.0.%[2]d/24}
+      leg0: {match: "mac=%[1]s", set_name: leg0}
+      leg1: {match: "mac=%[7]s", set_name: leg1}
+      bond0:
+        type: bond
+        members: [leg0, leg1]
+        bond_opts: {mode: 802.3ad, miimon: "100", lacp_rate: fast}
+        address: 10.50.0.%[2]d/24
       wg0:
         type: wireguard
         private_key: %[3]s
@@ -39,17 +45,30 @@ func wireGuardEnd(n int, own, other wireGuardKey, shared string) string {
             endpoint: 10.50.0.%[6]d:51820
             allowed_ips: [10.60.0.%[6]d/32, "fd60::%[6]d/128"]
             keepalive: 5
-`, cardMAC(n), n, own.private, other.public, shared, 3-n)
+`, legMAC(n, 0), n, own.private, other.public, shared, 3-n, legMAC(n, 1))
 }
 
-// TestVMNetworkWireGuard has a tunnel between two machines. Its keys are in
-// their configuration and nowhere else.
+// legMAC is the address of a leg of machine n's bond.
+func legMAC(n, leg int) string { return cardMAC(16*n + leg) }
+
+// cables are the cards of machine n: two, each joined to the other machine's.
+func cables(n int) []Card {
+	var cards []Card
+	for leg := range 2 {
+		port := func(n int) int { return 7000 + 10*n + leg } // nobody else is in the test's namespace
+		cards = append(cards, Card{MAC: legMAC(n, leg), Near: port(n), Far: port(3 - n)})
+	}
+	return cards
+}
+
+// TestVMNetworkWireGuard has a tunnel between two machines, over two cables
+// that LACP makes one link of. Its keys are in their configuration and nowhere
+// else.
 func TestVMNetworkWireGuard(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
 	l := newLab(t)
-	bridge(t, "wan", nil, "t-1", "t-2")
 	keys := map[int]wireGuardKey{1: newWireGuardKey(t), 2: newWireGuardKey(t)}
 	shared := newWireGuardKey(t).private
 	machines := map[int]*guest{}
@@ -62,7 +81,7 @@ func TestVMNetworkWireGuard(t *testing.T) {
 		if err := os.MkdirAll(own.dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		spec := own.networked(t, wireGuardEnd(n, keys[n], keys[3-n], shared), "", Card{Tap: fmt.Sprintf("t-%d", n), MAC: cardMAC(n)})
+		spec := own.networked(t, wireGuardEnd(n, keys[n], keys[3-n], shared), "", cables(n)...)
 		spec.Memory = 1024
 		machines[n] = own.start(t, spec, false)
 	}
@@ -83,6 +102,7 @@ func TestVMNetworkWireGuard(t *testing.T) {
 	if out := g.run(t, "ping -c 1 -W 2 10.50.0.2 >/dev/null; ip -s -j link show wg0"); strings.Contains(out, `"bytes":0,`) {
 		t.Errorf("nothing went through the tunnel: %s", out)
 	}
+	t.Run("LACP", func(t *testing.T) { testLACP(t, machines) })
 	for n, g := range machines {
 		testNoKeys(t, g, keys[n].private, shared)
 	}
