@@ -23,9 +23,10 @@ type control struct {
 	own  string
 }
 
-// dial connects. The program answers to the path of the asker's socket.
-func dial(dir string) (*control, error) {
-	own, socket := filepath.Join(dir, "rosd"), filepath.Join(dir, "global")
+// dial connects. The program answers to the path of the asker's socket, which
+// has a name.
+func dial(dir, name string) (*control, error) {
+	own, socket := filepath.Join(dir, name), filepath.Join(dir, "global")
 	if err := os.Remove(own); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("wifi: %w", err)
 	}
@@ -74,6 +75,16 @@ func (c *control) ask(order string) error {
 		return fmt.Errorf("it answers %q", answer)
 	}
 	return nil
+}
+
+// ping finds out whether the program still holds its end, without waiting for
+// an answer.
+func (c *control) ping() error {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(answerTime)); err != nil {
+		return err
+	}
+	_, err := c.conn.Write([]byte("PING"))
+	return err
 }
 
 // interfaces are the names of the links that it has.

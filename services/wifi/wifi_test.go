@@ -118,6 +118,17 @@ type stand struct {
 	orders []string
 	has    []string
 	refuse string // a link that it does not take
+
+	conn     *net.UnixConn
+	listener *net.UnixAddr // who hears its events
+}
+
+// says sends an event.
+func (s *stand) says(t *testing.T, event string) {
+	t.Helper()
+	if _, err := s.conn.WriteToUnix([]byte(event), s.listener); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (s *stand) answer(text string) string {
@@ -145,6 +156,7 @@ func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.conn = c
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -154,8 +166,16 @@ func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 			if err != nil {
 				return
 			}
-			_, _ = c.WriteToUnix([]byte("<3>CTRL-EVENT-SCAN-STARTED "), from)
-			_, _ = c.WriteToUnix([]byte(s.answer(string(buf[:n]))), from)
+			switch text := string(buf[:n]); text {
+			case "PING":
+				_, _ = c.WriteToUnix([]byte("PONG\n"), from)
+			case "ATTACH":
+				s.listener = from
+				_, _ = c.WriteToUnix([]byte("OK\n"), from)
+			default:
+				_, _ = c.WriteToUnix([]byte("<3>CTRL-EVENT-SCAN-STARTED "), from)
+				_, _ = c.WriteToUnix([]byte(s.answer(text)), from)
+			}
 		}
 	}()
 	stop = func() { c.Close(); <-done; os.Remove(filepath.Join(dir, "global")) }
@@ -169,7 +189,7 @@ func TestSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	d := New(dir, Driver)
+	d := New(dir, Driver, func(link, why string) { t.Errorf("nobody said anything, and of %s is said %q", link, why) })
 	home, work := networks()["home"], networks()["work"]
 	want := map[string]osconfig.WifiNetwork{"wlan0": home}
 	if err := d.Set(want); !errors.Is(err, ErrNotRunning) {
@@ -216,8 +236,10 @@ func TestSet(t *testing.T) {
 	if d := cmp.Diff([]string{"wlan1", "wlan3"}, s.has); d != "" {
 		t.Error(d)
 	}
-	left, err := filepath.Glob(filepath.Join(dir, "rosd*"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("sockets left: %q, %v", left, err)
+	d.Close()
+	for _, name := range []string{"rosd", "events"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("socket left: %s, %v", name, err)
+		}
 	}
 }
