@@ -64,6 +64,7 @@ func TestGenericWifi(t *testing.T) {
 	ap := g.newAccessPoint(t, right)
 	defer ap.testify(t)
 	ap.start(t)
+	ap.run(t, "docker exec ap busybox udhcpd /udhcpd.conf")
 	g.waitsForWifi(t, wifiRefused)
 	testConsoleLooks(t, g)
 	_, networks = wifiEnd(right)
@@ -81,6 +82,9 @@ func TestGenericWifi(t *testing.T) {
 	g.joined(t, ap)
 	g.ready(t, stepDeadline)
 	testConsoleLooks(t, g)
+	if out := g.run(t, "sudo ros logs -n 5000 wifi"); strings.Contains(out, "p2p-dev") {
+		t.Errorf("there was an interface for Wi-Fi Direct:\n%s", out)
+	}
 	testNoPhrases(t, g, wrong, right)
 }
 
@@ -180,12 +184,12 @@ func (ap accessPoint) feed(t *testing.T, command string, data []byte) {
 
 func (ap accessPoint) start(t *testing.T) {
 	t.Helper()
-	ap.run(t, "docker exec ap hostapd -B -f /hostapd.log /hostapd.conf && docker exec ap busybox udhcpd /udhcpd.conf")
+	ap.run(t, "docker exec ap hostapd -B -f /hostapd.log /hostapd.conf")
 }
 
 func (ap accessPoint) stop(t *testing.T) {
 	t.Helper()
-	ap.run(t, "docker exec ap busybox killall hostapd udhcpd")
+	ap.run(t, "docker exec ap busybox killall hostapd")
 	ap.eventuallyPrints(t, stepDeadline, "docker exec ap busybox pidof hostapd || echo gone", "gone")
 }
 

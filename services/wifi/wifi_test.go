@@ -105,7 +105,7 @@ func FuzzConfig(f *testing.F) {
 		if strings.Count(text, "{") != 1 || lines[len(lines)-2] != "}" {
 			t.Fatalf("more than one block:\n%s", text)
 		}
-		for _, l := range lines[2 : len(lines)-2] {
+		for _, l := range lines[3 : len(lines)-2] {
 			if !strings.HasPrefix(l, "\t") || !strings.Contains(l, "=") || strings.ContainsAny(l, "#\r\x00") || strings.Count(l, `"`)%2 != 0 {
 				t.Fatalf("line %q", l)
 			}
