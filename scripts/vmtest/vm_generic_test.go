@@ -64,7 +64,7 @@ func TestGenericWifi(t *testing.T) {
 	ap := g.newAccessPoint(t, right)
 	defer ap.testify(t)
 	ap.start(t)
-	ap.run(t, "docker exec ap busybox udhcpd /udhcpd.conf")
+	ap.run(t, "docker exec -d ap busybox udhcpd -f /udhcpd.conf")
 	g.waitsForWifi(t, wifiRefused)
 	testConsoleLooks(t, g)
 	_, networks = wifiEnd(right)
@@ -184,7 +184,7 @@ func (ap accessPoint) feed(t *testing.T, command string, data []byte) {
 
 func (ap accessPoint) start(t *testing.T) {
 	t.Helper()
-	ap.run(t, "docker exec ap hostapd -B -f /hostapd.log /hostapd.conf")
+	ap.run(t, "docker exec -d ap hostapd -f /hostapd.log /hostapd.conf")
 }
 
 func (ap accessPoint) stop(t *testing.T) {
