@@ -32,16 +32,16 @@ const (
 	wifiRefused = "the Wi-Fi network home (its access point refuses the key)"
 )
 
-// wifiEnd is what the machine is told: two radios, of which it uses one, with
-// a pass phrase.
-func wifiEnd(phrase string) (interfaces, networks string) {
-	interfaces = `
-      wlan0:
+// wifiRadios gives the machine two radios, of which it uses one.
+const wifiRadios = `      wlan0:
         wifi_network: home
         dhcp: true
   modules: [mac80211_hwsim radios=2]
 `
-	return strings.TrimPrefix(interfaces, "\n"), fmt.Sprintf("    wifi_networks:\n      home: {ssid: %q, psk: %s}\n", wifiSSID, phrase)
+
+// wifiNetwork is what the machine is told of the network.
+func wifiNetwork(phrase, protection string) string {
+	return fmt.Sprintf("    wifi_networks:\n      home: {ssid: %q, psk: %s, key_mgmt: %s}\n", wifiSSID, phrase, protection)
 }
 
 // TestGenericWifi joins a network of radios that the kernel simulates
@@ -49,8 +49,7 @@ func wifiEnd(phrase string) (interfaces, networks string) {
 func TestGenericWifi(t *testing.T) {
 	l := newGenericLab(t)
 	const wrong, right = "wrong horse battery", "correct horse battery"
-	interfaces, networks := wifiEnd(wrong)
-	spec := l.networked(t, interfaces, networks)
+	spec := l.networked(t, wifiRadios, wifiNetwork(wrong, "WPA-PSK"))
 	spec.Append += " rancher.autologin=ttyS0"
 	g := l.start(t, spec, false)
 	g.login(t)
@@ -61,24 +60,28 @@ func TestGenericWifi(t *testing.T) {
 	g.waitsForWifi(t, wifiAbsent)
 	testWifiService(t, g)
 
-	ap := g.newAccessPoint(t, right)
+	ap := g.newAccessPoint(t)
 	defer ap.testify(t)
-	ap.start(t)
+	ap.start(t, right, "wpa_key_mgmt=WPA-PSK")
 	ap.run(t, "docker exec -d ap busybox udhcpd -f /udhcpd.conf")
 	g.waitsForWifi(t, wifiRefused)
 	testConsoleLooks(t, g)
-	_, networks = wifiEnd(right)
-	g.put(t, "/tmp/right.yml", []byte("#cloud-config\nrancher:\n  network:\n"+networks))
-	g.run(t, "sudo ros config merge -i /tmp/right.yml && rm /tmp/right.yml")
-	g.try(t, "ros network apply") // ends with 1 when it is not online at once
+	g.setWifi(t, wifiNetwork(right, "WPA-PSK"))
 	g.joined(t, ap)
 
 	ap.stop(t)
 	g.waitsForWifi(t, wifiAbsent)
-	ap.start(t)
+	ap.start(t, right, "wpa_key_mgmt=WPA-PSK")
 	g.joined(t, ap)
+	n := ap.connections(t)
 	g.run(t, fmt.Sprintf("sudo kill -KILL %d", g.services(t)["wifi"].PID))
-	ap.says(t, 3, "AP-STA-CONNECTED")
+	g.eventually(t, stepDeadline, "true", func(Result) bool { return ap.connections(t) > n })
+	g.joined(t, ap)
+
+	ap.stop(t)
+	ap.start(t, right, "wpa_key_mgmt=SAE\nieee80211w=2") // WPA3
+	g.waitsForWifi(t, wifiAbsent)
+	g.setWifi(t, wifiNetwork(right, "SAE"))
 	g.joined(t, ap)
 	g.ready(t, stepDeadline)
 	testConsoleLooks(t, g)
@@ -86,6 +89,14 @@ func TestGenericWifi(t *testing.T) {
 		t.Errorf("there was an interface for Wi-Fi Direct:\n%s", out)
 	}
 	testNoPhrases(t, g, wrong, right)
+}
+
+// setWifi tells the machine something else of the network.
+func (g *guest) setWifi(t *testing.T, network string) {
+	t.Helper()
+	g.put(t, "/tmp/network.yml", []byte("#cloud-config\nrancher:\n  network:\n"+network))
+	g.run(t, "sudo ros config merge -i /tmp/network.yml && rm /tmp/network.yml")
+	g.try(t, "ros network apply") // ends with 1 when it is not online at once
 }
 
 // waitsForWifi waits until wlan0 has no carrier for a reason that people see.
@@ -135,7 +146,7 @@ func (g *guest) joined(t *testing.T, ap accessPoint) {
 // a container whose network namespace has nothing else.
 type accessPoint struct{ *guest }
 
-func (g *guest) newAccessPoint(t *testing.T, phrase string) accessPoint {
+func (g *guest) newAccessPoint(t *testing.T) accessPoint {
 	t.Helper()
 	const name = "access-point:test"
 	image, err := ToolboxImage(g.lab.tools, name, []string{"/usr/sbin/hostapd", "/usr/sbin/iw", "/usr/bin/busybox"},
@@ -148,16 +159,6 @@ func (g *guest) newAccessPoint(t *testing.T, phrase string) accessPoint {
 	g.run(t, "docker run -d --init=false --name ap --privileged --network none "+name)
 	g.run(t, "docker run --rm --privileged --network host --pid host "+name+
 		" iw phy $(cat /sys/class/net/wlan1/phy80211/name) set netns $(docker inspect -f {{.State.Pid}} ap)")
-	ap.feed(t, "docker exec -i ap busybox dd of=/hostapd.conf", fmt.Appendf(nil, `interface=wlan1
-driver=nl80211
-ssid=%s
-hw_mode=g
-channel=1
-wpa=2
-wpa_key_mgmt=WPA-PSK
-rsn_pairwise=CCMP
-wpa_passphrase=%s
-`, wifiSSID, phrase))
 	ap.feed(t, "docker exec -i ap busybox dd of=/udhcpd.conf", fmt.Appendf(nil, `interface wlan1
 start 10.31.0.10
 end 10.31.0.99
@@ -182,8 +183,19 @@ func (ap accessPoint) feed(t *testing.T, command string, data []byte) {
 	}
 }
 
-func (ap accessPoint) start(t *testing.T) {
+// start serves the network to those who know a pass phrase.
+func (ap accessPoint) start(t *testing.T, phrase, protection string) {
 	t.Helper()
+	ap.feed(t, "docker exec -i ap busybox dd of=/hostapd.conf", fmt.Appendf(nil, `interface=wlan1
+driver=nl80211
+ssid=%s
+hw_mode=g
+channel=1
+wpa=2
+rsn_pairwise=CCMP
+wpa_passphrase=%s
+%s
+`, wifiSSID, phrase, protection))
 	ap.run(t, "docker exec -d ap hostapd -f /hostapd.log /hostapd.conf")
 }
 
@@ -193,10 +205,10 @@ func (ap accessPoint) stop(t *testing.T) {
 	ap.eventuallyPrints(t, stepDeadline, "docker exec ap busybox pidof hostapd || echo gone", "gone")
 }
 
-// says waits until hostapd has logged text at least n times.
-func (ap accessPoint) says(t *testing.T, n int, text string) {
+// connections is how often somebody has joined.
+func (ap accessPoint) connections(t *testing.T) int {
 	t.Helper()
-	ap.eventually(t, stepDeadline, "docker exec ap busybox cat /hostapd.log", func(r Result) bool { return strings.Count(r.Stdout, text) >= n })
+	return ap.number(t, "docker exec ap busybox grep -c AP-STA-CONNECTED /hostapd.log")
 }
 
 // testify prints what hostapd has logged, after a failure.
