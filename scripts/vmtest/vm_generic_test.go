@@ -5,6 +5,7 @@ import (
 	"crypto/pbkdf2"
 	"crypto/sha1"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -89,6 +90,20 @@ func TestGenericWifi(t *testing.T) {
 		t.Errorf("there was an interface for Wi-Fi Direct:\n%s", out)
 	}
 	testNoPhrases(t, g, wrong, right)
+	testReplug(t, g)
+}
+
+// testReplug pulls the radios and plugs one in: it is told of the network
+// again, where nobody serves it any longer.
+func testReplug(t *testing.T, g *guest) {
+	t.Helper()
+	g.run(t, "sudo modprobe -r mac80211_hwsim")
+	g.eventually(t, stepDeadline, "ros network status --json", func(r Result) bool {
+		var n api.Network
+		return json.Unmarshal([]byte(r.Stdout), &n) == nil && slices.Equal(n.Waiting, []string{"a link that is named wlan0"})
+	})
+	g.run(t, "sudo modprobe mac80211_hwsim radios=1")
+	g.waitsForWifi(t, wifiAbsent)
 }
 
 // setWifi tells the machine something else of the network.
@@ -241,6 +256,11 @@ func testConsoleLooks(t *testing.T, g *guest) {
 // testNoPhrases looks for pass phrases and the keys that they stand for.
 func testNoPhrases(t *testing.T, g *guest, phrases ...string) {
 	t.Helper()
+	// It is where the program reads it, and root alone.
+	const file = "/proc/1/root/run/pharos/wifi/wlan0.conf"
+	if out := g.run(t, "sudo stat -c '%U %a' "+file+" && sudo cat "+file); !strings.HasPrefix(out, "root 600\n") || !strings.Contains(out, phrases[len(phrases)-1]) {
+		t.Errorf("the program's file is\n%s", out)
+	}
 	secrets := slices.Clone(phrases)
 	for _, p := range phrases {
 		key, err := pbkdf2.Key(sha1.New, p, []byte(wifiSSID), 4096, 32)

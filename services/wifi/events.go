@@ -65,7 +65,7 @@ func (s *stations) put(link string, next func(station) station) {
 // about none.
 func (s *stations) forget(link string) { s.put(link, func(station) station { return station{} }) }
 
-// hear takes events, "IFNAME=LINK <LEVEL>TEXT", until conn is closed.
+// hear takes events until conn is closed.
 func (s *stations) hear(conn net.Conn) {
 	buf := make([]byte, 16<<10)
 	for {
@@ -73,11 +73,16 @@ func (s *stations) hear(conn net.Conn) {
 		if err != nil {
 			return
 		}
-		link, text, ok := strings.Cut(string(buf[:n]), " <")
-		link, ours := strings.CutPrefix(link, "IFNAME=")
-		if _, event, leveled := strings.Cut(text, ">"); ok && ours && leveled {
-			s.put(link, func(b station) station { return b.after(event) })
-		}
+		s.take(string(buf[:n]))
+	}
+}
+
+// take takes an event, "IFNAME=LINK <LEVEL>TEXT". Anything else is none.
+func (s *stations) take(message string) {
+	link, text, ok := strings.Cut(message, " <")
+	link, ours := strings.CutPrefix(link, "IFNAME=")
+	if _, event, leveled := strings.Cut(text, ">"); ok && ours && leveled {
+		s.put(link, func(b station) station { return b.after(event) })
 	}
 }
 

@@ -2,6 +2,7 @@ package wifi
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,4 +74,24 @@ func TestEvents(t *testing.T) {
 		t.Errorf("there is more: %v", r)
 	default:
 	}
+}
+
+// FuzzEvent: whatever is on the air, people get to read our words only.
+func FuzzEvent(f *testing.F) {
+	f.Add("IFNAME=wlan0 <3>CTRL-EVENT-NETWORK-NOT-FOUND ", "IFNAME=wlan0 <3>CTRL-EVENT-CONNECTED - x")
+	f.Add(`IFNAME=wlan0 <3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="reason=" reason=WRONG_KEY`, "IFNAME=wlan0 <3>CTRL-EVENT-SSID-TEMP-DISABLED")
+	f.Add("IFNAME=wlan0 <3>CTRL-EVENT-SSID-TEMP-DISABLED =AUTH_FAILED", "IFNAME= <>")
+	words := []string{"", "not in range", "its access point refuses the key", "its access point refuses who asks", "its access point does not let in"}
+	f.Fuzz(func(t *testing.T, one, two string) {
+		last := map[string]string{}
+		s := stations{byLink: map[string]station{}, report: func(link, why string) {
+			if !slices.Contains(words, why) || last[link] == why {
+				t.Errorf("%q: %q after %q", link, why, last[link])
+			}
+			last[link] = why
+		}}
+		for _, message := range []string{one, two, one} {
+			s.take(message)
+		}
+	})
 }
