@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -115,6 +116,7 @@ func FuzzConfig(f *testing.F) {
 
 // stand is wpa_supplicant's half of the control interface.
 type stand struct {
+	mu     sync.Mutex // guards the following
 	orders []string
 	has    []string
 	refuse string // a link that it does not take
@@ -126,12 +128,23 @@ type stand struct {
 // says sends an event.
 func (s *stand) says(t *testing.T, event string) {
 	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if _, err := s.conn.WriteToUnix([]byte(event), s.listener); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *stand) answer(text string) string {
+func (s *stand) answer(text string, from *net.UnixAddr) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch text {
+	case "PING":
+		return "PONG\n"
+	case "ATTACH":
+		s.listener = from
+		return "OK\n"
+	}
 	if text == "INTERFACES" {
 		return strings.Join(s.has, "\n") + "\n"
 	}
@@ -147,6 +160,13 @@ func (s *stand) answer(text string) string {
 		s.has = slices.DeleteFunc(s.has, func(n string) bool { return n == name })
 	}
 	return "OK\n"
+}
+
+// set changes what it is like.
+func (s *stand) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
 }
 
 // listen serves until the test's end, or until the returned function.
@@ -166,16 +186,8 @@ func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 			if err != nil {
 				return
 			}
-			switch text := string(buf[:n]); text {
-			case "PING":
-				_, _ = c.WriteToUnix([]byte("PONG\n"), from)
-			case "ATTACH":
-				s.listener = from
-				_, _ = c.WriteToUnix([]byte("OK\n"), from)
-			default:
-				_, _ = c.WriteToUnix([]byte("<3>CTRL-EVENT-SCAN-STARTED "), from)
-				_, _ = c.WriteToUnix([]byte(s.answer(text)), from)
-			}
+			_, _ = c.WriteToUnix([]byte("<3>CTRL-EVENT-SCAN-STARTED "), from)
+			_, _ = c.WriteToUnix([]byte(s.answer(string(buf[:n]), from)), from)
 		}
 	}()
 	stop = func() { c.Close(); <-done; os.Remove(filepath.Join(dir, "global")) }
@@ -199,10 +211,12 @@ func TestSet(t *testing.T) {
 	stop := s.listen(t, dir)
 	check := func(what string, links map[string]osconfig.WifiNetwork, orders ...string) {
 		t.Helper()
-		s.orders = nil
+		s.set(func() { s.orders = nil })
 		if err := d.Set(links); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		for i := range orders {
 			orders[i] = strings.ReplaceAll(orders[i], "DIR", dir)
 		}
@@ -228,14 +242,16 @@ func TestSet(t *testing.T) {
 	s.has = nil
 	s.listen(t, dir)
 	check("another one", want, "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
-	s.refuse = "wlan2"
+	s.set(func() { s.refuse = "wlan2" })
 	want["wlan2"], want["wlan3"] = home, home
 	if err := d.Set(want); err == nil || !strings.HasPrefix(err.Error(), "wifi: link wlan2: ") {
 		t.Errorf("one is refused: %v", err)
 	}
-	if d := cmp.Diff([]string{"wlan1", "wlan3"}, s.has); d != "" {
-		t.Error(d)
-	}
+	s.set(func() {
+		if d := cmp.Diff([]string{"wlan1", "wlan3"}, s.has); d != "" {
+			t.Error(d)
+		}
+	})
 	d.Close()
 	for _, name := range []string{"rosd", "events"} {
 		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
