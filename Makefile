@@ -26,6 +26,7 @@ help:
 	echo 'make run                  the ISO in QEMU on this terminal, SSH on 127.0.0.1:2222'
 	echo '                          (CONFIG=cloud-config, NET=restricted, MEM=MiB, UEFI=1, DISK=file)'
 	echo 'make test                 all rings: test-unit, test-fuzz (FUZZTIME=1000x each), test-root, test-vm'
+	echo 'make test-generic         what only FLAVOR=generic has (Wi-Fi), before a release; builds that flavour'
 	echo 'make bench                compare with a Debian peer'
 	echo 'make check-reproducible   build initrd and system.img twice and compare'
 	echo 'make update               forget which package versions were resolved; the next make takes the newest'
@@ -36,7 +37,7 @@ run:
 	@$(BUILD) iso
 	scripts/run
 
-.PHONY: test test-unit test-fuzz test-root test-vm bench
+.PHONY: test test-unit test-fuzz test-root test-vm test-generic bench
 test: test-unit test-fuzz test-root test-vm
 test-unit:
 	@$(BUILD) build/toolbox/.key
@@ -49,6 +50,9 @@ test-root:
 test-vm:
 	@$(BUILD) all build/initrd-pxe
 	scripts/test vm
+test-generic:
+	@$(BUILD) FLAVOR=generic iso
+	scripts/test generic
 bench:
 	@$(BUILD) all
 	go run -mod=mod ./scripts/bench

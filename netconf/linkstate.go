@@ -77,9 +77,9 @@ func (v *view) watch(p *port, l Link) {
 	patience := v.m.spec.DHCPTimeout
 	lacks := v.lacks(p)
 	switch {
-	case slices.Contains(lacks, "a carrier"):
+	case slices.Contains(lacks, v.carrier(p)):
 		if v.required(p) && !p.spec.Match.many() && v.due(p.noCarrier.Add(v.m.opts.LinkTimeout)) {
-			v.problem("%s: no carrier; is a cable plugged in?", l.Name)
+			v.noCarrier(p)
 		}
 	case p.v4 != nil && p.lease == nil && p.adopted == nil:
 		if v.due(p.noLease.Add(patience)) {

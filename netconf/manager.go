@@ -50,8 +50,9 @@ type Manager struct {
 	written   Names
 	namesAt   time.Time // when names are written after all; zero: they are
 	trouble   trouble
-	pre, post *commands      // those of the spec
-	running   sync.WaitGroup // commands
+	pre, post *commands         // those of the spec
+	radios    map[string]string // by link: why it has not joined its Wi-Fi network
+	running   sync.WaitGroup    // commands
 
 	mu      sync.Mutex // guards the following
 	state   State
@@ -79,6 +80,7 @@ func New(kernel Kernel, dhcp DHCP, names NameWriter, opts Options) *Manager {
 		reports:  make(chan report),
 		requests: make(chan func()),
 		ports:    make(map[int]*port),
+		radios:   make(map[string]string),
 		graph:    newGraph(Spec{}, nil),
 		changed:  make(chan struct{}),
 	}

@@ -160,7 +160,7 @@ func (v *view) lacks(p *port) []string {
 	case !v.m.ran(p.pre, p.spec.PreUp):
 		return []string{"the commands of pre_up"}
 	case !p.link.Carrier && v.m.graph.needsCarrier(p):
-		return []string{"a carrier"}
+		return []string{v.carrier(p)}
 	case p.passive:
 		return nil
 	}

@@ -26,6 +26,8 @@ type Artefacts struct {
 	// PXEInitrd is the initrd that holds the system image (INITRD_WITH_SYSTEM=1);
 	// the file may be missing.
 	PXEInitrd string
+	// Flavor is FLAVOR of the last make.
+	Flavor string
 }
 
 // FindRoot returns the repository's root: the nearest folder at or above dir
@@ -68,6 +70,10 @@ func LoadArtefacts(root string) (Artefacts, error) {
 		errs = append(errs, fmt.Errorf("artefact: %w", err))
 	}
 	a.Cmdline = strings.TrimSpace(string(text))
+	if text, err = os.ReadFile(filepath.Join(b, ".flavor")); err != nil {
+		errs = append(errs, fmt.Errorf("artefact: %w", err))
+	}
+	a.Flavor = strings.TrimSpace(string(text))
 	return a, errors.Join(errs...)
 }
 

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
 // PayloadImage is the name of the image that BuildPayloadImage makes.
@@ -39,11 +41,40 @@ func writeImage(name, bin string) ([]byte, error) {
 	if err := writeTar(&layer, file{"payload", 0o755, data}); err != nil {
 		return nil, fmt.Errorf("image: %w", err)
 	}
-	sum := sha256.Sum256(layer.Bytes())
+	return packImage(name, layer.Bytes(), map[string]any{"Entrypoint": []string{"/payload"}, "Cmd": []string{"serve"}})
+}
+
+// ToolboxImage returns an image of programs of the toolbox, absolute paths, and
+// the libraries that they load, in the format of `docker save`. Command is what
+// a container runs that is not told otherwise.
+func ToolboxImage(tools Toolbox, name string, programs, command []string) ([]byte, error) {
+	files := programs
+	for _, p := range programs {
+		libraries, err := tools.Run("ldd", p)
+		if err != nil && !strings.Contains(err.Error(), "not a dynamic executable") {
+			return nil, fmt.Errorf("image: %w", err)
+		}
+		// "libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)", or a path alone
+		for _, word := range strings.Fields(string(libraries)) {
+			if strings.HasPrefix(word, "/") && !slices.Contains(files, word) {
+				files = append(slices.Clip(files), word)
+			}
+		}
+	}
+	layer, err := tools.Run("tar", append([]string{"--create", "--dereference", "--absolute-names", "--transform=s,^/,,"}, files...)...)
+	if err != nil {
+		return nil, fmt.Errorf("image: %w", err)
+	}
+	return packImage(name, layer, map[string]any{"Cmd": command})
+}
+
+// packImage makes an image of one layer.
+func packImage(name string, layer []byte, settings map[string]any) ([]byte, error) {
+	sum := sha256.Sum256(layer)
 	config, err := json.Marshal(map[string]any{
 		"architecture": "amd64",
 		"os":           "linux",
-		"config":       map[string]any{"Entrypoint": []string{"/payload"}, "Cmd": []string{"serve"}},
+		"config":       settings,
 		"rootfs":       map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(sum[:])}},
 	})
 	if err != nil {
@@ -56,7 +87,7 @@ func writeImage(name, bin string) ([]byte, error) {
 		return nil, fmt.Errorf("image: %w", err)
 	}
 	var image bytes.Buffer
-	err = writeTar(&image, file{"config.json", 0o644, config}, file{"layer.tar", 0o644, layer.Bytes()}, file{"manifest.json", 0o644, manifest})
+	err = writeTar(&image, file{"config.json", 0o644, config}, file{"layer.tar", 0o644, layer}, file{"manifest.json", 0o644, manifest})
 	if err != nil {
 		return nil, fmt.Errorf("image: %w", err)
 	}

@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,5 +71,27 @@ func TestWriteImage(t *testing.T) {
 	}
 	if got := unpack(t, layer)["payload"]; string(got) != "program" {
 		t.Errorf("the layer holds %q", got)
+	}
+}
+
+// TestToolboxImage packs a program of this machine, which env(1) runs tools on.
+func TestToolboxImage(t *testing.T) {
+	image, err := ToolboxImage("/usr/bin/env", "name:tag", []string{"/usr/bin/tar"}, []string{"tar", "--version"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := unpack(t, image)
+	if c := string(files["config.json"]); !strings.Contains(c, `"Cmd":["tar","--version"]`) {
+		t.Errorf("configuration %s", c)
+	}
+	layer := unpack(t, files["layer.tar"])
+	if len(layer["usr/bin/tar"]) == 0 {
+		t.Error("the program is missing")
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Keys(layer)), func(name string) bool { return strings.HasSuffix(name, "/libc.so.6") }) {
+		t.Errorf("the C library is not among the %d files", len(layer))
+	}
+	if _, err := ToolboxImage("/usr/bin/env", "name:tag", []string{"/usr/bin/no such program"}, nil); err == nil {
+		t.Error("a program that there is not is no error")
 	}
 }

@@ -52,6 +52,10 @@ func Config(w osconfig.WifiNetwork) (string, error) {
 	return c.result()
 }
 
+// head begins a configuration. For Wi-Fi Direct, which nobody here uses, the
+// program would add an interface of its own beside that of each radio.
+const head = "# Written by rosd from rancher.network.wifi_networks.\np2p_disabled=1\nnetwork={\n\t"
+
 // config collects lines. What is wrong is collected, too.
 type config struct {
 	lines []string
@@ -62,7 +66,7 @@ func (c *config) result() (string, error) {
 	if err := errors.Join(c.errs...); err != nil {
 		return "", err
 	}
-	return "# Written by rosd from rancher.network.wifi_networks.\nnetwork={\n\t" + strings.Join(c.lines, "\n\t") + "\n}\n", nil
+	return head + strings.Join(c.lines, "\n\t") + "\n}\n", nil
 }
 
 func (c *config) add(name, value string) { c.lines = append(c.lines, name+"="+value) }

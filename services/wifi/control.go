@@ -25,11 +25,12 @@ type control struct {
 	late error         // an answer is still to come: nothing more can be asked
 }
 
-// dial connects. The program answers to the path of the asker's socket, and
-// does not say to what: each connection has a path of its own, or an answer
-// that came too late for the one before would be taken for its.
-func dial(dir string, wait time.Duration) (*control, error) {
-	old, err := filepath.Glob(filepath.Join(dir, "rosd-*"))
+// dial connects, for what a name says. The program answers to the path of the
+// asker's socket, and does not say to what: each connection has a path of its
+// own, or an answer that came too late for the one before would be taken for
+// its.
+func dial(dir, name string, wait time.Duration) (*control, error) {
+	old, err := filepath.Glob(filepath.Join(dir, name+"-*"))
 	if err != nil {
 		return nil, fmt.Errorf("wifi: %w", err)
 	}
@@ -38,7 +39,7 @@ func dial(dir string, wait time.Duration) (*control, error) {
 			return nil, fmt.Errorf("wifi: %w", err)
 		}
 	}
-	own, socket := filepath.Join(dir, fmt.Sprintf("rosd-%x", time.Now().UnixNano())), filepath.Join(dir, "global")
+	own, socket := filepath.Join(dir, fmt.Sprintf("%s-%x", name, time.Now().UnixNano())), filepath.Join(dir, "global")
 	conn, err := net.DialUnix("unixgram", &net.UnixAddr{Name: own, Net: "unixgram"}, &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
 		os.Remove(own)
@@ -88,6 +89,16 @@ func (c *control) ask(order string) error {
 		return fmt.Errorf("it answers %q", answer)
 	}
 	return nil
+}
+
+// ping finds out whether the program still holds its end, without waiting for
+// an answer.
+func (c *control) ping() error {
+	if err := c.conn.SetWriteDeadline(time.Now().Add(answerTime)); err != nil {
+		return err
+	}
+	_, err := c.conn.Write([]byte("PING"))
+	return err
 }
 
 // interfaces are the names of the links that it has.

@@ -40,13 +40,26 @@ type Daemon struct {
 	dir, driver string
 	wait        time.Duration // for an answer
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	ears *control // hears events; nil: nobody does
+
+	hearing  sync.WaitGroup
+	stations stations
 }
 
 // New returns the one whose socket is "global" in a directory. They are Dir
-// and Driver outside tests.
-func New(dir, driver string) *Daemon {
-	return &Daemon{dir: dir, driver: driver, wait: answerTime}
+// and Driver outside tests. Report is called when it changes why a link has
+// not joined its network, a few words without secrets; empty is that nothing
+// is known. It is called from any goroutine, for one link at a time.
+func New(dir, driver string, report func(link, why string)) *Daemon {
+	return &Daemon{dir: dir, driver: driver, wait: answerTime, stations: stations{report: report, byLink: map[string]station{}}}
+}
+
+// Close ends the reports. The program and its links stay as they are.
+func (d *Daemon) Close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deaf()
 }
 
 // Set makes these links, by name, join these networks, and all others none.
@@ -59,11 +72,14 @@ func (d *Daemon) Set(links map[string]osconfig.WifiNetwork) error {
 	if err := os.MkdirAll(d.dir, 0o700); err != nil {
 		return fmt.Errorf("wifi: %w", err)
 	}
-	c, err := dial(d.dir, d.wait)
+	c, err := dial(d.dir, "rosd", d.wait)
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	if err := d.listen(); err != nil {
+		return fmt.Errorf("wifi: events: %w", err)
+	}
 	present, err := c.interfaces()
 	if err != nil {
 		return fmt.Errorf("wifi: %w", err)
@@ -109,6 +125,7 @@ func (d *Daemon) join(c *control, name string, w osconfig.WifiNetwork, present b
 }
 
 func (d *Daemon) forget(c *control, name string) error {
+	d.stations.forget(name)
 	if err := c.ask("INTERFACE_REMOVE " + name); err != nil {
 		return fmt.Errorf("wifi: link %s is not given up: %w", name, err)
 	}

@@ -35,7 +35,8 @@ func TestRootSupplicant(t *testing.T) {
 		}
 	}
 
-	d := wifi.New(dir, "wired")
+	d := wifi.New(dir, "wired", func(string, string) {})
+	defer d.Close()
 	home := osconfig.WifiNetwork{SSID: "home", PSK: `se"cret # phrase`, KeyMgmt: "WPA-PSK SAE"}
 	work := osconfig.WifiNetwork{
 		SSID: "w\"#", ScanSSID: 1, Priority: 1, KeyMgmt: "WPA-EAP", EAP: "PEAP TTLS", Identity: "me", AnonymousIdentity: "a#", Password: `p"w # x`,

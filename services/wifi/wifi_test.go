@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func FuzzConfig(f *testing.F) {
 		if strings.Count(text, "{") != 1 || lines[len(lines)-2] != "}" {
 			t.Fatalf("more than one block:\n%s", text)
 		}
-		for _, l := range lines[2 : len(lines)-2] {
+		for _, l := range lines[3 : len(lines)-2] {
 			if !strings.HasPrefix(l, "\t") || !strings.Contains(l, "=") || strings.ContainsAny(l, "#\r\x00") || strings.Count(l, `"`)%2 != 0 {
 				t.Fatalf("line %q", l)
 			}
@@ -116,14 +117,37 @@ func FuzzConfig(f *testing.F) {
 
 // stand is wpa_supplicant's half of the control interface.
 type stand struct {
+	mu     sync.Mutex // guards the following
 	orders []string
 	has    []string
 	refuse string // a link that it does not take
 	slow   string // a link of which it says so together with the next answer
 	late   func()
+
+	conn     *net.UnixConn
+	listener *net.UnixAddr // who hears its events
 }
 
-func (s *stand) answer(text string) string {
+// says sends an event.
+func (s *stand) says(t *testing.T, event string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.conn.WriteToUnix([]byte(event), s.listener); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *stand) answer(text string, from *net.UnixAddr) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch text {
+	case "PING":
+		return "PONG\n"
+	case "ATTACH":
+		s.listener = from
+		return "OK\n"
+	}
 	if text == "INTERFACES" {
 		return strings.Join(s.has, "\n") + "\n"
 	}
@@ -141,6 +165,13 @@ func (s *stand) answer(text string) string {
 	return "OK\n"
 }
 
+// set changes what it is like.
+func (s *stand) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
 // listen serves until the test's end, or until the returned function.
 func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 	t.Helper()
@@ -148,6 +179,7 @@ func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.conn = c
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -159,7 +191,7 @@ func (s *stand) listen(t *testing.T, dir string) (stop func()) {
 			}
 			_, _ = c.WriteToUnix([]byte("<3>CTRL-EVENT-SCAN-STARTED "), from)
 			order := string(buf[:n])
-			answer := s.answer(order)
+			answer := s.answer(order, from)
 			if s.late != nil {
 				s.late()
 				s.late = nil
@@ -182,7 +214,7 @@ func TestSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	d := New(dir, Driver)
+	d := New(dir, Driver, func(link, why string) { t.Errorf("nobody said anything, and of %s is said %q", link, why) })
 	home, work := networks()["home"], networks()["work"]
 	want := map[string]osconfig.WifiNetwork{"wlan0": home}
 	if err := d.Set(want); !errors.Is(err, ErrNotRunning) {
@@ -192,10 +224,12 @@ func TestSet(t *testing.T) {
 	stop := s.listen(t, dir)
 	check := func(what string, links map[string]osconfig.WifiNetwork, orders ...string) {
 		t.Helper()
-		s.orders = nil
+		s.set(func() { s.orders = nil })
 		if err := d.Set(links); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		for i := range orders {
 			orders[i] = strings.ReplaceAll(orders[i], "DIR", dir)
 		}
@@ -212,7 +246,8 @@ func TestSet(t *testing.T) {
 	check("one more", want, "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
 	want["wlan1"] = home
 	check("another network", want, "INTERFACE_REMOVE wlan1", "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
-	d = New(dir, Driver)
+	d.Close()
+	d = New(dir, Driver, func(string, string) {})
 	check("after a restart of rosd", want)
 	want["wlan1"] = work
 	check("another network, after a restart of rosd", want, "INTERFACE_REMOVE wlan1", "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
@@ -225,17 +260,21 @@ func TestSet(t *testing.T) {
 	s.has = nil
 	s.listen(t, dir)
 	check("another one", want, "INTERFACE_ADD wlan1 DIR/wlan1.conf nl80211")
-	s.refuse = "wlan2"
+	s.set(func() { s.refuse = "wlan2" })
 	want["wlan2"], want["wlan3"] = home, home
 	if err := d.Set(want); err == nil || !strings.HasPrefix(err.Error(), "wifi: link wlan2: ") {
 		t.Errorf("one is refused: %v", err)
 	}
-	if d := cmp.Diff([]string{"wlan1", "wlan3"}, s.has); d != "" {
-		t.Error(d)
-	}
-	left, err := filepath.Glob(filepath.Join(dir, "rosd*"))
-	if err != nil || len(left) != 0 {
-		t.Errorf("sockets left: %q, %v", left, err)
+	s.set(func() {
+		if d := cmp.Diff([]string{"wlan1", "wlan3"}, s.has); d != "" {
+			t.Error(d)
+		}
+	})
+	d.Close()
+	for _, name := range []string{"rosd-*", "events-*"} {
+		if left, err := filepath.Glob(filepath.Join(dir, name)); err != nil || len(left) > 0 {
+			t.Errorf("sockets left: %q, %v", left, err)
+		}
 	}
 }
 
@@ -246,7 +285,8 @@ func TestLateAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	d := New(dir, Driver)
+	d := New(dir, Driver, func(string, string) {})
+	defer d.Close()
 	d.wait = 100 * time.Millisecond
 	s := &stand{slow: "wlan0", refuse: "wlan1"}
 	stop := s.listen(t, dir)

@@ -194,7 +194,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		return nil, nil, err
 	}
 	m.machine.Wifi = hasWifi()
-	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver), make(chan struct{}, 1)
+	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver, func(link, why string) { m.net.Radio(link, why) }), make(chan struct{}, 1)
 	m.chrony, m.timesAgain = chrony.New(chrony.Socket, chrony.SourceDir), make(chan struct{}, 1)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = m.newNetwork(kernel, component)

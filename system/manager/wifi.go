@@ -29,6 +29,7 @@ func hasWifi() bool {
 // watchWifi tells wpa_supplicant which links join which network, whenever
 // links, the configuration or the program change, for as long as ctx lasts.
 func (m *Manager) watchWifi(ctx context.Context) error {
+	defer m.wifi.Close()
 	var told map[netconf.LinkID]osconfig.WifiNetwork
 	var wanted bool // also without a link: a build without Wi-Fi has no driver that makes one
 	for {

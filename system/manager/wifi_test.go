@@ -9,6 +9,7 @@ import (
 
 	"github.com/pharos-os/pharos/netconf"
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/wifi"
 )
 
 func TestWifiLinks(t *testing.T) {
@@ -48,6 +49,7 @@ func TestWifiWithoutLink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newNetworkMachine(t, "rancher: {network: {interfaces: {eth0: {dhcp: true}}}}\n")
 		m.boot(t)
+		m.wifi = wifi.New(t.TempDir(), wifi.Driver, m.net.Radio)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- m.watchWifi(ctx) }()
