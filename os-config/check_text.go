@@ -237,7 +237,11 @@ func ShownURL(address string) string {
 	if u.RawQuery != "" {
 		u.RawQuery = "…"
 	}
-	return strings.ReplaceAll(u.String(), "%E2%80%A6", "…")
+	shown := u.String()
+	if again, err := url.Parse(shown); err == nil && again.User != nil { // a path that reads like a login: //@//a:b@c
+		return "(no URL)"
+	}
+	return strings.ReplaceAll(shown, "%E2%80%A6", "…")
 }
 
 // withoutLogin is redact for a text that is wrong as a URL: the scheme may be

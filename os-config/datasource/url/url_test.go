@@ -103,7 +103,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"http://a:b@c/d?e#f", "https://[::1]:8/x", "url", "http://%zz"} {
+	for _, s := range []string{"http://a:b@c/d?e#f", "https://[::1]:8/x", "url", "http://%zz", "//@//a:b@c"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, address string) {
