@@ -1,0 +1,43 @@
+package osconfig
+
+import (
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// redact takes a password out of a URL before it is printed.
+func redact(s string) string {
+	return regexp.MustCompile(`//[^/@]*@`).ReplaceAllString(s, "//***@")
+}
+
+// ShownURL is a URL without what may be secret in it: user, password and query,
+// which is where clouds put signatures.
+func ShownURL(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(no URL)"
+	}
+	u.User, u.Fragment = nil, ""
+	if u.RawQuery != "" {
+		u.RawQuery = "…"
+	}
+	shown := u.String()
+	if again, err := url.Parse(shown); err == nil && again.User != nil { // a path that reads like a login: //@//a:b@c
+		return "(no URL)"
+	}
+	return strings.ReplaceAll(shown, "%E2%80%A6", "…")
+}
+
+// withoutLogin is redact for a text that is wrong as a URL: the scheme may be
+// missing, and a password may have what belongs into none.
+func withoutLogin(s string) string {
+	begin := 0
+	if i := strings.Index(s, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	if end := strings.LastIndexByte(s, '@'); end >= begin {
+		return s[:begin] + "***" + s[end:]
+	}
+	return s
+}
