@@ -1,11 +1,8 @@
 package setup
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -23,15 +20,7 @@ func TestPlanWhileACommandRuns(t *testing.T) {
 	if err := p.Write(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, r.options(), slog.New(slog.DiscardHandler)) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	defer r.start(t)()
 	r.await(t, func(st Status) bool { return st.Files })
 	r.awaitText(t, "/ran", "up\n")
 
@@ -41,9 +30,7 @@ func TestPlanWhileACommandRuns(t *testing.T) {
 	if err := p.Write(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	r.hangUp(t)
 	r.awaitText(t, "/etc/ssh/authorized_keys.d/rancher", "ssh-ed25519 AAAA second\n")
 	r.await(t, func(Status) bool { return strings.Contains(r.read(t, "/etc/shadow"), "ann:!*:") })
 	if exists(r.path("/etc/two")) {
@@ -60,9 +47,7 @@ func TestPlanWhileACommandRuns(t *testing.T) {
 	if err := os.Remove(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	r.hangUp(t)
 	r.await(t, func(st Status) bool {
 		return len(st.Problems) == 1 && strings.HasPrefix(st.Problems[0], "console plan: ") && st.Mounts
 	})

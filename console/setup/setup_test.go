@@ -1,7 +1,6 @@
 package setup
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"log/slog"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -311,16 +309,7 @@ func TestRun(t *testing.T) {
 	if err := p.Write(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, r.options(), slog.New(slog.DiscardHandler)) }()
-	stop := func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}
-	defer stop()
+	defer r.start(t)()
 
 	st := r.await(t, func(st Status) bool { return st.Done && st.SSH })
 	if d := cmp.Diff([]string{
@@ -347,9 +336,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := st.At
-	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	r.hangUp(t)
 	st = r.await(t, func(st Status) bool {
 		return st.At.After(before) && len(st.Problems) == 0 && exists(r.path("/etc/two"))
 	})

@@ -1,8 +1,6 @@
 package setup
 
 import (
-	"context"
-	"log/slog"
 	"os"
 	"strings"
 	"syscall"
@@ -27,15 +25,7 @@ func TestUnits(t *testing.T) {
 	if err := p.Write(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, r.options(), slog.New(slog.DiscardHandler)) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
+	defer r.start(t)()
 	r.awaitText(t, "/units", "a-on\n")
 	st := r.await(t, func(st Status) bool { return st.Done && len(st.Problems) > 0 })
 	if got := strings.Join(st.Problems, ";"); got != "unit bad.service is not run: line 3: Colour= is not supported" {
