@@ -243,3 +243,26 @@ func TestTimeServersOrigin(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkWords: ros status and ros network status have one word for a link.
+func TestLinkWords(t *testing.T) {
+	s := aState()
+	want := map[string]string{}
+	for _, l := range (networkReport{state: s, config: configured(t, "")}).network().Links {
+		if l.Kind != "loopback" {
+			want[l.Name] = l.State
+		}
+	}
+	got := map[string]string{}
+	for _, l := range links(s) {
+		got[l.Name] = l.State
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-network status +status):\n%s", diff)
+	}
+	for link, word := range map[string]string{"eth0": api.LinkUp, "eth1": api.LinkNoCarrier, "bond0": api.LinkDown} {
+		if got[link] != word {
+			t.Errorf("%s is %q, want %q", link, got[link], word)
+		}
+	}
+}
