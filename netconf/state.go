@@ -90,8 +90,8 @@ func (m *Manager) publish(s State) {
 }
 
 // Online is the condition that the network is usable: every link that is
-// waited for is configured, and there is a default route if one of them can
-// bring it. Waited for are links that have an address to get, unless they are
+// waited for is configured, there is a default route if one of them can bring
+// it, and not all of their addresses are still being probed. Waited for are links that have an address to get, unless they are
 // optional; of those that one pattern matches, one is enough.
 type Online struct{ m *Manager }
 
