@@ -244,6 +244,26 @@ func TestTimeServersOrigin(t *testing.T) {
 	}
 }
 
+// TestAdoptedLease: what came with it is a lease's, too.
+func TestAdoptedLease(t *testing.T) {
+	s := aState()
+	s.Names.Hostname = "lake"
+	report := func() api.Network { return networkReport{state: s, config: configured(t, "")}.network() }
+	want := report()
+	l := &s.Links[1]
+	l.Lease, l.Adopted = nil, l.Lease
+	got := report()
+	if got.Hostname.From != "dhcp eth0" {
+		t.Errorf("the host name is from %q", got.Hostname.From)
+	}
+	for what, d := range map[string]string{
+		"name servers": cmp.Diff(want.Nameservers, got.Nameservers), "search": cmp.Diff(want.Search, got.Search), "time servers": cmp.Diff(want.NTP, got.NTP)} {
+		if d != "" {
+			t.Errorf("%s (-lease +adopted):\n%s", what, d)
+		}
+	}
+}
+
 // TestLinkWords: ros status and ros network status have one word for a link.
 func TestLinkWords(t *testing.T) {
 	s := aState()
