@@ -19,7 +19,7 @@ func (r networkReport) hostname() api.NetworkValue {
 	}
 	for _, l := range r.state.Links {
 		use := r.config.Config.Rancher.Network.Interfaces[l.Key].DHCPOptions.UseHostname
-		if lease := leaseInUse(l); lease != nil && (use == nil || *use) && strings.EqualFold(strings.TrimSuffix(lease.Hostname, "."), name) {
+		if lease := leaseInUse(l); lease != nil && name != "" && (use == nil || *use) && strings.EqualFold(strings.TrimSuffix(lease.Hostname, "."), name) {
 			return api.NetworkValue{Value: name, From: api.SourceDHCP + " " + l.Name}
 		}
 	}

@@ -256,6 +256,10 @@ func TestAdoptedLease(t *testing.T) {
 	if got.Hostname.From != "dhcp eth0" {
 		t.Errorf("the host name is from %q", got.Hostname.From)
 	}
+	l.Adopted.Hostname, s.Names.Hostname = "", "" // only the address is known yet
+	if from := report().Hostname.From; from != "default" {
+		t.Errorf("a name that nobody has given is from %q", from)
+	}
 	for what, d := range map[string]string{
 		"name servers": cmp.Diff(want.Nameservers, got.Nameservers), "search": cmp.Diff(want.Search, got.Search), "time servers": cmp.Diff(want.NTP, got.NTP)} {
 		if d != "" {
