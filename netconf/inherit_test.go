@@ -54,6 +54,9 @@ func TestRestartNames(t *testing.T) {
 		b = next()
 		b.apply(byName("eth0", withDHCP))
 		b.names.check(t, given)
+		if l := b.link("eth0"); l.Lease != nil || l.Adopted == nil || l.Adopted.Hostname != "given" {
+			t.Errorf("the state has the leases %+v and %+v", l.Lease, l.Adopted)
+		}
 		b.pass(49 * time.Minute) // in vain
 		b.calls()
 		b.names.check(t, given)

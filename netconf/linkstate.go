@@ -40,7 +40,7 @@ func (v *view) links() []LinkState {
 
 // fill tells what the manager knows about a link that it manages.
 func (v *view) fill(s *LinkState, p *port) {
-	s.Key, s.Lease, s.Lease6, s.LinkLocal = p.spec.Key, p.lease, p.lease6, p.local
+	s.Key, s.Lease, s.Adopted, s.Lease6, s.LinkLocal = p.spec.Key, p.lease, p.adopted, p.lease6, p.local
 	s.Required = v.required(p)
 	s.LeaseState, s.Attempt, s.Message = p.status.State, p.status.Attempt, p.status.Message
 	s.Lease6State, s.Attempt6, s.Message6 = p.status6.State, p.status6.Attempt, p.status6.Message

@@ -79,6 +79,9 @@ func (v *view) wait(links []LinkState) {
 	if len(v.waiting) == 0 && usable && !v.routed() && v.promised(links) {
 		v.waiting = append(v.waiting, "a default route")
 	}
+	if len(v.waiting) == 0 && !usable {
+		v.probed(links)
+	}
 	for _, mb := range g.members { // links that are still to be made
 		if mb.link.Index == 0 && g.expects(mb.spec) && !mb.spec.Optional {
 			v.waiting = append(v.waiting, "a link that "+mb.spec.Match.String())
@@ -94,6 +97,18 @@ func (v *view) wait(links []LinkState) {
 	}
 	if !standing && !usable {
 		v.others(links)
+	}
+}
+
+// probed waits, when nothing else is missing and no address can be used, for
+// those that are: until the kernel has found out, in about a second, that
+// nobody else has an IPv6 address, nothing is sent from it (RFC 4862, section
+// 5.4). Where there is another one nobody has to wait.
+func (v *view) probed(links []LinkState) {
+	for _, l := range links {
+		if l.Required && l.Carrier && slices.ContainsFunc(l.Addresses, func(a Address) bool { return a.Tentative && a.Prefix.Addr().IsGlobalUnicast() }) {
+			v.waiting = append(v.waiting, "the probes for its addresses on "+l.Name)
+		}
 	}
 }
 
@@ -180,9 +195,10 @@ func (v *view) lacks(p *port) []string {
 }
 
 // addressed tells whether the link has an address to work with. A link-local
-// one that only bridges the time until there is a lease is none.
+// one that only bridges the time until there is a lease is none, nor is one
+// that is still being probed.
 func (p *port) addressed() bool {
 	return p.local.IsValid() && !p.spec.DHCP || slices.ContainsFunc(p.link.Addresses, func(a Address) bool {
-		return a.Prefix.Addr().IsGlobalUnicast() && !a.Duplicate
+		return a.Prefix.Addr().IsGlobalUnicast() && !a.Tentative && !a.Duplicate
 	})
 }

@@ -1,6 +1,7 @@
 package netconf_test
 
 import (
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -68,4 +69,38 @@ func TestOnline(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestProbed: a machine whose only address may be somebody else's is not
+// online yet. One that has another address does not wait.
+func TestProbed(t *testing.T) {
+	inBox(t, func(t *testing.T, b *box) {
+		address := netip.MustParsePrefix("2001:db8::2/64")
+		probe := func(name string, a netconf.Address) {
+			a.Prefix, a.Own = address, true
+			b.kernel.SetAddr(name, a)
+			synctest.Wait()
+		}
+		b.apply(byName("eth0", at(address.String())))
+		b.online(true)
+		probe("eth0", netconf.Address{Tentative: true})
+		b.online(false)
+		if d := cmp.Diff([]string{"the probes for its addresses on eth0"}, b.State().Waiting); d != "" {
+			t.Errorf("waiting (-want +got):\n%s", d)
+		}
+		probe("eth0", netconf.Address{Duplicate: true})
+		b.online(true) // as far as it can be: that is a problem, nothing to wait for
+		b.problems("eth0: somebody else has the address 2001:db8::2")
+		probe("eth0", netconf.Address{})
+		b.online(true)
+		b.problems()
+		for _, spec := range [][]netconf.LinkSpec{
+			{byName("eth0", at(address.String()), at("10.0.0.2/24"))},
+			{byName("eth0", at(address.String())), byName("eth1", at("10.0.0.2/24"))},
+		} {
+			b.apply(spec...)
+			probe("eth0", netconf.Address{Tentative: true})
+			b.online(true)
+		}
+	})
 }

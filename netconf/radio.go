@@ -2,7 +2,7 @@ package netconf
 
 // Radio says why a link has not joined its Wi-Fi network, in a few words; none
 // says that nothing is known. Whoever drives the radio says it: the kernel
-// knows of the carrier alone. It returns when State has it.
+// knows of the carrier alone. State has it a moment after the return.
 func (m *Manager) Radio(link, why string) {
 	// Without Run there is nobody to tell.
 	_ = m.ask(func() {

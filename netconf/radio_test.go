@@ -22,6 +22,7 @@ func TestRadio(t *testing.T) {
 		})
 		waits := func(want ...string) {
 			t.Helper()
+			synctest.Wait()
 			if d := cmp.Diff(want, b.State().Waiting); d != "" {
 				t.Errorf("waiting (-want +got):\n%s", d)
 			}
@@ -34,7 +35,6 @@ func TestRadio(t *testing.T) {
 		waits("the Wi-Fi network home on eth0")
 		b.problems("eth0: the Wi-Fi network home is not joined; ros logs wifi says more")
 		b.kernel.Plug("eth0", true)
-		synctest.Wait()
 		waits("a lease on eth0")
 		b.problems()
 		b.lease("eth0", "192.0.2.5/24")

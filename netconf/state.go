@@ -30,6 +30,7 @@ type LinkState struct {
 	Source     string // where its addresses are from: "dhcp", "static" or "none"
 	Gateways   []netip.Addr
 	Lease      *Lease // nil: none
+	Adopted    *Lease // of a manager before this one, in use until a server says otherwise; nil: none
 	LeaseState LeaseState
 	Attempt    int    // messages of this lease state that nobody has answered
 	Message    string // the DHCP client's last word
@@ -90,9 +91,10 @@ func (m *Manager) publish(s State) {
 }
 
 // Online is the condition that the network is usable: every link that is
-// waited for is configured, and there is a default route if one of them can
-// bring it. Waited for are links that have an address to get, unless they are
-// optional; of those that one pattern matches, one is enough.
+// waited for is configured, there is a default route if one of them can bring
+// it, and not all of their addresses are still being probed. Waited for are
+// links that have an address to get, unless they are optional; of those that
+// one pattern matches, one is enough.
 type Online struct{ m *Manager }
 
 // Online returns the condition.

@@ -64,8 +64,9 @@ func newFakeManager() *fakeManager {
 			State: api.StateReady, Version: "0.2.0", Slot: "iso", Hostname: "pharos", Kernel: "6.12.48+deb13-cloud-amd64",
 			Engine: api.Engine{Name: "docker", Version: "29.1.3", Ready: true}, Storage: "ram", Uptime: 754.31,
 			Network: []api.Link{
-				{Name: "eth0", MAC: "52:54:00:12:34:56", Up: true, Addresses: []string{"10.0.2.15/24", "fec0::5054:ff:fe12:3456/64"}, Gateway: "10.0.2.2", Source: "dhcp"},
-				{Name: "eth1", MAC: "52:54:00:12:34:57", Source: "none"},
+				{Name: "eth0", MAC: "52:54:00:12:34:56", Up: true, State: api.LinkUp, Addresses: []string{"10.0.2.15/24", "fec0::5054:ff:fe12:3456/64"}, Gateway: "10.0.2.2", Source: "dhcp"},
+				{Name: "eth1", MAC: "52:54:00:12:34:57", State: api.LinkDown, Source: "none"},
+				{Name: "wlan0", MAC: "52:54:00:12:34:58", Up: true, State: api.LinkNoCarrier, Source: "none"},
 			},
 		},
 		boot: aBoot(),

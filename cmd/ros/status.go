@@ -65,9 +65,9 @@ func (t *terminal) engineState(ready bool) string {
 }
 
 func (t *terminal) link(l api.Link) string {
-	state := "up"
-	if !l.Up {
-		state = t.paint(yellow, "down")
+	state := l.State
+	if state != api.LinkUp {
+		state = t.paint(yellow, state)
 	}
 	text := join(" ", l.Name, state, strings.Join(l.Addresses, " "))
 	if l.Gateway != "" {

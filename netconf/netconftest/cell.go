@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -77,13 +78,32 @@ func (c Cell) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Output is what a command has said so far, while it goes on.
+type Output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (o *Output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
 // Start runs a command in the cell until the test's end. What it says comes
 // back, and is shown if the test has failed.
-func (c Cell) Start(t *testing.T, args ...string) *bytes.Buffer {
+func (c Cell) Start(t *testing.T, args ...string) *Output {
 	t.Helper()
-	var said bytes.Buffer
+	said := &Output{}
 	cmd := c.Command(args...)
-	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +114,7 @@ func (c Cell) Start(t *testing.T, args ...string) *bytes.Buffer {
 			t.Log(said.String())
 		}
 	})
-	return &said
+	return said
 }
 
 // toolbox is the build's, found from the directory that tests run in.

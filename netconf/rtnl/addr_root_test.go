@@ -7,6 +7,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
@@ -51,4 +52,28 @@ func TestRootLifetime(t *testing.T) {
 	if seen != 3 {
 		t.Errorf("%+v", links[0].Addresses)
 	}
+}
+
+// TestRootProbed: a machine that has IPv6 alone is online when the kernel uses
+// its address, and no earlier.
+func TestRootProbed(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	netconftest.Real(t).AddLink("eth0")
+	m := netconf.New(open(t), nil, discard{}, netconf.Options{})
+	netconftest.Go(t, m.Run)
+	address := netip.MustParsePrefix("fd00::2/64")
+	m.Apply(netconf.Spec{Links: []netconf.LinkSpec{{Key: "eth0", Match: netconf.Match{Name: "eth0"}, Addresses: []netip.Prefix{address}}}})
+	netconftest.Within(t, 10*time.Second, "online", func() (bool, <-chan struct{}) {
+		s, changed := m.Watch()
+		for _, l := range s.Links {
+			for _, a := range l.Addresses {
+				if s.Online && a.Prefix == address && a.Tentative {
+					t.Error("online with an address that is still being probed")
+				}
+			}
+		}
+		return s.Online, changed
+	})
 }

@@ -65,10 +65,19 @@ func TestEvents(t *testing.T) {
 	check(report{"wlan0", ""}) // it was about another network
 	stop()
 	s.has = nil
-	s.listen(t, dir)
+	stop = s.listen(t, dir)
 	set()
 	s.says(t, "IFNAME=wlan0 <3>CTRL-EVENT-NETWORK-NOT-FOUND ")
+	s.says(t, `IFNAME=wlan0 <3>CTRL-EVENT-SSID-TEMP-DISABLED id=0 ssid="work" auth_failures=1 duration=10 reason=WRONG_KEY`)
+	check(report{"wlan0", absent}, report{"wlan0", wrong})
+	stop()
+	s.has = nil
+	stop = s.listen(t, dir)
+	set()
+	check(report{"wlan0", ""}) // nor does another program leave the network alone
+	s.says(t, "IFNAME=wlan0 <3>CTRL-EVENT-NETWORK-NOT-FOUND ")
 	check(report{"wlan0", absent})
+	stop()
 	select {
 	case r := <-reports:
 		t.Errorf("there is more: %v", r)

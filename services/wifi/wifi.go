@@ -115,6 +115,8 @@ func (d *Daemon) join(c *control, name string, w osconfig.WifiNetwork, present b
 			return err
 		}
 	}
+	// It may be another program, that knows nothing of before.
+	d.stations.forget(name)
 	if err := atomicfile.WriteFile(path, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -125,10 +127,10 @@ func (d *Daemon) join(c *control, name string, w osconfig.WifiNetwork, present b
 }
 
 func (d *Daemon) forget(c *control, name string) error {
-	d.stations.forget(name)
 	if err := c.ask("INTERFACE_REMOVE " + name); err != nil {
 		return fmt.Errorf("wifi: link %s is not given up: %w", name, err)
 	}
+	d.stations.forget(name)
 	if err := os.Remove(d.path(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("wifi: %w", err)
 	}

@@ -1,6 +1,7 @@
 package manager
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,12 +19,16 @@ func (r networkReport) hostname() api.NetworkValue {
 	}
 	for _, l := range r.state.Links {
 		use := r.config.Config.Rancher.Network.Interfaces[l.Key].DHCPOptions.UseHostname
-		if l.Lease != nil && (use == nil || *use) && strings.EqualFold(strings.TrimSuffix(l.Lease.Hostname, "."), name) {
+		if lease := leaseInUse(l); lease != nil && name != "" && (use == nil || *use) && strings.EqualFold(strings.TrimSuffix(lease.Hostname, "."), name) {
 			return api.NetworkValue{Value: name, From: api.SourceDHCP + " " + l.Name}
 		}
 	}
 	return api.NetworkValue{Value: name, From: "default"}
 }
+
+// leaseInUse is a link's lease, or what a manager before this one has left of
+// it; nil: there is none.
+func leaseInUse(l netconf.LinkState) *netconf.Lease { return cmp.Or(l.Lease, l.Adopted) }
 
 // layer is the layer of the configuration that a key was set in.
 func (r networkReport) layer(key string) string {
@@ -56,11 +61,11 @@ func (r networkReport) originOf(what, value string) string {
 		if what == "search" {
 			use = c.DHCPOptions.UseDomains
 		}
-		leased := use == nil || *use
+		leased, lease := use == nil || *use, leaseInUse(l)
 		switch {
 		case l.Key != "" && has(pick(c.DNS.Nameservers, c.DNS.Search)):
 			return "interfaces." + l.Key
-		case leased && l.Lease != nil && has(pick(texts(l.Lease.DNS), append([]string{l.Lease.Domain}, l.Lease.Search...))):
+		case leased && lease != nil && has(pick(texts(lease.DNS), append([]string{lease.Domain}, lease.Search...))):
 			return api.SourceDHCP + " " + l.Name
 		case leased && l.Lease6 != nil && has(pick(texts(l.Lease6.DNS), l.Lease6.Search)):
 			return api.SourceDHCP6 + " " + l.Name
@@ -89,8 +94,8 @@ func (r networkReport) timeServers() []api.NetworkValue {
 		if use := r.config.Config.Rancher.Network.Interfaces[l.Key].DHCPOptions.UseNTP; use != nil && !*use {
 			continue
 		}
-		if l.Lease != nil {
-			out = append(out, leased(l.Lease.NTP, api.SourceDHCP, l)...)
+		if lease := leaseInUse(l); lease != nil {
+			out = append(out, leased(lease.NTP, api.SourceDHCP, l)...)
 		}
 		if l.Lease6 != nil {
 			out = append(out, leased(l.Lease6.NTP, api.SourceDHCP6, l)...)

@@ -58,15 +58,9 @@ func (r networkReport) network() api.Network {
 func (r networkReport) link(l netconf.LinkState) api.NetworkLink {
 	d := l.Device
 	out := api.NetworkLink{
-		Name: l.Name, Kind: cmp.Or(l.Kind, l.Driver, "hardware"), State: api.LinkUp, MAC: l.MAC, MTU: l.MTU,
+		Name: l.Name, Kind: cmp.Or(l.Kind, l.Driver, "hardware"), State: linkWord(l), MAC: l.MAC, MTU: l.MTU,
 		Parent: d.Parent, ID: d.ID, Mode: cmp.Or(d.Mode, d.Bond["mode"]), Path: l.Path, Key: l.Key, Required: l.Required, Waiting: l.Waiting,
 		Seen: r.clock.at(l.Seen), Carrier: r.clock.at(l.CarrierAt), Configured: r.clock.at(l.Configured),
-	}
-	switch {
-	case !l.Up:
-		out.State = api.LinkDown
-	case !l.Carrier && !l.Loopback:
-		out.State = api.LinkNoCarrier
 	}
 	if l.Loopback {
 		out.Kind, out.MAC = "loopback", ""
@@ -86,6 +80,17 @@ func (r networkReport) link(l netconf.LinkState) api.NetworkLink {
 		out.Leases = append(out.Leases, r.lease6(l))
 	}
 	return out
+}
+
+// linkWord is the one word for how a link is.
+func linkWord(l netconf.LinkState) string {
+	switch {
+	case !l.Up:
+		return api.LinkDown
+	case !l.Carrier && !l.Loopback:
+		return api.LinkNoCarrier
+	}
+	return api.LinkUp
 }
 
 func (r networkReport) address(l netconf.LinkState, a netconf.Address) api.NetworkAddress {

@@ -243,3 +243,50 @@ func TestTimeServersOrigin(t *testing.T) {
 		}
 	}
 }
+
+// TestAdoptedLease: what came with it is a lease's, too.
+func TestAdoptedLease(t *testing.T) {
+	s := aState()
+	s.Names.Hostname = "lake"
+	report := func() api.Network { return networkReport{state: s, config: configured(t, "")}.network() }
+	want := report()
+	l := &s.Links[1]
+	l.Lease, l.Adopted = nil, l.Lease
+	got := report()
+	if got.Hostname.From != "dhcp eth0" {
+		t.Errorf("the host name is from %q", got.Hostname.From)
+	}
+	l.Adopted.Hostname, s.Names.Hostname = "", "" // only the address is known yet
+	if from := report().Hostname.From; from != "default" {
+		t.Errorf("a name that nobody has given is from %q", from)
+	}
+	for what, d := range map[string]string{
+		"name servers": cmp.Diff(want.Nameservers, got.Nameservers), "search": cmp.Diff(want.Search, got.Search), "time servers": cmp.Diff(want.NTP, got.NTP)} {
+		if d != "" {
+			t.Errorf("%s (-lease +adopted):\n%s", what, d)
+		}
+	}
+}
+
+// TestLinkWords: ros status and ros network status have one word for a link.
+func TestLinkWords(t *testing.T) {
+	s := aState()
+	want := map[string]string{}
+	for _, l := range (networkReport{state: s, config: configured(t, "")}).network().Links {
+		if l.Kind != "loopback" {
+			want[l.Name] = l.State
+		}
+	}
+	got := map[string]string{}
+	for _, l := range links(s) {
+		got[l.Name] = l.State
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-network status +status):\n%s", diff)
+	}
+	for link, word := range map[string]string{"eth0": api.LinkUp, "eth1": api.LinkNoCarrier, "bond0": api.LinkDown} {
+		if got[link] != word {
+			t.Errorf("%s is %q, want %q", link, got[link], word)
+		}
+	}
+}

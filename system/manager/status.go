@@ -134,7 +134,7 @@ func links(net netconf.State) []api.Link {
 		if l.Loopback {
 			continue
 		}
-		link := api.Link{Name: l.Name, MAC: l.MAC, Up: l.Up, Source: l.Source}
+		link := api.Link{Name: l.Name, MAC: l.MAC, Up: l.Up, State: linkWord(l), Source: l.Source}
 		for _, a := range l.Addresses {
 			link.Addresses = append(link.Addresses, a.Prefix.String())
 		}

@@ -81,8 +81,8 @@ func leasedTimeServers(s netconf.State, spec netconf.Spec) []netip.Addr {
 		ignored := slices.ContainsFunc(spec.Links, func(want netconf.LinkSpec) bool {
 			return want.Key == l.Key && want.DHCPOptions.IgnoreNTP
 		})
-		if l.Lease != nil && !ignored {
-			out = append(out, l.Lease.NTP...)
+		if lease := leaseInUse(l); lease != nil && !ignored {
+			out = append(out, lease.NTP...)
 		}
 		if l.Lease6 != nil && !ignored {
 			out = append(out, l.Lease6.NTP...)

@@ -30,9 +30,10 @@ func TestLeasedTimeServers(t *testing.T) {
 		{Key: "eth2", Lease: &netconf.Lease{}},
 		{Key: "eth3"},
 		{Key: "eth4", Lease: &netconf.Lease{NTP: addrs("10.4.0.1", "10.4.0.2")}},
+		{Key: "eth5", Adopted: &netconf.Lease{NTP: addrs("10.5.0.1")}},
 	}}
 	spec := netconf.Spec{Links: []netconf.LinkSpec{{Key: "eth0"}, {Key: "eth1", DHCPOptions: netconf.DHCPOptions{IgnoreNTP: true}}}}
-	want := []string{"10.0.0.1", "fd00::1", "10.4.0.1", "10.4.0.2"}
+	want := []string{"10.0.0.1", "fd00::1", "10.4.0.1", "10.4.0.2", "10.5.0.1"}
 	var got []string
 	for _, a := range leasedTimeServers(s, spec) {
 		got = append(got, a.String())

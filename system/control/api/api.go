@@ -42,7 +42,8 @@ type Engine struct {
 type Link struct {
 	Name      string   `json:"name"`
 	MAC       string   `json:"mac"`
-	Up        bool     `json:"up"`
+	Up        bool     `json:"up"`    // set up, with a carrier or without
+	State     string   `json:"state"` // as NetworkLink's
 	Addresses []string `json:"addresses"`
 	Gateway   string   `json:"gateway,omitempty"`
 	Source    string   `json:"source"` // "dhcp", "static", "none"
