@@ -90,10 +90,12 @@ func (r *referee) service(e Entry, path string) {
 	switch {
 	case core:
 		r.say(Warning, e.KeyPos, path, fmt.Sprintf("%s is a service of the system; its definition cannot be changed here", e.Key))
-	case !has("image") && n.Child("build") == nil:
-		r.say(Error, e.KeyPos, path, "image is missing")
 	case !has("image"):
-		r.say(Error, e.KeyPos, path, "image is missing: nothing is built on the machine")
+		pos, where, text := e.KeyPos, path, "image is missing"
+		if i := slices.IndexFunc(n.Map, isBuild); i >= 0 {
+			pos, where, text = n.Map[i].KeyPos, join(path, n.Map[i].Key), nothingBuilt
+		}
+		r.say(Error, pos, where, text)
 	}
 	r.serviceMemory(n, path)
 	net := textAt(n, "net")
