@@ -206,7 +206,7 @@ func mountRow(n *Node) []finding {
 		at(2, Warning, fileSystem(kind))
 	}
 	if len(items) > 3 && strings.ContainsAny(options, " \t\n") {
-		at(3, Error, fmt.Sprintf("%s has a blank in it; options are separated by commas", quote(options)))
+		at(3, Error, "a blank in the options; they are separated by commas") // there may be a password among them
 	}
 	return out
 }

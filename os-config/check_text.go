@@ -216,7 +216,7 @@ func proxy(s string) string {
 func urlWith(s string, schemes ...string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		return fmt.Sprintf("%s is no URL that begins with %s://", quote(withoutLogin(s)), strings.Join(schemes, ":// or "))
+		return fmt.Sprintf("%s is no URL that begins with %s://", quote(ShownText(s)), strings.Join(schemes, ":// or "))
 	}
 	return ""
 }
@@ -251,7 +251,7 @@ func registry(s string) string {
 		return ""
 	}
 	if strings.Contains(s, "://") {
-		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(withoutLogin(s)))
+		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(ShownText(s)))
 	}
 	host, port := s, ""
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
