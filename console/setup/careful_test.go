@@ -2,6 +2,8 @@ package setup
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/keep"
@@ -69,7 +73,7 @@ func TestAppendToPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := r.setup().writeFile(osconfig.File{Path: "/home/rancher/pipe", Content: "x", Append: true})
-	if err == nil || !strings.Contains(err.Error(), "no file to add to") {
+	if err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Error(err)
 	}
 }
@@ -129,6 +133,40 @@ func TestKernelsFiles(t *testing.T) {
 	s.mustWrite(t, osconfig.File{Path: "/dev/nothing", Content: "b"})
 	if info, err := os.Stat(r.path("/dev/nothing")); err != nil || info.Mode()&os.ModeDevice == 0 {
 		t.Error("a device was replaced")
+	}
+}
+
+// TestUsersLinkToDevice: a user's link to a device is replaced; it must not
+// lead what root writes there.
+func TestUsersLinkToDevice(t *testing.T) {
+	r := newRoom(t)
+	r.write(t, "/home/ann/.profile", "")
+	if err := os.Symlink("/dev/null", r.path("/home/ann/notes")); err != nil {
+		t.Fatal(err)
+	}
+	r.setup().mustWrite(t, osconfig.File{Path: "/home/ann/notes", Content: "b"})
+	if info, err := os.Lstat(r.path("/home/ann/notes")); err != nil || !info.Mode().IsRegular() || r.read(t, "/home/ann/notes") != "b" {
+		t.Errorf("the link was followed: %v", err)
+	}
+}
+
+// TestTerminalNobodyReads: what is written to it has an end.
+func TestTerminalNobodyReads(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = writeWithin(fmt.Sprintf("/dev/pts/%d", number), os.O_WRONLY, make([]byte, 1<<20), 20*time.Millisecond)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
 	}
 }
 
