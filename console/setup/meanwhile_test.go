@@ -60,7 +60,7 @@ func TestPlanWhileACommandRuns(t *testing.T) {
 // plan that is lost before all of it is carried out.
 func TestPlanLostMeanwhile(t *testing.T) {
 	r := newRoom(t)
-	wait := osconfig.Command{Shell: "while [ ! -e " + r.path("/go-on") + " ]; do sleep 0.02; done"}
+	wait := osconfig.Command{Shell: "echo up >> " + r.path("/ran") + "; while [ ! -e " + r.path("/go-on") + " ]; do sleep 0.02; done"}
 	p := Plan{Keys: []string{"ssh-ed25519 AAAA first"}, SSH: SSH{Enabled: true, Port: 22}}
 	if err := p.Write(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestPlanLostMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.hangUp(t)
-	r.await(t, func(st Status) bool { return st.Files && len(st.Problems) == 0 })
+	r.awaitText(t, "/ran", "up\n")
 	p.Keys = []string{"ssh-ed25519 AAAA second"}
 	if err := p.Write(r.path(PlanPath)); err != nil {
 		t.Fatal(err)
