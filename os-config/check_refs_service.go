@@ -43,7 +43,11 @@ func (r *referee) services(rancher *Node) {
 	if include := rancher.Child("services_include"); include != nil {
 		for _, e := range include.Map {
 			known[e.Key] = true
-			fetched = fetched || strings.Contains(e.Key, "/")
+			if strings.Contains(e.Key, "/") {
+				fetched = true
+				r.report = append(r.report, problemAt(e.KeyPos, Warning, Unsupported, "rancher.services_include."+e.Key,
+					"not carried out yet: definitions of services are not read from files or URLs; it has no effect"))
+			}
 		}
 	}
 	if services != nil {

@@ -174,3 +174,14 @@ func TestChecksTakeAnything(t *testing.T) {
 		}
 	}
 }
+
+// TestServicesIncludeFile: a definition that nobody reads is not passed over in
+// silence.
+func TestServicesIncludeFile(t *testing.T) {
+	layer := mustParse(t, "x", "rancher: {services_include: {/opt/own.yml: true, crontab: true}}\n")
+	report := Validate(Merge(layer))
+	const want = "rancher.services_include./opt/own.yml: not carried out yet: definitions of services are not read from files or URLs; it has no effect\n"
+	if len(report) != 1 || !strings.HasSuffix(report.String(), want) {
+		t.Errorf("%s, want %s", report, want)
+	}
+}
