@@ -133,7 +133,7 @@ func TestEdit(t *testing.T) {
 func TestEditorsTerminal(t *testing.T) {
 	dir := t.TempDir()
 	script := filepath.Join(dir, "editor")
-	if err := os.WriteFile(script, []byte("#!/bin/sh\nreadlink /proc/$$/fd/1 >$1\n"), 0o755); err != nil {
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nto=$(readlink /proc/$$/fd/1)\necho \"$to\" >\"$1\"\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	out, err := os.Create(filepath.Join(dir, "out"))
