@@ -228,6 +228,8 @@ func engineHost(s string) string {
 		return fmt.Sprintf("%s has no scheme; write unix:///run/NAME.sock or tcp://ADDRESS:PORT", quote(s))
 	case scheme == "unix":
 		return absolutePath(rest)
+	case scheme == "tcp" && strings.Contains(rest, "@"):
+		return fmt.Sprintf("%s: write tcp://ADDRESS:PORT without a login", quote(ShownText(s)))
 	case scheme == "tcp":
 		host, port, _ := strings.Cut(rest, ":")
 		if strings.HasPrefix(rest, "[") {
@@ -252,6 +254,9 @@ func registry(s string) string {
 	}
 	if strings.Contains(s, "://") {
 		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(ShownText(s)))
+	}
+	if strings.Contains(s, "@") {
+		return fmt.Sprintf("%s: write HOST:PORT without a login", quote(ShownText(s)))
 	}
 	host, port := s, ""
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {
