@@ -100,7 +100,7 @@ func checkFile(n *Node, total *int) []finding {
 		add("path", quote(path)+" is a directory")
 	default:
 		add("path", absolutePath(path))
-		if instead := unread(path); instead != "" {
+		if instead := unread(path); instead != "" && slices.Contains([]string{"", "console"}, text("container")) {
 			out = append(out, finding{severity: Warning, kind: Unsupported, key: "path", text: instead})
 		}
 	}

@@ -175,7 +175,8 @@ func mountRow(n *Node) []finding {
 	items := n.List
 	if n.Scalar() {
 		if fields := strings.Fields(n.Text); len(fields) > 1 && (strings.HasPrefix(fields[1], "/") || fields[1] == "none" || fields[1] == "swap") {
-			return wrong(fmt.Sprintf("a line of fstab; write it as a list: %s", quote("["+strings.Join(fields, ", ")+"]")))
+			// Not the line itself: its options may hold a password.
+			return wrong(`a line of fstab; write it as a list: [DEVICE, POINT, TYPE, "OPTIONS"]`)
 		}
 		items = []*Node{n}
 	}
@@ -205,7 +206,7 @@ func mountRow(n *Node) []finding {
 		at(2, Warning, fileSystem(kind))
 	}
 	if len(items) > 3 && strings.ContainsAny(options, " \t\n") {
-		at(3, Error, fmt.Sprintf("%s has a blank in it; options are separated by commas", quote(options)))
+		at(3, Error, "a blank in the options; they are separated by commas") // there may be a password among them
 	}
 	return out
 }

@@ -43,7 +43,11 @@ func (r *referee) services(rancher *Node) {
 	if include := rancher.Child("services_include"); include != nil {
 		for _, e := range include.Map {
 			known[e.Key] = true
-			fetched = fetched || strings.Contains(e.Key, "/")
+			if strings.Contains(e.Key, "/") {
+				fetched = true
+				r.report = append(r.report, problemAt(e.KeyPos, Warning, Unsupported, "rancher.services_include."+e.Key,
+					"not carried out yet: definitions of services are not read from files or URLs; it has no effect"))
+			}
 		}
 	}
 	if services != nil {
@@ -90,10 +94,12 @@ func (r *referee) service(e Entry, path string) {
 	switch {
 	case core:
 		r.say(Warning, e.KeyPos, path, fmt.Sprintf("%s is a service of the system; its definition cannot be changed here", e.Key))
-	case !has("image") && n.Child("build") == nil:
-		r.say(Error, e.KeyPos, path, "image is missing")
 	case !has("image"):
-		r.say(Error, e.KeyPos, path, "image is missing: nothing is built on the machine")
+		pos, where, text := e.KeyPos, path, "image is missing"
+		if i := slices.IndexFunc(n.Map, isBuild); i >= 0 {
+			pos, where, text = n.Map[i].KeyPos, join(path, n.Map[i].Key), nothingBuilt
+		}
+		r.say(Error, pos, where, text)
 	}
 	r.serviceMemory(n, path)
 	net := textAt(n, "net")

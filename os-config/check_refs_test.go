@@ -174,3 +174,28 @@ func TestChecksTakeAnything(t *testing.T) {
 		}
 	}
 }
+
+// TestServicesIncludeFile: a definition that nobody reads is not passed over in
+// silence.
+func TestServicesIncludeFile(t *testing.T) {
+	layer := mustParse(t, "x", "rancher: {services_include: {/opt/own.yml: true, crontab: true}}\n")
+	report := Validate(Merge(layer))
+	const want = "rancher.services_include./opt/own.yml: not carried out yet: definitions of services are not read from files or URLs; it has no effect\n"
+	if len(report) != 1 || !strings.HasSuffix(report.String(), want) {
+		t.Errorf("%s, want %s", report, want)
+	}
+}
+
+// TestBuiltServiceLeftOut: at boot a service that would have to be built goes
+// as a whole, with one message; another layer may name its image.
+func TestBuiltServiceLeftOut(t *testing.T) {
+	layer := mustParse(t, "x", "rancher: {services: {a: {build: ., dockerfile: D}, b: {image: busybox}}}\n")
+	cfg, _, report := DecodeLenient(layer)
+	if _, ok := cfg.Rancher.Services["a"]; ok || len(cfg.Rancher.Services) != 1 || strings.Count(report.String(), "nothing is built") != 1 {
+		t.Errorf("%v\n%s", cfg.Rancher.Services, report)
+	}
+	cfg, _, report = DecodeLenient(layer, mustParse(t, "y", "rancher: {services: {a: {image: own}}}\n"))
+	if cfg.Rancher.Services["a"].Image != "own" || report.HasErrors() {
+		t.Errorf("%v\n%s", cfg.Rancher.Services, report)
+	}
+}

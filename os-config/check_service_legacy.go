@@ -2,6 +2,17 @@ package osconfig
 
 import "strings"
 
+const nothingBuilt = "nothing is built on the machine; build the image elsewhere and name it with image"
+
+// isBuild says whether a key of a service is about the building of its image.
+func isBuild(e Entry) bool { return e.Key == "build" || e.Key == "dockerfile" }
+
+// saidOfImage says whether e of the mapping n is what the referee calls an
+// error, because n is a service that has no image.
+func saidOfImage(n *Node, e Entry, pattern string) bool {
+	return isBuild(e) && pattern == "rancher.services.*."+e.Key && textAt(n, "image") == ""
+}
+
 // serviceNote says what to write instead of a key of newer compose files:
 // rancher.services has the form of version 1.
 func serviceNote(pattern string) string {
@@ -15,7 +26,7 @@ func serviceNote(pattern string) string {
 	}
 	switch key {
 	case "build", "dockerfile":
-		return "not supported: nothing is built on the machine; build the image elsewhere and name it with image"
+		return "not supported: " + nothingBuilt
 	case "deploy":
 		return "not supported: there is no swarm; use restart, mem_limit, cpu_shares and labels"
 	case "scale":

@@ -216,7 +216,7 @@ func proxy(s string) string {
 func urlWith(s string, schemes ...string) string {
 	u, err := url.Parse(s)
 	if err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme) {
-		return fmt.Sprintf("%s is no URL that begins with %s://", quote(withoutLogin(s)), strings.Join(schemes, ":// or "))
+		return fmt.Sprintf("%s is no URL that begins with %s://", quote(ShownText(s)), strings.Join(schemes, ":// or "))
 	}
 	return ""
 }
@@ -228,6 +228,8 @@ func engineHost(s string) string {
 		return fmt.Sprintf("%s has no scheme; write unix:///run/NAME.sock or tcp://ADDRESS:PORT", quote(s))
 	case scheme == "unix":
 		return absolutePath(rest)
+	case scheme == "tcp" && strings.Contains(rest, "@"):
+		return fmt.Sprintf("%s: write tcp://ADDRESS:PORT without a login", quote(ShownText(s)))
 	case scheme == "tcp":
 		host, port, _ := strings.Cut(rest, ":")
 		if strings.HasPrefix(rest, "[") {
@@ -251,7 +253,10 @@ func registry(s string) string {
 		return ""
 	}
 	if strings.Contains(s, "://") {
-		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(withoutLogin(s)))
+		return fmt.Sprintf("%s: write HOST:PORT without a scheme", quote(ShownText(s)))
+	}
+	if strings.Contains(s, "@") {
+		return fmt.Sprintf("%s: write HOST:PORT without a login", quote(ShownText(s)))
 	}
 	host, port := s, ""
 	if i := strings.LastIndexByte(s, ':'); i >= 0 && !strings.HasSuffix(s, "]") {

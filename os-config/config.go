@@ -109,7 +109,7 @@ type File struct {
 	Owner string `yaml:"owner,omitempty"`
 	// Octal digits in quotes, "0644"; empty is 0644.
 	Permissions string `yaml:"permissions,omitempty"`
-	// Core service in which to write; empty is console.
+	// Core service in which to write: console, or empty; files of others are not written yet.
 	Container string `yaml:"container,omitempty"`
 	// Add to the file instead of replacing it.
 	Append bool `yaml:"append,omitempty"`

@@ -87,7 +87,9 @@ func (d *decoder) section(n *Node, v reflect.Value, at place) bool {
 			continue
 		}
 		if note := legacyNote(here.pattern); note != "" {
-			d.add(Warning, Unsupported, e.KeyPos, here, note)
+			if !saidOfImage(n, e, here.pattern) {
+				d.add(Warning, Unsupported, e.KeyPos, here, note)
+			}
 			continue
 		}
 		d.add(Error, Unknown, e.KeyPos, here, "unknown key"+d.shape.suggestion(v.Type(), here.pattern))

@@ -86,6 +86,17 @@ func (d Document) Export(full, private bool) string {
 	return "#cloud-config\n" + FormatYAML(root)
 }
 
+// secretURL says whether a URL has what others may not see: a proxy's or a
+// mirror's, wherever it stands, may have a password, and those that are asked
+// for data a signature.
+func secretURL(pattern, text string) bool {
+	switch pattern {
+	case "phone_home.url", "rancher.cloud_init.datasources[]":
+		return redact(text) != text || strings.Contains(text, "?")
+	}
+	return strings.HasPrefix(pattern, "rancher.") && redact(text) != text
+}
+
 // filter returns nil for what is left out.
 func filter(n *Node, at place, full, private bool) *Node {
 	if n.IsNull() || !private && isSecret(at.pattern) || at.pattern == "scripts" || at.pattern == "boothooks" {
@@ -95,8 +106,7 @@ func filter(n *Node, at place, full, private bool) *Node {
 		if !full && n.Pos.Layer == DefaultsLayer {
 			return nil
 		}
-		// A proxy's or a mirror's URL, wherever it stands, may have a password.
-		if !private && (strings.HasPrefix(at.pattern, "rancher.") || at.pattern == "phone_home.url") && redact(n.Text) != n.Text {
+		if !private && secretURL(at.pattern, n.Text) {
 			return nil
 		}
 		return n

@@ -58,7 +58,8 @@ rancher:
   ssh: {keys: {rsa: secret}}
   network: {https_proxy: "http://alice:secret@proxy:3128", http_proxy: "http://proxy:3128"}
   environment: {HTTP_PROXY: "http://alice:secret@proxy:3128"}
-  cloud_init: {datasources: ["url:https://alice:secret@host/"]}
+  cloud_init: {datasources: ["url:https://alice:secret@host/", "url:https://host/a?sig=secret"]}
+phone_home: {url: "https://host/?token=secret"}
 `)
 	doc := Merge(WithDefaults(layer)...)
 	const open = `#cloud-config
@@ -72,7 +73,7 @@ hostname: box
 	if diff := cmp.Diff(open, doc.Export(false, false)); diff != "" {
 		t.Errorf("Export (-want +got):\n%s", diff)
 	}
-	if got := doc.Export(false, true); strings.Count(got, "secret") != 7 || strings.Contains(got, "e*") {
+	if got := doc.Export(false, true); strings.Count(got, "secret") != 9 || strings.Contains(got, "e*") {
 		t.Errorf("private export:\n%s", got)
 	}
 	full := doc.Export(true, false)

@@ -74,7 +74,7 @@ func noEffectHere(n *Node, path, why string) Report {
 	case n.Kind == List:
 		var texts []string
 		for _, item := range items(n) {
-			texts = append(texts, item.Text)
+			texts = append(texts, ShownText(item.Text)) // a datasource's URL
 		}
 		example = "[" + strings.Join(texts, ",") + "]"
 	}

@@ -41,4 +41,8 @@ func TestEffects(t *testing.T) {
 	if report := effects(Merge(user, boot).Root); len(report) > 0 {
 		t.Errorf("the kernel command line says the same: %s", report)
 	}
+	signed := mustParse(t, "user-data", "rancher: {cloud_init: {datasources: ['url:https://ann:secret@host/x?sig=secret']}}")
+	if text := effects(Merge(signed).Root).String(); !strings.Contains(text, "(rancher.cloud_init.datasources=[url:https://***@host/x?…])") {
+		t.Error(text)
+	}
 }

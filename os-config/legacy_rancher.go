@@ -34,14 +34,23 @@ const (
 
 func useInstead(what string) string { return "not supported; use " + what }
 
+// renamed is useInstead for a key that may not be carried out yet itself.
+func renamed(key string) string {
+	if notCarriedOut(key) != "" {
+		return noEffect + ": here it is " + key + ", which is not carried out yet"
+	}
+	return useInstead(key)
+}
+
 func sectionNote(pattern string) string {
-	const bootstrap = "not supported: there is no bootstrap engine; use rancher.modules, rancher.state.* or bootcmd for what runs early"
+	const bootstrap = "not supported: there is no bootstrap engine; use rancher.modules, or bootcmd for what runs early"
+	const ownServices = noEffect + ": run them as containers, from coreos.units"
 	switch pattern {
 	case "rancher.bootstrap", "rancher.bootstrap_docker", "rancher.bootstrap_containers",
 		"rancher.defaults.bootstrap_docker":
 		return bootstrap
 	case "rancher.autoformat":
-		return useInstead("rancher.state.autoformat")
+		return renamed("rancher.state.autoformat")
 	case "rancher.cloud_init_services":
 		return "not supported: the datasources are built in; use rancher.cloud_init.datasources"
 	case "rancher.system_docker":
@@ -51,11 +60,11 @@ func sectionNote(pattern string) string {
 	case "rancher.user_docker", "rancher.userdocker":
 		return useInstead("rancher.docker")
 	case "rancher.system_containers", "rancher.user_containers":
-		return useInstead("rancher.services")
+		return ownServices
 	case "rancher.enabled_addons":
 		return useInstead("rancher.services_include")
 	case "rancher.services_path":
-		return useInstead("rancher.services_include with the file's path as the key")
+		return ownServices
 	case "rancher.resize_device":
 		return "not needed any more: the last partition and its file system always grow; it has no effect"
 	case "rancher.preload_wait":
@@ -99,13 +108,13 @@ func stateNote(pattern string) string {
 	case "rancher.state.wait":
 		return "not needed any more: the boot always waits for the state device; it has no effect"
 	case "rancher.state.formatzero":
-		return useInstead("rancher.state.autoformat")
+		return renamed("rancher.state.autoformat")
 	case "rancher.state.rngd":
 		return "not needed any more: the kernel has random numbers from the start; it has no effect"
 	case "rancher.state.script":
 		return useInstead("bootcmd, which runs when state is mounted")
 	case "rancher.state.oem_dev", "rancher.state.oem_fstype":
-		return "not supported: OEM settings stand in cloud-config.yml on the EFI partition; it has no effect"
+		return "not supported: OEM settings stand in pharos/cloud-config.yml on the EFI partition; it has no effect"
 	case "rancher.state.boot_dev", "rancher.state.boot_fstype":
 		return "not needed any more: the boot partition is found by its label; it has no effect"
 	}

@@ -119,16 +119,17 @@ func (n *Node) describe() string {
 	case Int, Float:
 		return "the number " + n.Text
 	case String:
-		return "the text " + quote(redact(n.Text))
+		return "the text " + quote(n.Text)
 	case Map:
 		return "a mapping"
 	}
 	return "a list"
 }
 
-// quote shortens a text for a message.
+// quote shortens a text for a message. It may be a URL with a password.
 func quote(s string) string {
 	const most = 40
+	s = redact(s)
 	if r := []rune(s); len(r) > most {
 		s = string(r[:most]) + "…"
 	}

@@ -29,15 +29,19 @@ func ShownURL(address string) string {
 	return strings.ReplaceAll(shown, "%E2%80%A6", "…")
 }
 
-// withoutLogin is redact for a text that is wrong as a URL: the scheme may be
-// missing, and a password may have what belongs into none.
-func withoutLogin(s string) string {
+// ShownText is a text that is wrong as a URL, without what may be secret in
+// it: the scheme may be missing, and a password may have what belongs into
+// none.
+func ShownText(s string) string {
 	begin := 0
 	if i := strings.Index(s, "://"); i >= 0 {
 		begin = i + len("://")
 	}
 	if end := strings.LastIndexByte(s, '@'); end >= begin {
-		return s[:begin] + "***" + s[end:]
+		s = s[:begin] + "***" + s[end:]
+	}
+	if address, _, ok := strings.Cut(s, "?"); ok {
+		s = address + "?…"
 	}
 	return s
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -58,6 +60,8 @@ func settle(path string, commands []*cli.Command) {
 
 // runCLI runs the command in args.
 func runCLI(ctx context.Context, t *terminal, args []string) error {
+	out := &printed{to: t.out}
+	t.out = out
 	app := newApp(t)
 	if len(args) > 0 && slices.Contains([]string{"help", "h", "--help", "-h"}, args[0]) {
 		if args = slices.Clone(args[1:]); len(args) > 0 {
@@ -67,6 +71,13 @@ func runCLI(ctx context.Context, t *terminal, args []string) error {
 	err := app.RunContext(ctx, append([]string{app.Name}, flagsFirst(app.Commands, args)...))
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return &exitError{Code: 130} // interrupted, as a shell says it
+	}
+	if of, ok := errors.AsType[*fs.PathError](err); ok && err.Error() == of.Error() {
+		err = fmt.Errorf("%s: %w", of.Path, of.Err) // without the system call's name
+	}
+	// What ends with 1 and no word has printed why, or tried to.
+	if out.err != nil && (err == nil || err.Error() == "") {
+		return fmt.Errorf("standard output: %w", out.err)
 	}
 	return err
 }
@@ -108,7 +119,7 @@ func hint(word string, known []string, path string) string {
 			best, distance = k, d
 		}
 	}
-	if best == "" {
+	if best == "" || word == "" {
 		return "; see: " + path + " --help"
 	}
 	return "; did you mean " + best + "?"
@@ -143,8 +154,16 @@ func wrongUsage(c *cli.Context, err error, _ bool) error {
 	text := err.Error()
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: "); ok {
 		text = "unknown option " + dashed(name)
+		if path == "ros" && c.App.Command(strings.TrimLeft(name, "-")) != nil {
+			return usageError("%s; the command is: ros %s", text, strings.TrimLeft(name, "-"))
+		}
 	} else if name, ok := strings.CutPrefix(text, "flag needs an argument: "); ok {
 		text = "option " + dashed(name) + " needs a value"
+	} else if said, ok := strings.CutPrefix(text, "invalid boolean value "); ok {
+		name, _, _ := strings.Cut(said[strings.LastIndex(said, " for ")+len(" for "):], ":")
+		text = "option " + dashed(name) + " has no value"
+	} else if name, ok := strings.CutPrefix(text, "bad flag syntax: "); ok {
+		text = fmt.Sprintf("%q is no option", name)
 	}
 	return usageError("%s; see: %s --help", text, path)
 }
@@ -166,7 +185,17 @@ func arguments(c *cli.Context, least, most int) ([]string, error) {
 	case most >= 0 && len(args) > most:
 		return nil, usageError("%s: %q is one argument too many; see: %s --help", c.Command.HelpName, args[most], c.Command.HelpName)
 	}
+	// The first one is a name, and so are any number of them; a value may be
+	// empty.
+	if i := slices.Index(args, ""); i == 0 || i > 0 && most < 0 {
+		return nil, emptyArgument(c)
+	}
 	return args, nil
+}
+
+// emptyArgument is what a variable of a script that is not set comes to.
+func emptyArgument(c *cli.Context) error {
+	return usageError("%s: an argument is empty; see: %s --help", c.Command.HelpName, c.Command.HelpName)
 }
 
 // jsonFlag is the same on every command that prints data.
@@ -217,6 +246,10 @@ func sortFlags(flags []cli.Flag, args []string) []string {
 			return slices.Concat(options, []string{"--"}, rest, args)
 		case len(a) < 2 || a[0] != '-':
 			rest = append(rest, a)
+			continue
+		}
+		if len(a) > 2 && a[1] != '-' && a[2] != '=' && takesValue(flags, a[:2]) { // -n5
+			options = append(options, a[:2], a[2:])
 			continue
 		}
 		options = append(options, a)

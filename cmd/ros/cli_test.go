@@ -129,6 +129,7 @@ func TestArguments(t *testing.T) {
 	for args, want := range map[string]string{
 		"logs docker -f -n 5":               `logs "docker" 5 true false`,
 		"logs docker -fn 5":                 `logs "docker" 5 true false`,
+		"logs -n5 docker -n=6":              `logs "docker" 6 false false`,
 		"logs --lines=5 docker":             `logs "docker" 5 false false`,
 		"logs -f":                           `logs "" 10 true false`,
 		"logs -f -n all":                    `logs "" -1 true false`,
@@ -154,7 +155,14 @@ func TestArguments(t *testing.T) {
 		t.Run(args, func(t *testing.T) {
 			m := newFakeManager()
 			term, _ := screen(t, m)
-			if err := runCLI(t.Context(), term, strings.Fields(args)); err != nil {
+			err := runCLI(t.Context(), term, strings.Fields(args))
+			if strings.Contains(args, "--private") && os.Geteuid() != 0 {
+				if codeOf(err) != 1 || !strings.Contains(err.Error(), "use sudo") {
+					t.Errorf("not as root: %v", err)
+				}
+				return
+			}
+			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]string{want}, m.asked); diff != "" {
@@ -180,7 +188,7 @@ func TestWrongArguments(t *testing.T) {
 		"logs --since tomorrow":              `"tomorrow" is no time: write 10m, 2h, 3d or 2006-01-02T15:04:05Z`,
 		"config set a":                       `ros config set needs KEY VALUE; see: ros config set --help`,
 		"config set a b c":                   `ros config set: "c" is one argument too many; see: ros config set --help`,
-		"config validate --layer userdata x": `there is no layer "userdata": one of iso, vendor-data, metadata, user-data, cloud-config.d, cloud-config, cmdline`,
+		"config validate --layer userdata x": `there is no layer "userdata": one of oem, iso, vendor-data, metadata, user-data, cloud-config.d, cloud-config, cmdline`,
 		"config rollback x":                  `"x" is no number of a generation; see: ros config history`,
 		"config apply --try 0s":              `--try "0s" is no time; write 60s or 5m`,
 		"config apply --try 60":              `--try "60" is no time; write 60s or 5m`,
@@ -191,14 +199,78 @@ func TestWrongArguments(t *testing.T) {
 		"config get":                         `ros config get needs KEY; see: ros config get --help`,
 		"completion tcsh":                    `no completion for "tcsh": there is bash, zsh and fish`,
 		"--verbose":                          `unknown option --verbose; see: ros --help`,
+		"--version":                          `unknown option --version; the command is: ros version`,
+		"status --json=maybe":                `option --json has no value; see: ros status --help`,
+		"status ---x":                        `"---x" is no option; see: ros status --help`,
+		"logs -n5x":                          `"5x" is no number of lines`,
+		"EMPTY":                              `ros has no command ""; see: ros --help`,
+		"config get EMPTY":                   `ros config get: an argument is empty; see: ros config get --help`,
+		"config set EMPTY x":                 `ros config set: an argument is empty; see: ros config set --help`,
+		"config validate -i EMPTY":           `ros config validate: an argument is empty; see: ros config validate --help`,
+		"service stop udev EMPTY":            `ros service stop: an argument is empty; see: ros service stop --help`,
+		"network renew EMPTY":                `ros network renew: an argument is empty; see: ros network renew --help`,
+		"network plan EMPTY":                 `ros network plan: an argument is empty; see: ros network plan --help`,
 	} {
-		err := runCLI(t.Context(), term, strings.Fields(args))
+		fields := strings.Fields(args)
+		for i, f := range fields {
+			if f == "EMPTY" {
+				fields[i] = ""
+			}
+		}
+		err := runCLI(t.Context(), term, fields)
 		if codeOf(err) != 2 || fmt.Sprint(err) != want {
 			t.Errorf("%s: exit code %d, %q, want %q", args, codeOf(err), err, want)
 		}
 		if out.Len() > 0 {
 			t.Errorf("%s: prints %q", args, out)
 			out.Reset()
+		}
+	}
+}
+
+// fullDisk takes some bytes and no more, as a file on a disk that is full.
+type fullDisk struct{ room int }
+
+func (d *fullDisk) Write(b []byte) (int, error) {
+	n := min(d.room, len(b))
+	if d.room -= n; n < len(b) {
+		return n, &os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+	}
+	return n, nil
+}
+
+// TestLostOutput: who keeps what a command prints learns that it is not all.
+func TestLostOutput(t *testing.T) {
+	for _, args := range []string{
+		"", "help logs", "version", "status", "status --json", "boot", "service list", "logs", "config get a.b", "config export --full", "config schema",
+		"config validate -i none.yml", "network status", "completion bash",
+	} {
+		term, _ := screen(t, newFakeManager())
+		term.out = &fullDisk{10}
+		err := runCLI(t.Context(), term, strings.Fields(args))
+		if codeOf(err) != 1 || !strings.HasSuffix(err.Error(), ": no space left on device") {
+			t.Errorf("ros %s: %v", args, err)
+		}
+	}
+	term, _ := screen(t, newFakeManager())
+	term.out = &fullDisk{10}
+	if err := runCLI(t.Context(), term, []string{"service", "stop", "udev", "nope"}); err == nil || err.Error() != `there is no service "nope"` {
+		t.Error(err)
+	}
+}
+
+// TestFileErrors names the file and what is wrong with it.
+func TestFileErrors(t *testing.T) {
+	for args, want := range map[string]string{
+		"network plan none.yml":    "none.yml: no such file or directory",
+		"network plan /etc":        "/etc: is a directory",
+		"config merge -i none.yml": "none.yml: no such file or directory",
+		"config export -o none/x":  "none/x: no such file or directory",
+		"boot --plot none/x.svg":   "none/x.svg: no such file or directory",
+	} {
+		term, _ := screen(t, newFakeManager())
+		if err := runCLI(t.Context(), term, strings.Fields(args)); codeOf(err) != 1 || fmt.Sprint(err) != want {
+			t.Errorf("%s: %v, want %q", args, err, want)
 		}
 	}
 }
@@ -225,7 +297,14 @@ func TestExportToAFile(t *testing.T) {
 	if err := os.WriteFile(file, []byte("old"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := runCLI(t.Context(), term, []string{"config", "export", "--private", "-o", file}); err != nil {
+	err := runCLI(t.Context(), term, []string{"config", "export", "--private", "-o", file})
+	if os.Geteuid() != 0 {
+		if codeOf(err) != 1 || !strings.Contains(err.Error(), "use sudo") {
+			t.Errorf("not as root: %v", err)
+		}
+		return
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(file)
@@ -234,6 +313,30 @@ func TestExportToAFile(t *testing.T) {
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("secrets in a file of mode %v, %v", info.Mode(), err)
+	}
+
+	// What is no file is none to close to others.
+	dir := filepath.Dir(file)
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(pipe, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, path := range []string{dir, pipe} {
+		before, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := runCLI(t.Context(), term, []string{"config", "export", "--private", "-o", path}); (err == nil) != (path == pipe) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if after, err := os.Stat(path); err != nil || after.Mode() != before.Mode() {
+			t.Errorf("%s: mode %v, %v", path, after.Mode(), err)
+		}
 	}
 }
 

@@ -139,14 +139,23 @@ func (t *terminal) yaml(text string, asJSON bool) error {
 }
 
 // writeFile writes a file of the user's, wherever it is; with secrets in it,
-// for nobody else to read. Only a fresh file is certain to have that mode.
+// for nobody else to read, also where there was one that others may read. What
+// is no file, like /dev/null, keeps its mode.
 func writeFile(name string, data []byte, private bool) error {
 	mode := fs.FileMode(0o644)
 	if private {
 		mode = 0o600
-		if err := os.Chmod(name, mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
 	}
-	return os.WriteFile(name, data, mode)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && private && info.Mode().IsRegular() {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		_, err = f.Write(data)
+	}
+	return errors.Join(err, f.Close())
 }

@@ -63,7 +63,7 @@ func configApply(t *terminal) *cli.Command {
 			}
 			d, err := t.manager.ConfigApply(c.Context, try)
 			if errors.Is(err, client.ErrAway) {
-				return fmt.Errorf("%w; what had begun goes on: see ros config diff", err)
+				return fmt.Errorf("%w; what may have begun goes on: see ros config diff", err)
 			}
 			if err != nil {
 				return err

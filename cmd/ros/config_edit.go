@@ -99,5 +99,8 @@ func (t *terminal) runEditor(ctx context.Context, editor []string, file string) 
 		cmd.Stdin = in
 	}
 	cmd.Stdout, cmd.Stderr = t.out, t.err
+	if p, ok := t.out.(*printed); ok {
+		cmd.Stdout = p.to // the terminal itself, not a pipe
+	}
 	return cmd.Run()
 }

@@ -129,6 +129,29 @@ func TestEdit(t *testing.T) {
 	}
 }
 
+// TestEditorsTerminal: an editor needs the terminal itself, not a pipe to it.
+func TestEditorsTerminal(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "editor")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nto=$(readlink /proc/$$/fd/1)\necho \"$to\" >\"$1\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	out, err := os.Create(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	term, _ := screen(t, newFakeManager())
+	term.out = &printed{to: out}
+	answer := filepath.Join(dir, "answer")
+	if err := term.runEditor(t.Context(), []string{script}, answer); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(answer); err != nil || strings.TrimSpace(string(got)) != out.Name() {
+		t.Errorf("its output is %q, %v", got, err)
+	}
+}
+
 func TestNoEditor(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	if _, err := findEditor("", "nonsense -x"); err == nil || !strings.Contains(err.Error(), "set EDITOR") {

@@ -103,7 +103,7 @@ func networkApply(t *terminal) *cli.Command {
 			}
 			out, err := t.manager.NetworkApply(c.Context)
 			if errors.Is(err, client.ErrAway) {
-				return fmt.Errorf("%w; what had begun goes on: see ros network status", err)
+				return fmt.Errorf("%w; what may have begun goes on: see ros network status", err)
 			}
 			if err != nil {
 				return err

@@ -106,7 +106,7 @@ func TestNetworkArguments(t *testing.T) {
 		"network renew nope":   "1 there is no link \"nope\"",
 		"network status eth0":  "2 ros network status: \"eth0\" is one argument too many; see: ros network status --help",
 		"network plan a b":     "2 ros network plan: \"b\" is one argument too many; see: ros network plan --help",
-		"network plan /nope/x": "1 open /nope/x: no such file or directory",
+		"network plan /nope/x": "1 /nope/x: no such file or directory",
 		"network apply now":    "2 ros network apply: \"now\" is one argument too many; see: ros network apply --help",
 	} {
 		err := runCLI(t.Context(), term, strings.Fields(args))

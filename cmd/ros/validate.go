@@ -25,6 +25,9 @@ func configValidate(t *terminal) *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			files := append(c.StringSlice("input"), c.Args().Slice()...)
+			if slices.Contains(files, "") {
+				return emptyArgument(c)
+			}
 			if len(files) == 0 {
 				files = []string{"-"}
 			}
@@ -39,7 +42,7 @@ func configValidate(t *terminal) *cli.Command {
 // layers are those that files and datasources make, from the weakest to the
 // strongest.
 func layers() []string {
-	return []string{"iso", "vendor-data", "metadata", "user-data", "cloud-config.d", "cloud-config", "cmdline"}
+	return []string{"oem", "iso", "vendor-data", "metadata", "user-data", "cloud-config.d", "cloud-config", "cmdline"}
 }
 
 // problem is one entry of `ros config validate --json`.

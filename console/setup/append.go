@@ -24,7 +24,7 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 		return err
 	}
 	if !missing && !info.Mode().IsRegular() {
-		return errors.New("it is no file to add to: " + info.Mode().Type().String()) // reading a pipe would not end
+		return errors.New("it is no regular file; nothing can be added to it") // reading a pipe would not end
 	}
 	sum := digest(string(content))
 	outlasts := onSharedMount(f.Path)

@@ -2,9 +2,11 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,7 +71,7 @@ func TestAppendToPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := r.setup().writeFile(osconfig.File{Path: "/home/rancher/pipe", Content: "x", Append: true})
-	if err == nil || !strings.Contains(err.Error(), "no file to add to") {
+	if err == nil || !strings.Contains(err.Error(), "no regular file") {
 		t.Error(err)
 	}
 }
@@ -129,6 +131,38 @@ func TestKernelsFiles(t *testing.T) {
 	s.mustWrite(t, osconfig.File{Path: "/dev/nothing", Content: "b"})
 	if info, err := os.Stat(r.path("/dev/nothing")); err != nil || info.Mode()&os.ModeDevice == 0 {
 		t.Error("a device was replaced")
+	}
+}
+
+// TestUsersLinkToDevice: a user's link to a device is replaced; it must not
+// lead what root writes there.
+func TestUsersLinkToDevice(t *testing.T) {
+	r := newRoom(t)
+	r.write(t, "/home/ann/.profile", "")
+	if err := os.Symlink("/dev/null", r.path("/home/ann/notes")); err != nil {
+		t.Fatal(err)
+	}
+	r.setup().mustWrite(t, osconfig.File{Path: "/home/ann/notes", Content: "b"})
+	if info, err := os.Lstat(r.path("/home/ann/notes")); err != nil || !info.Mode().IsRegular() || r.read(t, "/home/ann/notes") != "b" {
+		t.Errorf("the link was followed: %v", err)
+	}
+}
+
+// TestNobodyReads: what is written to a terminal, here a pipe, whose other end
+// nobody reads has an end.
+func TestNobodyReads(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tty")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	err = writeWithin(path, os.O_WRONLY, make([]byte, 1<<20), 20*time.Millisecond)
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(err)
 	}
 }
 

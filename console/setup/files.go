@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -62,24 +63,37 @@ func (s *setup) place(f osconfig.File) error {
 }
 
 // kernels says whether a file is the kernel's, which is written into and
-// cannot be replaced; path is name in the console's root.
+// cannot be replaced; path is name in the console's root. Elsewhere a device
+// may be what a user's link leads to, and the link is replaced.
 func kernels(path, name string) bool {
 	name = filepath.Clean(name)
 	if strings.HasPrefix(name, "/proc/") || strings.HasPrefix(name, "/sys/") {
 		return true
 	}
 	info, err := os.Stat(path)
-	return err == nil && info.Mode()&os.ModeDevice != 0
+	return strings.HasPrefix(name, "/dev/") && err == nil && info.Mode()&os.ModeDevice != 0
 }
+
+// unreadFor ends a write to a terminal whose other end nobody reads.
+const unreadFor = 5 * time.Second
 
 // writeInto writes a file of the kernel's in one go: each write is a command
 // there.
 func writeInto(path string, content []byte) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|unix.O_NONBLOCK, 0)
+	return writeWithin(path, os.O_WRONLY, content, unreadFor)
+}
+
+// writeWithin writes into what is there. Where a write may have to wait for
+// somebody it has an end.
+func writeWithin(path string, flags int, content []byte, timeout time.Duration) error {
+	f, err := os.OpenFile(path, flags|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(content)
+	err = f.SetWriteDeadline(time.Now().Add(timeout))
+	if err == nil || errors.Is(err, os.ErrNoDeadline) { // it never waits
+		_, err = f.Write(content)
+	}
 	return errors.Join(err, f.Close())
 }
 

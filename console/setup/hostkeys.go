@@ -99,8 +99,8 @@ func (s *setup) givenKeys(files map[string]string) ([]string, error) {
 
 // ensureKeys returns the paths of the host keys, making those that are not
 // there or cannot be read, and all of them for a new instance: two machines
-// that are copies of one disk must not have the same. An error leaves the
-// keys usable, but not kept.
+// that are copies of one disk must not have the same. With an error the keys
+// that it returns are usable, but some are not kept.
 func (s *setup) ensureKeys(instance string) ([]string, error) {
 	if err := s.forInstance(instance); err != nil {
 		s.log.Warn("host keys", "error", err) // what follows says the rest

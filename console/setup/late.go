@@ -2,14 +2,12 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -164,12 +162,8 @@ func (s *setup) announce(text string) {
 	}
 	for tty := range strings.FieldsSeq(string(active)) {
 		// A console that nobody reads must not hold this up.
-		f, err := os.OpenFile(s.path("/dev/"+tty), os.O_WRONLY|os.O_APPEND|syscall.O_NONBLOCK, 0)
-		if err == nil {
-			_, err = f.WriteString(strings.ReplaceAll(text, "\n", "\r\n"))
-			err = errors.Join(err, f.Close())
-		}
-		if err != nil {
+		lines := []byte(strings.ReplaceAll(text, "\n", "\r\n"))
+		if err := writeWithin(s.path("/dev/"+tty), os.O_WRONLY|os.O_APPEND, lines, unreadFor); err != nil {
 			s.log.Warn("console", "tty", tty, "error", err)
 		}
 	}

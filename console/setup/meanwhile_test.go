@@ -55,3 +55,36 @@ func TestPlanWhileACommandRuns(t *testing.T) {
 		t.Error("a plan that is lost took accounts or keys away")
 	}
 }
+
+// TestPlanLostMeanwhile: a key that was taken away does not come back with a
+// plan that is lost before all of it is carried out.
+func TestPlanLostMeanwhile(t *testing.T) {
+	r := newRoom(t)
+	wait := osconfig.Command{Shell: "echo up >> " + r.path("/ran") + "; while [ ! -e " + r.path("/go-on") + " ]; do sleep 0.02; done"}
+	p := Plan{Keys: []string{"ssh-ed25519 AAAA first"}, SSH: SSH{Enabled: true, Port: 22}}
+	if err := p.Write(r.path(PlanPath)); err != nil {
+		t.Fatal(err)
+	}
+	defer r.start(t)()
+	r.await(t, func(st Status) bool { return st.Done })
+	p.Commands = []osconfig.Command{wait}
+	if err := p.Write(r.path(PlanPath)); err != nil {
+		t.Fatal(err)
+	}
+	r.hangUp(t)
+	r.awaitText(t, "/ran", "up\n")
+	p.Keys = []string{"ssh-ed25519 AAAA second"}
+	if err := p.Write(r.path(PlanPath)); err != nil {
+		t.Fatal(err)
+	}
+	r.hangUp(t)
+	r.awaitText(t, "/etc/ssh/authorized_keys.d/rancher", "ssh-ed25519 AAAA second\n")
+	if err := os.Remove(r.path(PlanPath)); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, "/go-on", "")
+	r.await(t, func(st Status) bool {
+		return len(st.Problems) == 1 && strings.HasPrefix(st.Problems[0], "console plan: ") && st.Mounts
+	})
+	r.awaitText(t, "/etc/ssh/authorized_keys.d/rancher", "ssh-ed25519 AAAA second\n")
+}

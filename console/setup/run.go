@@ -42,7 +42,7 @@ type setup struct {
 	units   *units.Runner
 	running sync.WaitGroup
 	hangup  <-chan os.Signal // there is another plan; nil: nobody says so
-	again   bool             // another plan has been seen, and only begun
+	begun   *Plan            // another plan, of which only the way in is carried out; nil: none
 	people  []osconfig.User  // of the plan whose accounts were made last
 
 	stopSSH context.CancelFunc // nil: not running
@@ -94,7 +94,7 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 // rest waits for the next plan. Once a minute it looks whether somebody
 // changed a password: the console may end without a word.
 func (s *setup) rest(ctx context.Context) {
-	if s.again {
+	if s.begun != nil {
 		return
 	}
 	tick := time.NewTicker(time.Minute)
@@ -122,14 +122,17 @@ func (s *setup) chown(path string, uid, gid int) error { return s.Chown(path, ui
 // need: the way in first, then what the rest may stand on.
 func (s *setup) round(ctx context.Context) {
 	s.begin()
-	s.again = false
+	there := s.plan
+	if s.begun != nil {
+		there, s.begun = *s.begun, nil
+	}
 	p, err := readPlan(s.path(PlanPath))
 	read := err == nil
 	switch {
 	case err == nil:
 	case s.status.Done: // what was there stays
 		s.problem(err)
-		p = s.plan
+		p = there
 	default: // sshd all the same: the user's own keys may be there
 		s.problem(err)
 		p = Plan{SSH: SSH{Enabled: true, Port: 22}}
@@ -180,7 +183,7 @@ func (s *setup) meanwhile(ctx context.Context) {
 		return
 	}
 	s.log.Info("plan read while a command runs")
-	s.again = true
+	s.begun = &p
 	s.wayIn(ctx, p)
 	s.reloadSSH()
 }

@@ -65,8 +65,9 @@ func TestParse(t *testing.T) {
 		{"packed twice", pack(t, pack(t, "hostname: box")), osconfig.Config{}, "gzip data"},
 		{"a bomb", pack(t, strings.Repeat("#", osconfig.MaxSize+1)), osconfig.Config{}, "more than"},
 		{"too large", "#cloud-config\n" + strings.Repeat("#", osconfig.MaxSize), osconfig.Config{}, "too large"},
-		{"includes with secrets", "#include\nhttps://me:pw@x/y?sig=pw\nhttp://me:pw@h st/z\n", osconfig.Config{}, "u:2:1: warning: https://x/y?… is fetched at boot, when there is a network; what it holds is not checked here\n" +
-			"u:3:1: error: \"***@h st/z\" is no URL"},
+		{"includes with secrets", "#include\nhttps://me:pw@x/y?sig=pw\nhttp://me:pw@h st/z\nftp://x/y?sig=pw\n", osconfig.Config{}, "u:2:1: warning: https://x/y?… is fetched at boot, when there is a network; what it holds is not checked here\n" +
+			"u:3:1: error: \"http://***@h st/z\" is no URL that begins with http:// or https://\n" +
+			"u:4:1: error: \"ftp://x/y?…\" is no URL"},
 		{"includes", "#include\nhttp://x\n", osconfig.Config{}, "u:2:1: warning: http://x is fetched at boot"},
 		{"MIME without a body", "MIME-Version: 1.0\n", osconfig.Config{}, ""},
 		{"base64", base64.StdEncoding.EncodeToString([]byte("#cloud-config\nhostname: box\n")), named, ""},

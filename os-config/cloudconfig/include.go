@@ -45,12 +45,7 @@ func (r *run) fetch(p part, line int, address string) {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		// What cannot be parsed may have a password anywhere before its "@".
-		_, rest, login := strings.Cut(address, "@")
-		if login {
-			address = "***@" + rest
-		}
-		wrong(osconfig.Value, "%q is no URL that begins with http:// or https://", shorten(address))
+		wrong(osconfig.Value, "%q is no URL that begins with http:// or https://", shorten(osconfig.ShownText(address)))
 		return
 	}
 	shown := osconfig.ShownURL(address)

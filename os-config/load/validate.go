@@ -7,7 +7,6 @@ import (
 	"os"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
-	"github.com/pharos-os/pharos/os-config/cloudconfig"
 )
 
 // ValidateFiles reports everything that is wrong with the files; "-" is
@@ -20,12 +19,7 @@ func ValidateFiles(stdin io.Reader, paths ...string) osconfig.Report {
 // ValidateBytes reports everything that is wrong with user-data or a
 // configuration file, which the report calls name.
 func ValidateBytes(name string, data []byte) osconfig.Report {
-	layers, report := cloudconfig.Parse(name, name, data)
-	for _, l := range layers {
-		doc := osconfig.Merge(l)
-		report = append(append(report, decoder().Validate(doc)...), unitReport(doc)...)
-	}
-	return report.Sorted()
+	return validate(name, name, data)
 }
 
 // eachInput reports on files one after the other, and on with the next when

@@ -1,7 +1,7 @@
 // Package atomicfile owns writing files that must be whole after a power cut:
 // the new content is on the disk before it takes the file's name, and the name
-// is before WriteFile returns; and removing one for good. It refuses to follow a symbolic link at the
-// target: the link itself is replaced.
+// is before WriteFile returns; and removing one for good. It refuses to follow
+// a symbolic link at the target: the link itself is replaced.
 package atomicfile
 
 import (

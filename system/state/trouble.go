@@ -28,12 +28,22 @@ func (m Mounted) Trouble() error {
 	return errors.Join(m.full(st), m.readOnly(string(mounts)))
 }
 
+// makeRoom is what fills it most of the time.
+const makeRoom = "images and containers that nobody needs go with docker system prune"
+
+func (m Mounted) name() string {
+	if m.Device == RAM {
+		return "the RAM in place of a state file system"
+	}
+	return "state file system " + m.Device
+}
+
 func (m Mounted) full(st unix.Statfs_t) error {
 	if st.Blocks > 0 && float64(st.Bavail)/float64(st.Blocks) < fullBelow {
-		return fmt.Errorf("state file system %s is full: %d MiB are free", m.Device, st.Bavail*uint64(st.Bsize)>>20)
+		return fmt.Errorf("%s is full: %d MiB are free; %s", m.name(), st.Bavail*uint64(st.Bsize)>>20, makeRoom)
 	}
 	if st.Files > 0 && float64(st.Ffree)/float64(st.Files) < fullBelow {
-		return fmt.Errorf("state file system %s is full: it has room for %d more files", m.Device, st.Ffree)
+		return fmt.Errorf("%s is full: it has room for %d more files; %s", m.name(), st.Ffree, makeRoom)
 	}
 	return nil
 }
@@ -49,7 +59,7 @@ func (m Mounted) readOnly(mounts string) error {
 		}
 	}
 	if ro {
-		return fmt.Errorf("state file system %s is read-only, as after an error of the disk; see ros logs kernel", m.Device)
+		return fmt.Errorf("%s is read-only, as after an error of the disk; see ros logs kernel", m.name())
 	}
 	return nil
 }

@@ -103,28 +103,16 @@ var errRedirect = errors.New("redirect refused")
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case req.URL.Host != via[0].URL.Host || req.URL.Scheme != via[0].URL.Scheme:
-		return fmt.Errorf("%w: %s leads to another host, %s", errRedirect, via[0].URL.Redacted(), req.URL.Host)
+		return fmt.Errorf("%w: it leads to another host, %s", errRedirect, req.URL.Host)
 	case len(via) >= maxRedirects:
 		return fmt.Errorf("%w: more than %d", errRedirect, maxRedirects)
 	}
 	return nil
 }
 
-// URL is the address of a path of the service as people may see it: without
-// a password.
-func (c *Client) URL(path string) string { return Shown(c.address(path)) }
-
-// Shown is a URL without the password in it.
-func Shown(address string) string {
-	u, err := url.Parse(address)
-	switch {
-	case err != nil:
-		return "(no URL)" // there may be a password in it
-	case u.User == nil:
-		return address
-	}
-	return u.Redacted()
-}
+// URL is the address of a path of the service as people may see it, without
+// what may be secret in it.
+func (c *Client) URL(path string) string { return osconfig.ShownURL(c.address(path)) }
 
 func (c *Client) address(path string) string {
 	if path == "" || strings.HasPrefix(path, "?") {
@@ -188,7 +176,7 @@ func (c *Client) retry(ctx context.Context, method, path string, body []byte, he
 			last = err
 		}
 		pause := c.backoff(try)
-		c.log.Debug("metadata service", "url", Shown(address), "try", try, "pause", pause, "error", err)
+		c.log.Debug("metadata service", "url", osconfig.ShownURL(address), "try", try, "pause", pause, "error", err)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -203,9 +191,10 @@ func (c *Client) retry(ctx context.Context, method, path string, body []byte, he
 func (c *Client) once(ctx context.Context, method, address string, body []byte, header []string) (data []byte, again bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	shown := osconfig.ShownURL(address)
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil || req.URL.Scheme != "http" && req.URL.Scheme != "https" || req.URL.Host == "" {
-		return nil, false, fmt.Errorf("%s %s: %w", method, Shown(address), errAddress)
+		return nil, false, fmt.Errorf("%s %s: %w", method, shown, errAddress)
 	}
 	req.Header.Set("User-Agent", "pharos")
 	for i := 0; i+1 < len(header); i += 2 {
@@ -213,10 +202,12 @@ func (c *Client) once(ctx context.Context, method, address string, body []byte, 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, !errors.Is(err, errRedirect), err // it names method and URL
+		if of, ok := errors.AsType[*url.Error](err); ok { // it names the whole URL
+			err = of.Err
+		}
+		return nil, !errors.Is(err, errRedirect), fmt.Errorf("%s %s: %w", method, shown, err)
 	}
 	defer resp.Body.Close()
-	shown := Shown(address)
 	if resp.StatusCode/100 != 2 {
 		return nil, retryable(resp.StatusCode), &StatusError{method, shown, resp.StatusCode}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -245,22 +246,38 @@ func TestRefusedThenUp(t *testing.T) {
 	}
 }
 
+// TestPasswordIsNotShown: neither errors nor the log have a login or a query.
 func TestPasswordIsNotShown(t *testing.T) {
 	base := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if _, password, _ := r.BasicAuth(); password != "hunter2" {
 			t.Error("no password")
 		}
-		if r.URL.Path == "/away" {
-			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
+		switch r.URL.Path {
+		case "/away":
+			http.Redirect(w, r, "http://192.0.2.1/?sig=hunter2", http.StatusFound)
+			return
+		case "/round":
+			http.Redirect(w, r, "/round?sig=hunter2", http.StatusFound)
+			return
+		case "/gone":
+			hijack(w, "")
 			return
 		}
 		w.WriteHeader(http.StatusForbidden)
 	})
-	c := New(strings.Replace(base, "http://", "http://user:hunter2@", 1), quick())
-	for _, path := range []string{"x", "away"} {
-		if _, err := c.Get(t.Context(), path); err == nil || strings.Contains(err.Error()+c.URL(path), "hunter2") {
-			t.Errorf("%v, %s", err, c.URL(path))
+	var log strings.Builder
+	o := quick()
+	o.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c := New(strings.Replace(base, "http://", "http://user:hunter2@", 1), o)
+	for _, path := range []string{"x", "away", "round", "gone"} {
+		_, err := c.Get(deadline(t, 50*time.Millisecond), path+"?sig=hunter2")
+		shown := c.URL(path + "?sig=hunter2")
+		if err == nil || shown != base+"/"+path+"?…" || !strings.HasPrefix(err.Error(), "GET "+shown+": ") || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%v, %s", err, shown)
 		}
+	}
+	if text := log.String(); !strings.Contains(text, "/gone?") || strings.Contains(text, "hunter2") {
+		t.Errorf("logged %q", text)
 	}
 }
 

@@ -54,7 +54,7 @@ func NewGiven(files fs.FS, where string, given Given) datasource.Source {
 func NewSeed(url string, given Given, o imds.Options) datasource.Source {
 	c := imds.New(url, o)
 	get := func(ctx context.Context, name string) ([]byte, error) { return c.Get(ctx, name) }
-	return source{read: get, name: c.URL, where: imds.Shown(url), given: given}
+	return source{read: get, name: c.URL, where: osconfig.ShownURL(url), given: given}
 }
 
 func (source) Name() string { return "nocloud" }

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"strings"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/datasource"
@@ -50,18 +49,15 @@ func (s source) Fetch(ctx context.Context) (datasource.Result, error) {
 		password, _ := u.User.Password()
 		header = []string{"Authorization", "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))}
 	}
-	o := s.options
-	o.Log = nil // it would name the query
-	data, err := imds.New(u.Scheme+"://"+u.Host, o).Get(ctx, u.RequestURI(), header...)
+	data, err := imds.New(u.Scheme+"://"+u.Host, s.options).Get(ctx, u.RequestURI(), header...)
 	if err != nil {
-		return datasource.Result{}, fail(ctx, s.kind, u, shown, err)
+		return datasource.Result{}, failure{s.kind + ": " + err.Error(), ctx.Err()}
 	}
 	return datasource.Result{Where: shown, UserData: data, UserDataFile: shown}, nil
 }
 
-// failure is an error that does not name the query. It is ctx's when that
-// has ended, but never ErrNotFound: that nothing is at a URL that somebody
-// wrote is a fault.
+// failure is an error that is ctx's when that has ended, but never
+// ErrNotFound: that nothing is at a URL that somebody wrote is a fault.
 type failure struct {
 	text  string
 	ended error
@@ -70,11 +66,3 @@ type failure struct {
 func (f failure) Error() string { return f.text }
 
 func (f failure) Unwrap() error { return f.ended }
-
-func fail(ctx context.Context, kind string, u *url.URL, shown string, err error) error {
-	text := strings.ReplaceAll(err.Error(), u.Scheme+"://"+u.Host+u.RequestURI(), shown)
-	if u.RawQuery != "" && strings.Contains(text, u.RawQuery) || !strings.Contains(text, shown) {
-		text = shown + ": no usable answer"
-	}
-	return failure{kind + ": " + text, ctx.Err()}
-}

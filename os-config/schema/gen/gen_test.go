@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,6 +69,40 @@ func TestHyphens(t *testing.T) {
 		for s, want := range spellings {
 			if re.MatchString(s) != want {
 				t.Errorf("%s matches %s: %v", re, s, !want)
+			}
+		}
+	}
+}
+
+// TestAdviceWorks: nobody is told to use a key that is not carried out yet.
+func TestAdviceWorks(t *testing.T) {
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, err := readSource(filepath.Join(root, "os-config"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newShape(src)
+	var undone []string
+	for _, at := range s.sections {
+		for _, k := range at.keys {
+			if k.about.Missing != "" && at.path != "" {
+				undone = append(undone, at.path+"."+k.name)
+			}
+		}
+	}
+	if len(undone) == 0 {
+		return // everything is carried out
+	}
+	for _, notes := range s.legacy {
+		for _, n := range notes {
+			for _, key := range undone {
+				word := regexp.MustCompile(regexp.QuoteMeta(key) + `\b`)
+				if word.MatchString(n.text) && !strings.Contains(n.text, "not carried out yet") {
+					t.Errorf("%s: %q advises %s, which is not carried out", n.name, n.text, key)
+				}
 			}
 		}
 	}
