@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -140,14 +141,30 @@ func (s *SSH) Run(ctx context.Context, command string) (Result, error) {
 
 // RunInput is Run with something on standard input.
 func (s *SSH) RunInput(ctx context.Context, command string, stdin io.Reader) (Result, error) {
+	return s.session(ctx, command, stdin, func(sess *ssh.Session) error { return sess.Start(command) })
+}
+
+// Login types into a login shell on a terminal, as a person does, and returns
+// when the shell has ended. Stdout is all that the terminal showed.
+func (s *SSH) Login(ctx context.Context, typed string) (Result, error) {
+	return s.session(ctx, "login", strings.NewReader(typed), func(sess *ssh.Session) error {
+		if err := sess.RequestPty("dumb", 24, 200, ssh.TerminalModes{ssh.ECHO: 0}); err != nil {
+			return err
+		}
+		return sess.Shell()
+	})
+}
+
+// session runs what start starts to its end; what names it in errors.
+func (s *SSH) session(ctx context.Context, what string, stdin io.Reader, start func(*ssh.Session) error) (Result, error) {
 	sess, err := s.client.NewSession()
 	if err != nil {
 		return Result{Code: -1}, fmt.Errorf("SSH session: %w", err)
 	}
 	var stdout, stderr bytes.Buffer
 	sess.Stdin, sess.Stdout, sess.Stderr = stdin, &stdout, &stderr
-	if err := sess.Start(command); err != nil {
-		return Result{Code: -1}, errors.Join(fmt.Errorf("SSH %q: %w", command, err), sess.Close())
+	if err := start(sess); err != nil {
+		return Result{Code: -1}, errors.Join(fmt.Errorf("SSH %q: %w", what, err), sess.Close())
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- sess.Wait() }()
@@ -155,7 +172,7 @@ func (s *SSH) RunInput(ctx context.Context, command string, stdin io.Reader) (Re
 	case err = <-ended:
 	case <-ctx.Done():
 		// What came so far is lost: the buffers are the session's until Wait returns.
-		return Result{Code: -1}, errors.Join(fmt.Errorf("SSH %q: %w", command, context.Cause(ctx)), sess.Close())
+		return Result{Code: -1}, errors.Join(fmt.Errorf("SSH %q: %w", what, context.Cause(ctx)), sess.Close())
 	}
 	res := Result{Stdout: stdout.String(), Stderr: stderr.String()}
 	var exit *ssh.ExitError
@@ -164,7 +181,7 @@ func (s *SSH) RunInput(ctx context.Context, command string, stdin io.Reader) (Re
 		res.Code = exit.ExitStatus()
 	case err != nil:
 		res.Code = -1
-		return res, fmt.Errorf("SSH %q: %w", command, err)
+		return res, fmt.Errorf("SSH %q: %w", what, err)
 	}
 	return res, nil
 }

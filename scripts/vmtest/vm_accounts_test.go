@@ -128,6 +128,8 @@ ca_certs:
     - |
 ` + indent(authority, 6) + `
 write_files:
+  - path: /etc/motd
+    content: "Fiat lux.\n"
   - path: /home/rancher/kept
     content: "first\n"
   - path: /home/rancher/kept
@@ -206,6 +208,9 @@ func testAccounts(t *testing.T, g *guest, second Key) {
 	res, err := keeper.Run(ctx, "id -un; sudo -n id -un; docker ps -q >/dev/null && echo docker")
 	if err != nil || res.Stdout != "keeper\nroot\ndocker\n" {
 		t.Errorf("keeper's session prints %q (%s), %v", res.Stdout, res.Stderr, err)
+	}
+	if res, err := keeper.Login(ctx, "exit 7\n"); err != nil || res.Code != 7 || !strings.Contains(res.Stdout, "Fiat lux.") {
+		t.Errorf("keeper's login shows %q, code %d, %v; want the message of the day and code 7", res.Stdout, res.Code, err)
 	}
 	short, cancel := Within(t.Context(), 5*time.Second, "login with another's key")
 	defer cancel()
