@@ -1,12 +1,10 @@
 package netconf_test
 
 import (
-	"bytes"
 	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,27 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 // journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+type journal struct{ netconftest.Output }
 
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-// count counts lines that hold a text.
-func (j *journal) count(text string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), text)
-}
+// count counts a text in it.
+func (j *journal) count(text string) int { return strings.Count(j.String(), text) }
 
 func logged(j *journal) func(*netconf.Options) {
 	return func(o *netconf.Options) { o.Log = slog.New(slog.NewTextHandler(j, nil)) }

@@ -56,14 +56,14 @@ func TestRootAnySpec(t *testing.T) {
 				continue
 			case <-time.After(time.Until(deadline)):
 			}
-			t.Fatalf("step %d: %v, %q, to do is still:\n%s\nof\n%s%s", i, err, state.Problems, plan, show(spec), j.text.String())
+			t.Fatalf("step %d: %v, %q, to do is still:\n%s\nof\n%s%s", i, err, state.Problems, plan, show(spec), j.String())
 		}
 		before := j.count("msg=apply")
 		_, changed := m.Watch()
 		m.Apply(spec)
 		<-changed
 		if after := j.count("msg=apply"); after != before {
-			t.Fatalf("step %d: to do it again does %d things:\n%s", i, after-before, j.text.String())
+			t.Fatalf("step %d: to do it again does %d things:\n%s", i, after-before, j.String())
 		}
 	}
 }

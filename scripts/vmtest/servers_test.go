@@ -1,7 +1,6 @@
 package vmtest
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -12,35 +11,25 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/pharos-os/pharos/netconf/netconftest"
 )
 
 // daemon is a server of the lab. What it says is kept.
 type daemon struct {
 	name string
 	cmd  *exec.Cmd
-	mu   sync.Mutex
-	said bytes.Buffer
+	said netconftest.Output
 	end  sync.Once
 }
 
-// Write implements io.Writer for what the server says.
-func (d *daemon) Write(p []byte) (int, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.said.Write(p)
-}
-
-func (d *daemon) text() string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.said.String()
-}
+func (d *daemon) text() string { return d.said.String() }
 
 // daemonise starts cmd, which runs until stop or the test's end.
 func daemonise(t *testing.T, cmd *exec.Cmd) *daemon {
 	t.Helper()
 	d := &daemon{name: filepath.Base(cmd.Args[0]), cmd: cmd}
-	cmd.Stdout, cmd.Stderr = d, d
+	cmd.Stdout, cmd.Stderr = &d.said, &d.said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
