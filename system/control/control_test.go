@@ -361,3 +361,28 @@ func TestNobodyThere(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestCutAnswer has a manager that ends while it answers.
+func TestCutAnswer(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		io.WriteString(w, `{"state": "rea`)
+	})}
+	go server.Serve(l)
+	defer server.Close()
+	c := client.New(path)
+	_, status := c.Status(t.Context())
+	_, config := c.Config(t.Context(), "", false, false)
+	logs := c.Logs(t.Context(), api.LogQuery{}, func(api.LogLine) error { return nil })
+	for what, err := range map[string]error{"status": status, "config": config, "logs": logs} {
+		const want = "the manager does not answer any more: it ended in the middle of its answer"
+		if !errors.Is(err, client.ErrAway) || err.Error() != want {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+}

@@ -107,7 +107,7 @@ func (c *Client) Config(ctx context.Context, key string, full, private bool) (st
 	defer body.Close()
 	text, err := io.ReadAll(io.LimitReader(body, maxAnswer))
 	if err != nil {
-		return "", fmt.Errorf("manager's answer: %w", err)
+		return "", cut(err)
 	}
 	return string(text), nil
 }
@@ -134,7 +134,7 @@ func (c *Client) Logs(ctx context.Context, q api.LogQuery, fn func(api.LogLine) 
 		case errors.Is(err, io.EOF), err != nil && ctx.Err() != nil:
 			return nil
 		case err != nil:
-			return fmt.Errorf("log stream: %w", err)
+			return cut(err)
 		}
 		if err := fn(line); err != nil {
 			return err
@@ -215,4 +215,12 @@ func setFlag(v url.Values, key string, on bool) {
 	if on {
 		v.Set(key, "1")
 	}
+}
+
+// cut says what it means that an answer cannot be read to its end.
+func cut(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) {
+		return fmt.Errorf("%w any more: it ended in the middle of its answer", ErrAway)
+	}
+	return fmt.Errorf("manager's answer: %w", err)
 }

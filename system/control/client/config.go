@@ -88,7 +88,7 @@ func (c *Client) ask(ctx context.Context, path string, question, v any) error {
 func answer(body io.ReadCloser, v any) error {
 	defer body.Close()
 	if err := json.NewDecoder(io.LimitReader(body, maxAnswer)).Decode(v); err != nil {
-		return fmt.Errorf("manager's answer: %w", err)
+		return cut(err)
 	}
 	return nil
 }
