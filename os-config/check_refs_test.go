@@ -176,13 +176,15 @@ func TestChecksTakeAnything(t *testing.T) {
 }
 
 // TestServicesIncludeFile: a definition that nobody reads is not passed over in
-// silence.
+// silence, and a login in its name is not shown.
 func TestServicesIncludeFile(t *testing.T) {
-	layer := mustParse(t, "x", "rancher: {services_include: {/opt/own.yml: true, crontab: true}}\n")
-	report := Validate(Merge(layer))
-	const want = "rancher.services_include./opt/own.yml: not carried out yet: definitions of services are not read from files or URLs; it has no effect\n"
-	if len(report) != 1 || !strings.HasSuffix(report.String(), want) {
-		t.Errorf("%s, want %s", report, want)
+	for name, shown := range map[string]string{"/opt/own.yml": "/opt/own.yml", "https://joe:secret@h/x.yml": "https://***@h/x.yml"} {
+		layer := mustParse(t, "x", "rancher: {services_include: {\""+name+"\": true, crontab: true}}\n")
+		report := Validate(Merge(layer))
+		want := "rancher.services_include." + shown + ": not carried out yet: definitions of services are not read from files or URLs; it has no effect\n"
+		if len(report) != 1 || !strings.HasSuffix(report.String(), want) {
+			t.Errorf("%s, want %s", report, want)
+		}
 	}
 }
 

@@ -123,7 +123,7 @@ func (r Report) Sorted() Report {
 }
 
 func problemAt(pos Pos, sev Severity, kind ProblemKind, path, text string) Problem {
-	path, text = clip(path), clip(text)
+	path, text = clip(redact(path)), clip(text) // a key may be a URL
 	return Problem{
 		Severity: sev, Kind: kind, Layer: pos.Layer, File: pos.File,
 		Line: pos.Line, Col: pos.Col, Path: path, Text: text,
