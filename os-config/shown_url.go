@@ -6,8 +6,12 @@ import (
 	"strings"
 )
 
-// redact takes a password out of a URL before it is printed.
+// redact takes a password out of a URL before it is printed. Most of what is
+// printed is none.
 func redact(s string) string {
+	if !strings.Contains(s, "//") {
+		return s
+	}
 	return regexp.MustCompile(`//[^/@]*@`).ReplaceAllString(s, "//***@")
 }
 
