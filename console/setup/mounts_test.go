@@ -3,8 +3,8 @@ package setup
 import (
 	"context"
 	"errors"
-	"slices"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
