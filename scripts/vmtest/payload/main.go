@@ -1,6 +1,6 @@
 // Command payload is what the virtual machine tests run in user containers: a
 // web server, one that ignores SIGTERM, a killer of everything that it can
-// see, a time server, and a look at a file. It is static and needs nothing beside itself.
+// see, a time server, a look at a file, and a client of the Docker API. It is static and needs nothing beside itself.
 package main
 
 import (
@@ -33,6 +33,11 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		fmt.Println(args[1], "exists")
 		return nil
 	}
+	if len(args) == 2 && args[0] == "ask" {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+		return ask(ctx, args[1])
+	}
 	switch strings.Join(args, " ") {
 	case "serve":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -49,7 +54,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH")
+	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH|ask SOCKET")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {
