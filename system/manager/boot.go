@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/services"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
@@ -22,6 +23,8 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "the control groups"},
 		{Name: "etc", Lane: "manager", Run: m.stepEtc,
 			For: "the generated /etc"},
+		{Name: "devices", Lane: "manager", Run: m.stepDevices,
+			For: "the device nodes of kernel modules"},
 		{Name: "containerd", Lane: "manager", After: []string{"cgroups"}, Run: m.stepContainerd,
 			For: "the system containerd to answer"},
 		{Name: "overlay", Lane: "manager", Run: m.stepOverlay,
@@ -36,7 +39,7 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "rancher.sysctl"},
 		{Name: "firewall", Lane: "network", After: []string{"config"}, Run: m.stepFirewall,
 			For: "the rules of rancher.network.firewall"},
-		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "overlay", "firewall"}, Run: m.stepUnits,
+		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "devices", "overlay", "firewall"}, Run: m.stepUnits,
 			For: "the definitions of the services"},
 		{Name: "drivers", Lane: "network", Run: m.stepDrivers,
 			For: "the drivers of the network links"},
@@ -77,6 +80,15 @@ const (
 	// the slowest; on the slowest machine seen it took 25 s.
 	servicesDeadline = 3 * time.Minute
 )
+
+// stepDevices makes the nodes of modules that are loaded when they are opened,
+// before a container can name one: --device /dev/net/tun.
+func (m *Manager) stepDevices(context.Context) error {
+	if _, err := os.Stat(coldplugged); err == nil {
+		return nil
+	}
+	return modules.StaticNodes("/dev")
+}
 
 func (m *Manager) stepCgroups(context.Context) error { return makeCgroups(m.machine.RAM) }
 
