@@ -91,7 +91,7 @@ func (m *Manager) plan(c osconfig.Config) setup.Plan {
 }
 
 func (m *Manager) stepSysctl(context.Context) error {
-	return errors.Join(applySysctl(baseSysctl(m.machine.RAM)), applySysctl(m.cfg().Rancher.Sysctl))
+	return applySysctl(baseSysctl(m.machine.RAM), m.cfg().Rancher.Sysctl)
 }
 
 func (m *Manager) stepConfigModules(context.Context) error {
