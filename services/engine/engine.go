@@ -19,6 +19,9 @@ import (
 // is the machine's /run/engine.
 const Socket = "/run/engine/docker.sock"
 
+// Name is the unit's.
+const Name = "docker"
+
 // Options is what the unit depends on.
 type Options struct {
 	Engine      osconfig.Engine
@@ -48,12 +51,12 @@ const oomScore = -500
 // the supervisor (process 1 of the namespace) nor anything of the system.
 func Unit(o Options) unit.Unit {
 	hostPID := o.Engine.PID == "host"
-	requires := []string{"state"}
+	requires := []string{"state", "forwarding"} // it restores its networks at its start, IPv6 ones only where the machine forwards
 	if o.AfterMounts {
 		requires = append(requires, "mounts")
 	}
 	return unit.Unit{
-		Name:           "docker",
+		Name:           Name,
 		Image:          "docker",
 		Args:           args(o),
 		Env:            environment(o),

@@ -183,6 +183,7 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
 		errs = append(errs, applySysctl(after.Rancher.Sysctl))
 	}
+	errs = append(errs, m.forward(after))
 	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {
 		errs = append(errs, m.loadModules(after.Rancher.Modules))
 	}

@@ -39,6 +39,8 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "rancher.sysctl"},
 		{Name: "firewall", Lane: "network", After: []string{"config"}, Run: m.stepFirewall,
 			For: "the rules of rancher.network.firewall"},
+		{Name: "forwarding", Lane: "network", After: []string{"firewall"}, Run: m.stepForwarding,
+			For: "IPv6 forwarding for the engine's networks"},
 		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "devices", "overlay", "firewall"}, Run: m.stepUnits,
 			For: "the definitions of the services"},
 		{Name: "drivers", Lane: "network", Run: m.stepDrivers,
