@@ -1,6 +1,6 @@
 module github.com/pharos-os/pharos
 
-go 1.26.6
+go 1.26.8
 
 tool (
 	github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2
