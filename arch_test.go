@@ -15,7 +15,11 @@ const module = "github.com/pharos-os/pharos/"
 func allowed() map[string]string {
 	return map[string]string{
 		"cmd/containerd": "",
-		"cmd/init":       "init/kmsg init/modules init/rootfs init/stages",
+		// Modules of their own, which nothing of ours imports.
+		"cmd/docker-plugins":         "",
+		"cmd/docker-plugins/rosetta": "",
+
+		"cmd/init": "init/kmsg init/modules init/rootfs init/stages",
 		"cmd/ros": "os-config os-config/load os-config/schema console/setup services/engine/supervisor system/control/api " +
 			"system/control/client system/manager",
 
@@ -133,6 +137,7 @@ func boundaries() map[string]string {
 		"github.com/goccy/go-yaml":          "os-config cmd/ros images/builder",
 		"github.com/robfig/cron":            "os-config",
 		"github.com/moby/":                  "system/oci",
+		"github.com/docker/":                "cmd/docker-plugins",
 		"github.com/coreos/":                "os-config/coreunit",
 	}
 }

@@ -18,7 +18,7 @@ ifeq ($(FLAVOR),generic)
 CORE += wifi
 endif
 IMAGES := $(CORE) host kernel-$(FLAVOR)
-BINARIES := $(addprefix $B/bin/,init ros containerd containerd-shim-runc-v2 runc dockerd docker-proxy)
+BINARIES := $(addprefix $B/bin/,init ros containerd containerd-shim-runc-v2 runc dockerd docker-proxy docker docker-plugins)
 
 ALL := $B/pharos.iso $B/pharos.raw $B/vmlinuz $B/initrd $B/system.img $B/ros $B/manifest.json
 ifneq ($(INITRD_WITH_SYSTEM),)

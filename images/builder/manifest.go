@@ -42,7 +42,8 @@ type ManifestPackage struct {
 type ModuleInfo struct {
 	Path    string `json:"path"`
 	Version string `json:"version"`
-	// Changed modules are built from a copy that scripts/dockerd-mod edits.
+	// Changed modules are built from a copy that scripts/dockerd-mod
+	// or scripts/docker-mod edits.
 	Changed bool `json:"changed,omitempty"`
 }
 

@@ -65,6 +65,17 @@ func (g *guest) services(t *testing.T) map[string]api.Service {
 	return byName
 }
 
+// feed runs a command that must succeed with something on its standard input.
+func (g *guest) feed(t *testing.T, command string, data []byte) {
+	t.Helper()
+	ctx, cancel := Within(t.Context(), stepDeadline, command)
+	defer cancel()
+	r, err := g.ssh.RunInput(ctx, command, bytes.NewReader(data))
+	if err != nil || r.Code != 0 {
+		t.Fatalf("%s: %v: code %d\n%s%s", command, err, r.Code, r.Stdout, r.Stderr)
+	}
+}
+
 // loadPayload gives the guest's engine the image of the payload.
 func (g *guest) loadPayload(t *testing.T) {
 	t.Helper()
@@ -72,12 +83,7 @@ func (g *guest) loadPayload(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := Within(t.Context(), stepDeadline, "docker load")
-	defer cancel()
-	res, err := g.ssh.RunInput(ctx, "docker load", bytes.NewReader(image))
-	if err != nil || res.Code != 0 {
-		t.Fatalf("docker load: %v: code %d\n%s%s", err, res.Code, res.Stdout, res.Stderr)
-	}
+	g.feed(t, "docker load", image)
 }
 
 // serve starts a payload container under name, with options, on port 8080.

@@ -1,7 +1,6 @@
 package vmtest
 
 import (
-	"bytes"
 	"crypto/pbkdf2"
 	"crypto/sha1"
 	"encoding/hex"
@@ -185,17 +184,6 @@ pidfile /udhcpd.pid
 `, wifiRouter))
 	g.run(t, "docker exec ap busybox touch /leases && docker exec ap busybox ip addr add "+wifiRouter+"/24 dev wlan1")
 	return ap
-}
-
-// feed runs a command with something on its standard input.
-func (ap accessPoint) feed(t *testing.T, command string, data []byte) {
-	t.Helper()
-	ctx, cancel := Within(t.Context(), stepDeadline, command)
-	defer cancel()
-	r, err := ap.ssh.RunInput(ctx, command, bytes.NewReader(data))
-	if err != nil || r.Code != 0 {
-		t.Fatalf("%s: %v: code %d\n%s%s", command, err, r.Code, r.Stdout, r.Stderr)
-	}
 }
 
 // start serves the network to those who know a pass phrase.
