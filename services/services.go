@@ -23,6 +23,8 @@ type Machine struct {
 	TZ string
 	// Wifi says whether the image for it is there.
 	Wifi bool
+	// InSwarm says whether dockerd has the state of a swarm on disk.
+	InSwarm bool
 }
 
 func (m Machine) zone() []string {
@@ -81,6 +83,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 			Environment: cfg.Rancher.Environment,
 			StopTimeout: stop,
 			AfterMounts: len(cfg.Mounts) > 0,
+			InSwarm:     m.InSwarm,
 		}))
 	}
 	return units

@@ -117,6 +117,7 @@ const (
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
+	machine.InSwarm = hasSwarm(c)
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
 	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
@@ -138,7 +139,7 @@ func (m *Manager) addUnits() error {
 	defer m.loading.Unlock()
 	c := m.cfg()
 	m.unitsOf(c, c)
-	var errs []error
+	errs := []error{m.loadSwarmModules(c)}
 	units := m.definitions(c)
 	m.mu.Lock()
 	for _, u := range units {
@@ -195,6 +196,6 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 			errs = append(errs, waitMounts(ctx, setup.PlanPath, setup.StatusPath))
 		}
 	}
-	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))
+	errs = append(errs, m.loadSwarmModules(after), m.switchUnits(ctx, m.unitsOf(before, after), after))
 	return errors.Join(errs...)
 }
