@@ -169,7 +169,7 @@ func TestSwarmTexts(t *testing.T) {
 		"labels": {func(e *osconfig.Engine) { e.Swarm.Labels = map[string]string{"disk": "ssd"} },
 			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm changes (labels): the engine restarts with its labels, and so do its containers"}}},
 		"token and autolock": {func(e *osconfig.Engine) { e.Swarm.Join.Token, e.Swarm.Autolock = "SWMTKN-other", &lock },
-			[]Change{{"rancher.docker.swarm", Live, "", "rancher.docker.swarm changes (join, autolock): a machine that is in a swarm stays in it; availability and autolock change at once"}}},
+			[]Change{{"rancher.docker.swarm", Live, "", "rancher.docker.swarm changes (join, autolock): a machine that is in a swarm stays in it; availability, autolock and addresses follow"}}},
 		"another option": {func(e *osconfig.Engine) { e.Debug = true },
 			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug): the engine restarts; a swarm's containers stop with it"}}},
 	} {

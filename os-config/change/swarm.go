@@ -32,5 +32,5 @@ func swarmChange(before, after osconfig.Engine) []Change {
 	case !b.On():
 		return []Change{{Key: swarmKey, How: Nothing, Text: what + ": it has no effect without init: true or join"}}
 	}
-	return []Change{{Key: swarmKey, How: Live, Text: what + ": a machine that is in a swarm stays in it; availability and autolock change at once"}}
+	return []Change{{Key: swarmKey, How: Live, Text: what + ": a machine that is in a swarm stays in it; availability, autolock and addresses follow"}}
 }

@@ -197,5 +197,6 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 		}
 	}
 	errs = append(errs, m.loadSwarmModules(after), m.switchUnits(ctx, m.unitsOf(before, after), after))
+	m.lookAtSwarm()
 	return errors.Join(errs...)
 }
