@@ -90,7 +90,7 @@ func TestConfig(t *testing.T) {
 	if uid := os.Getuid(); uid != 0 {
 		user = fmt.Sprint("uid ", uid)
 	}
-	asked := []string{user + ": set hostname " + long + " ", user + ": rollback 7", user + ": apply 1m30s", user + ": confirm"}
+	asked := []string{user + ": set hostname " + long + " ", user + ": rollback 7", user + ": apply 1m30s true", user + ": confirm"}
 	if diff := cmp.Diff(asked, m.asked); diff != "" {
 		t.Error(diff)
 	}
