@@ -88,6 +88,8 @@ func swarmConflicts(docker *Node) []finding {
 		say(Error, "swarm", join, "init is set too; a machine makes a swarm or joins one, so leave one of them out")
 	case joins && token == "":
 		say(Error, "swarm.join", join, "token is missing; `ros engine swarm token` on a manager prints it")
+	case joins && len(remotes) == 0 && join.Child("remote") != nil && join.Child("remote").Kind == List:
+		return out // a later layer turns the join of an earlier one off: remote: []
 	case joins && len(remotes) == 0:
 		say(Error, "swarm.join", join, "remote is missing: the address of a manager, like [10.0.0.5]")
 	case !joins && !makes:

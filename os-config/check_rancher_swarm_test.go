@@ -21,6 +21,7 @@ func TestSwarmAtBoot(t *testing.T) {
 		"no token":           {"{join: {remote: 10.0.0.5}}", false},
 		"a remote of two":    {"{join: {remote: ['a b', 10.0.0.5], token: " + testToken + "}}", true},
 		"an address is none": {"{init: true, advertise_addr: 0.0.0.0}", true},
+		"turned off":         {"{join: {remote: [], token: " + testToken + "}}", false},
 		"labels alone":       {"{labels: {a: b}}", false},
 	} {
 		t.Run(name, func(t *testing.T) {

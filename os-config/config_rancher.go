@@ -216,7 +216,7 @@ type Swarm struct {
 
 // SwarmJoin is rancher.docker.swarm.join.
 type SwarmJoin struct {
-	// Managers, HOST or HOST:PORT; the port is 2377 if not given. They are tried in order.
+	// Managers, HOST or HOST:PORT; the port is 2377 if not given. They are tried in order. An empty list joins nothing.
 	Remote Texts `yaml:"remote,omitempty"`
 	// Token of a worker or a manager, from: ros engine swarm token.
 	Token string `yaml:"token,omitempty"`
