@@ -77,6 +77,7 @@ func engineConflicts(n *Node) []finding {
 			}
 		}
 	}
+	out = append(out, swarmConflicts(n)...)
 	return append(out, enginePair(n, set)...)
 }
 

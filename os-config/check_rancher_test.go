@@ -166,7 +166,8 @@ func TestSecrets(t *testing.T) {
 	want := []string{
 		"rancher.network.interfaces.*.private_key", "rancher.network.interfaces.*.peers[].preshared_key",
 		"rancher.network.wifi_networks.*.psk", "rancher.network.wifi_networks.*.private_key_passwds",
-		"rancher.network.wifi_networks.*.password", "rancher.docker.server_key", "rancher.docker.ca_key", "rancher.ssh.keys",
+		"rancher.network.wifi_networks.*.password", "rancher.docker.server_key", "rancher.docker.ca_key",
+		"rancher.docker.swarm.join.token", "rancher.ssh.keys",
 		"rancher.registry_auths.*.auth", "rancher.registry_auths.*.password", "rancher.registry_auths.*.identitytoken",
 		"rancher.registry_auths.*.registrytoken", "rancher.password",
 	}
@@ -179,6 +180,7 @@ rancher:
   network:
     interfaces: {wg0: {type: wireguard, private_key: hidden, peers: [{public_key: open, preshared_key: hidden}]}}
     wifi_networks: {a.b: {ssid: open, psk: hidden, private_key_passwds: [hidden]}}
+  docker: {swarm: {join: {token: hidden}}}
   defaults: {docker: {server_key: hidden}}
   ssh: {keys: {rsa: hidden}}
 `)

@@ -194,4 +194,38 @@ type Engine struct {
 	ExtraArgs []string `yaml:"extra_args,omitempty"`
 	// Environment of the daemon, NAME=VALUE.
 	Environment Pairs `yaml:"environment,omitempty"`
+	// Swarm that the machine is part of. With it containers stop when the daemon does.
+	Swarm Swarm `yaml:"swarm,omitempty"`
+}
+
+// Swarm is rancher.docker.swarm. A machine makes a swarm or joins one while it
+// is in none; what else is set here holds from then on.
+type Swarm struct {
+	// Make a new swarm, with this machine as its manager.
+	Init bool `yaml:"init,omitempty"`
+	// Swarm to join.
+	Join SwarmJoin `yaml:"join,omitempty"`
+	// Address of this machine, or name of the link that has it, for the other machines; empty is its only address.
+	AdvertiseAddr string `yaml:"advertise_addr,omitempty"`
+	// Address, or name of a link, for the traffic of overlay networks; empty is advertise_addr.
+	DataPathAddr string `yaml:"data_path_addr,omitempty"`
+	// active, pause or drain; empty leaves it as it is.
+	Availability string `yaml:"availability,omitempty"`
+	// Labels of the engine and, where this machine is a manager, of its node. Labels that others set stay.
+	Labels map[string]string `yaml:"labels,omitempty"`
+	// Whether managers need the unlock key after a restart; the leader's word counts. Nil leaves it as it is.
+	Autolock *bool `yaml:"autolock,omitempty"`
+}
+
+// SwarmJoin is rancher.docker.swarm.join.
+type SwarmJoin struct {
+	// Managers, HOST or HOST:PORT; the port is 2377 if not given. They are tried in order. An empty list joins nothing.
+	Remote Texts `yaml:"remote,omitempty"`
+	// Token of a worker or a manager, from: ros engine swarm token.
+	Token string `yaml:"token,omitempty"`
+}
+
+// On reports whether the machine is to be in a swarm.
+func (s Swarm) On() bool {
+	return s.Init || len(s.Join.Remote) > 0 && s.Join.Token != ""
 }

@@ -113,7 +113,7 @@ func secretAt(pattern string) bool {
 func unprintable(pattern string) bool {
 	switch pattern {
 	case "chpasswd", "chpasswd.users", "chpasswd.users[]", "rancher.registry_auths", "rancher.registry_auths.*",
-		"rancher.network.wifi_networks", "rancher.network.wifi_networks.*":
+		"rancher.network.wifi_networks", "rancher.network.wifi_networks.*", "rancher.docker.swarm", "rancher.docker.swarm.join":
 		return true
 	}
 	return secretAt(pattern)

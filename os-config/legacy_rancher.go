@@ -147,6 +147,10 @@ func engineNote(pattern string) string {
 		return own
 	case "rancher.docker.restart":
 		return own + "; live_restore says whether containers outlive it"
+	case "rancher.docker.swarm.advertise", "rancher.docker.swarm.data_path":
+		return useInstead(pattern + "_addr")
+	case "rancher.docker.swarm.token", "rancher.docker.swarm.remote":
+		return useInstead("rancher.docker.swarm.join" + strings.TrimPrefix(pattern, "rancher.docker.swarm"))
 	case "rancher.docker.selinux_enabled":
 		return noEffect + ": there is no SELinux policy"
 	}
@@ -172,7 +176,8 @@ func rancherNotCarriedOut(pattern string) string {
 func rancherSecret(pattern string) bool {
 	pattern = undefaulted(pattern)
 	switch pattern {
-	case "rancher.password", "rancher.ssh.keys", "rancher.docker.server_key", "rancher.docker.ca_key":
+	case "rancher.password", "rancher.ssh.keys", "rancher.docker.server_key", "rancher.docker.ca_key",
+		"rancher.docker.swarm.join.token", "rancher.docker.swarm.token":
 		return true
 	}
 	last := strings.TrimSuffix(pattern[strings.LastIndexByte(pattern, '.')+1:], "[]")

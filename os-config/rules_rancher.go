@@ -72,5 +72,13 @@ func engineRules() map[string]rule {
 		"rancher.docker.server_cert":         on(certificatePEM),
 		"rancher.docker.server_key":          on(keyPEM),
 		"rancher.docker.environment[]":       on(assignment),
+
+		"rancher.docker.swarm.join.remote[]":  on(swarmRemote),
+		"rancher.docker.swarm.join.token":     on(swarmToken),
+		"rancher.docker.swarm.advertise_addr": on(swarmAddress),
+		"rancher.docker.swarm.data_path_addr": on(swarmAddress),
+		"rancher.docker.swarm.availability":   on(oneOf("active", "pause", "drain")),
+		"rancher.docker.swarm.labels":         {key: swarmLabel},
+		"rancher.docker.swarm.labels.*":       on(oneLine),
 	}
 }

@@ -25,6 +25,8 @@ type Machine struct {
 	Tree string
 	// Wifi says whether the image for it is there.
 	Wifi bool
+	// InSwarm says whether dockerd has the state of a swarm on disk.
+	InSwarm bool
 }
 
 func (m Machine) zone() []string {
@@ -82,6 +84,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 			Environment: cfg.Rancher.Environment,
 			StopTimeout: stop,
 			Root:        m.Tree,
+			InSwarm:     m.InSwarm,
 		}))
 	}
 	return units

@@ -26,6 +26,7 @@ func newApp(t *terminal) *cli.App {
 			logsCommand(t),
 			configCommand(t),
 			networkCommand(t),
+			engineCommand(t),
 			versionCommand(t),
 			completionCommand(t),
 			{Name: "help", Aliases: []string{"h"}, Usage: "show help of a command", ArgsUsage: "[COMMAND]…"},

@@ -45,9 +45,11 @@ func configApply(t *terminal) *cli.Command {
 			"restart of the engine. The manager carries it out, also when the network goes away under you.\n\n" +
 			"With --try the machine goes back by itself after that time, unless `ros config confirm` comes first: " +
 			"files, network and all. A reboot meanwhile goes back too.\n\n" +
-			"   ros config apply --try 60s",
+			"   ros config apply --try 60s\n\n" +
+			"What cannot be undone, as leaving a swarm, is told and refused; with --yes it is done.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "try", Aliases: []string{"t"}, Usage: "go back after `TIME` (60s, 5m) unless confirmed", DefaultText: "for good"},
+			boolFlag("yes", "also do what cannot be undone"),
 			jsonFlag(),
 		},
 		Action: func(c *cli.Context) error {
@@ -61,7 +63,7 @@ func configApply(t *terminal) *cli.Command {
 					return usageError("--try %q is no time; write 60s or 5m", c.String("try"))
 				}
 			}
-			d, err := t.manager.ConfigApply(c.Context, try)
+			d, err := t.manager.ConfigApply(c.Context, try, c.Bool("yes"))
 			if errors.Is(err, client.ErrAway) {
 				return fmt.Errorf("%w; what may have begun goes on: see ros config diff", err)
 			}

@@ -47,8 +47,11 @@ func (m *fakeManager) ConfigOrigin(key string) (api.ConfigOrigin, error) {
 
 func (m *fakeManager) ConfigDiff() (api.ConfigDiff, error) { return m.config.diff, nil }
 
-func (m *fakeManager) ConfigApply(_ context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
+func (m *fakeManager) ConfigApply(_ context.Context, try time.Duration, yes bool, _ string) (api.ConfigDiff, error) {
 	m.asked = append(m.asked, fmt.Sprint("apply ", try))
+	if yes {
+		m.asked = append(m.asked, "yes")
+	}
 	d := m.config.diff
 	if try > 0 {
 		d.Try = &api.ConfigTry{Until: noon().Add(try), Seconds: try.Seconds()}

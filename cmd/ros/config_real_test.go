@@ -50,8 +50,8 @@ func (m *realConfig) ConfigHistory() ([]api.ConfigGeneration, error)    { return
 func (m *realConfig) ConfigRollback(n int, who string) (api.ConfigWritten, error) {
 	return m.s.Rollback(n, who)
 }
-func (m *realConfig) ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
-	return m.s.Apply(ctx, try, who)
+func (m *realConfig) ConfigApply(ctx context.Context, try time.Duration, yes bool, who string) (api.ConfigDiff, error) {
+	return m.s.Apply(ctx, try, yes, who)
 }
 
 // A session from the first change to the rollback, through the socket and on

@@ -56,6 +56,7 @@ type fakeManager struct {
 	holds    bool // a followed log goes on
 	config   fakeConfig
 	network  fakeNetwork
+	swarm    api.Swarm
 }
 
 func newFakeManager() *fakeManager {

@@ -41,6 +41,9 @@ func (t *terminal) status(s api.Status) {
 	for _, reason := range s.Reasons {
 		t.fact("", t.paint(yellow, "• "+reason))
 	}
+	for i, n := range s.Notes {
+		t.fact(first(i, "note"), n)
+	}
 	for i, w := range s.Waiting {
 		t.fact(first(i, "waiting for"), w)
 	}

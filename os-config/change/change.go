@@ -36,8 +36,13 @@ type Change struct {
 // the order of the configuration's keys.
 func Between(before, after osconfig.Config) []Change {
 	var out []Change
+	swarm, inSwarm := swarmChange(before.Rancher.Docker, after.Rancher.Docker), before.Rancher.Docker.Swarm.On()
+	before.Rancher.Docker.Swarm, after.Rancher.Docker.Swarm = osconfig.Swarm{}, osconfig.Swarm{}
 	for _, r := range rules() {
 		a, b := at(before, r.Key), at(after, r.Key)
+		if r.Key == "rancher.docker" {
+			out = append(out, swarm...)
+		}
 		if equal(a, b) {
 			continue
 		}
@@ -46,7 +51,7 @@ func Between(before, after osconfig.Config) []Change {
 		}
 		c := Change{Key: r.Key, How: r.How, Unit: r.Unit, Text: sentence(r, a, b)}
 		if r.Key == "rancher.docker" {
-			c.Text += engineNote(before.Rancher.Docker, after.Rancher.Docker)
+			c.Text += engineNote(before.Rancher.Docker, after.Rancher.Docker, inSwarm)
 		}
 		out = append(out, c)
 		if r.Stays != "" && loses(a, b) {
@@ -187,13 +192,15 @@ func sameItem(a, b reflect.Value) bool {
 }
 
 // engineNote says what the engine's restart means for containers.
-func engineNote(before, after osconfig.Engine) string {
+func engineNote(before, after osconfig.Engine, inSwarm bool) string {
 	on := func(b *bool) bool { return b == nil || *b }
 	switch {
 	case on(before.Enabled) && !on(after.Enabled):
 		return "; enabled is false: it stops, and so do its containers"
 	case !on(before.Enabled) && on(after.Enabled):
 		return "; it starts"
+	case inSwarm:
+		return "; a swarm's containers stop with it"
 	case !on(before.LiveRestore):
 		return "; live_restore is off: containers stop with it"
 	}

@@ -140,12 +140,44 @@ func TestTexts(t *testing.T) {
 		"firewall": {func(c *osconfig.Config) { c.Rancher.Network.Firewall.Policy = "drop" },
 			[]Change{{"rancher.network.firewall", Live, "", "rancher.network.firewall is set (policy): what is allowed changes at once; connections that are open stay"}}},
 		"nothing": {func(c *osconfig.Config) { c.Users = []osconfig.User{} }, nil},
+		"swarm": {func(c *osconfig.Config) { c.Rancher.Docker.Swarm.Init = true },
+			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is set: the engine restarts without live restore, then the machine makes or joins its swarm"}}},
+		"swarm that is none": {func(c *osconfig.Config) { c.Rancher.Docker.Swarm.Availability = "drain" },
+			[]Change{{"rancher.docker.swarm", Nothing, "", "rancher.docker.swarm changes (availability): it has no effect without init: true or join"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := base
 			tc.edit(&after)
 			got := Between(base, after)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// What of a swarm changes while the machine is in one. The token is never shown.
+func TestSwarmTexts(t *testing.T) {
+	lock := true
+	base := osconfig.Swarm{Join: osconfig.SwarmJoin{Remote: []string{"10.0.0.1"}, Token: "SWMTKN-hidden"}}
+	for name, tc := range map[string]struct {
+		edit func(*osconfig.Engine)
+		want []Change
+	}{
+		"gone": {func(e *osconfig.Engine) { e.Swarm = osconfig.Swarm{} },
+			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is no longer set: the machine leaves its swarm, then the engine restarts"}}},
+		"labels": {func(e *osconfig.Engine) { e.Swarm.Labels = map[string]string{"disk": "ssd"} },
+			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm changes (labels): the engine restarts with its labels, and so do its containers"}}},
+		"token and autolock": {func(e *osconfig.Engine) { e.Swarm.Join.Token, e.Swarm.Autolock = "SWMTKN-other", &lock },
+			[]Change{{"rancher.docker.swarm", Live, "", "rancher.docker.swarm changes (join, autolock): a machine that is in a swarm stays in it; availability, autolock and addresses follow"}}},
+		"another option": {func(e *osconfig.Engine) { e.Debug = true },
+			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug): the engine restarts; a swarm's containers stop with it"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := osconfig.Config{Rancher: osconfig.Rancher{Docker: osconfig.Engine{Swarm: base}}}
+			after := before
+			tc.edit(&after.Rancher.Docker)
+			if diff := cmp.Diff(tc.want, Between(before, after)); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -120,6 +120,12 @@ func (l lab) start(t *testing.T, spec Spec, exclusive bool, allow ...string) *gu
 		t.Fatal(err)
 	}
 	t.Cleanup(release)
+	return l.launch(t, spec, allow...)
+}
+
+// launch is start for who has the places already.
+func (l lab) launch(t *testing.T, spec Spec, allow ...string) *guest {
+	t.Helper()
 	spec.KVM = KVM(t.Context(), l.tools, filepath.Dir(l.dir))
 	spec.Name = strings.ReplaceAll(t.Name(), "/", "-")
 	for _, port := range []int{22, 8080} {

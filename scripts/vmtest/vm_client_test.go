@@ -190,7 +190,7 @@ func testProgram(t *testing.T, g *guest) {
 	seen := c.Events(ctx, client.EventsListOptions{Filters: make(client.Filters).Add("container", name)})
 
 	_, err = c.ContainerCreate(ctx, client.ContainerCreateOptions{Name: name, Config: &container.Config{
-		Image: toolsImage, OpenStdin: true, StdinOnce: true,
+		Image: buildImage, OpenStdin: true, StdinOnce: true,
 		Cmd: []string{"/usr/bin/busybox", "sh", "-c", "echo begun; read a; echo got $a; read a; exit 3"},
 	}})
 	if err != nil {

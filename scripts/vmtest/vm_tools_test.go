@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// toolsImage is the image on which the builds of TestVMTools stand: busybox, a
+// buildImage is the image on which the builds of TestVMTools stand: busybox, a
 // client of the SSH agent and a registry, without a shell of the name sh.
-const toolsImage = "tools:test"
+const buildImage = "tools:test"
 
 // recipe is a build that uses what only BuildKit has. Its result is /result in
 // the image and at the root of the target "files".
@@ -63,7 +63,7 @@ func TestVMTools(t *testing.T) {
 		g := l.start(t, spec, false)
 		g.login(t)
 		g.ready(t, bootDeadline)
-		image, err := ToolboxImage(l.tools, toolsImage, []string{"/usr/bin/busybox", "/usr/bin/ssh-add", "/usr/bin/docker-registry"},
+		image, err := ToolboxImage(l.tools, buildImage, []string{"/usr/bin/busybox", "/usr/bin/ssh-add", "/usr/bin/docker-registry"},
 			[]string{"/usr/bin/busybox", "sleep", "600"})
 		if err != nil {
 			t.Fatal(err)

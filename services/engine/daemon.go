@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,8 +23,9 @@ const (
 // github.com/moby/moby/v2 daemon/config. Everything that can be is in the
 // file, for two reasons: dockerd refuses to start when one thing is said by
 // file and by flag, and only what the file says (live-restore) can be changed
-// while it runs, which an orderly stop needs.
-func Daemon(e osconfig.Engine) (config map[string]any, args []string) {
+// while it runs, which an orderly stop needs. In a swarm dockerd accepts one
+// firewall backend, and no live restore.
+func Daemon(e osconfig.Engine, swarm bool) (config map[string]any, args []string) {
 	config = map[string]any{
 		"containerd":       containerdSocket,
 		"exec-root":        "/run/docker",     // in the unit's /run: gone with the machine, not on disk
@@ -53,6 +55,15 @@ func Daemon(e osconfig.Engine) (config map[string]any, args []string) {
 	}
 	logging(config, e)
 
+	if swarm {
+		config["firewall-backend"] = "iptables" // on nf_tables: the image has no other
+		config["live-restore"] = false
+		if len(e.Swarm.Labels) > 0 {
+			config["labels"] = labels(e.Swarm.Labels)
+		}
+		e.ExtraArgs, e.TLSArgs = allowedInSwarm(e.ExtraArgs), allowedInSwarm(e.TLSArgs)
+	}
+
 	hosts := append([]string{dockerSocket}, e.Host...)
 	extra, more := splitHosts(e.ExtraArgs)
 	config["hosts"] = normalHosts(append(hosts, more...))
@@ -69,6 +80,30 @@ func set(config map[string]any, key, value string) {
 	if value != "" {
 		config[key] = value
 	}
+}
+
+// labels are those of the engine: a constraint engine.labels.KEY of a service
+// sees them on workers too, which may not label their own node.
+func labels(m map[string]string) []string {
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		list = append(list, key+"="+m[key])
+	}
+	return list
+}
+
+// allowedInSwarm drops flags that dockerd refuses to start with in a swarm.
+func allowedInSwarm(args []string) []string {
+	var list []string
+	for i := 0; i < len(args); i++ {
+		switch {
+		case !osconfig.SwarmRefuses(args[i]):
+			list = append(list, args[i])
+		case args[i] == "--firewall-backend": // its value follows
+			i++
+		}
+	}
+	return list
 }
 
 // logging bounds container logs unless somebody chose otherwise: 25 MB twice

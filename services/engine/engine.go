@@ -39,7 +39,20 @@ type Options struct {
 	// Root is the console's tree, which is the unit's root; empty is an overlay
 	// on the image.
 	Root string
+	// InSwarm says that dockerd has the state of a swarm on disk: with it
+	// dockerd starts only as rancher.docker.swarm makes it start.
+	InSwarm bool
 }
+
+func (o Options) swarm() bool { return o.InSwarm || o.Engine.Swarm.On() }
+
+// SwarmDir is where dockerd keeps the state of its swarm: keys, certificates
+// and, on a manager, the raft store.
+func SwarmDir(e osconfig.Engine) string { return path.Join(dataRoot(e), "swarm") }
+
+// SwarmState is the file below SwarmDir that dockerd has while it is in a
+// swarm, or about to join one.
+const SwarmState = "docker-state.json"
 
 // CertFile is the bundle of certificates that the engine trusts, the same
 // path inside as outside. The manager writes it, or makes it a link to the
@@ -59,6 +72,10 @@ const oomScore = -500
 // the supervisor (process 1 of the namespace) nor anything of the system.
 func Unit(o Options) unit.Unit {
 	hostPID := o.Engine.PID == "host"
+	requires := []string{"state"}
+	if o.swarm() { // dockerd looks for its own address once, when it starts
+		requires = append(requires, "network")
+	}
 	return unit.Unit{
 		Name:           Name,
 		Image:          "docker",
@@ -87,12 +104,12 @@ func Unit(o Options) unit.Unit {
 			NoFile:      1 << 20, // a descriptor for each container's logs, ports and connections
 		},
 		Cgroup: "user",
-		// The network is not waited for: the engine is up meanwhile, and its
-		// rules do not depend on addresses.
+		// Without a swarm the network is not waited for: the engine is up
+		// meanwhile, and its rules do not depend on addresses.
 		// Not "modules": they are loaded beside its start, and what dockerd
 		// needs before that, the kernel asks for. Not "files": process 1 waits
 		// for those.
-		Requires: []string{"state"},
+		Requires: requires,
 		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
 		// No health check: a restart of the unit ends every user container.
 		// The supervisor restarts a daemon that dies; containers live on.
@@ -104,7 +121,7 @@ func Unit(o Options) unit.Unit {
 }
 
 func args(o Options) []string {
-	config, extra := Daemon(o.Engine)
+	config, extra := Daemon(o.Engine, o.swarm())
 	text, err := json.Marshal(config)
 	if err != nil { // only strings, lists and maps of strings, and booleans are in it
 		text = []byte("{}")
@@ -112,6 +129,9 @@ func args(o Options) []string {
 	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--group=" + group(o.Engine), "--go=" + Go}
 	if o.Engine.ConfigFile != "" {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
+	}
+	if o.swarm() {
+		args = append(args, "--fixed=live-restore,firewall-backend")
 	}
 	return append(append(args, "--"), extra...)
 }

@@ -76,6 +76,14 @@ func TestDaemon(t *testing.T) {
 			want: map[string]any{"hosts": []string{"unix:///run/docker.sock", "tcp://127.0.0.1:2375"}, "log-driver": nil, "log-opts": nil},
 			args: []string{"--insecure-registry", "b", "--log-driver=journald", "--dns=10.0.0.1", "-D"},
 		},
+		"a swarm": {
+			engine: osconfig.Engine{
+				LiveRestore: new(true), ExtraArgs: []string{"--live-restore", "--firewall-backend", "nftables", "--firewall-backend=nftables", "--dns=10.0.0.1"},
+				Swarm: osconfig.Swarm{Init: true, Labels: map[string]string{"zone": "1", "disk": "ssd"}},
+			},
+			want: map[string]any{"live-restore": false, "firewall-backend": "iptables", "labels": []string{"disk=ssd", "zone=1"}},
+			args: []string{"--dns=10.0.0.1"},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +96,7 @@ func TestDaemon(t *testing.T) {
 			}
 			maps.Copy(want, c.want)
 			maps.DeleteFunc(want, func(_ string, v any) bool { return v == nil })
-			got, args := Daemon(c.engine)
+			got, args := Daemon(c.engine, c.engine.Swarm.On())
 			if d := cmp.Diff(want, got); d != "" {
 				t.Error(d)
 			}
@@ -130,6 +138,29 @@ func TestUnit(t *testing.T) {
 	}
 	if h := Unit(Options{Engine: osconfig.Engine{PID: "host"}}); !slices.Contains(h.Capabilities, "CAP_SYS_BOOT") || !h.HostPID {
 		t.Error("pid: host does not give the old behaviour")
+	}
+}
+
+// A machine whose dockerd is in a swarm starts it as the swarm needs it, with
+// and without the key.
+func TestUnitInSwarm(t *testing.T) {
+	for name, o := range map[string]Options{
+		"by configuration": {Engine: osconfig.Engine{Swarm: osconfig.Swarm{Init: true}}},
+		"by state":         {InSwarm: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := Unit(o)
+			if !slices.Contains(u.Requires, "network") || !slices.Contains(u.Args, "--fixed=live-restore,firewall-backend") ||
+				!strings.Contains(u.Args[1], `"firewall-backend":"iptables"`) || !strings.Contains(u.Args[1], `"live-restore":false`) {
+				t.Errorf("requires %v, arguments %v", u.Requires, u.Args)
+			}
+		})
+	}
+	if u := Unit(Options{}); slices.Contains(u.Requires, "network") || len(u.Args) != 4 {
+		t.Errorf("without a swarm: requires %v, arguments %v", u.Requires, u.Args)
+	}
+	if dir := SwarmDir(osconfig.Engine{DataRoot: "/data/docker/"}); dir != "/data/docker/swarm" {
+		t.Errorf("state in %s", dir)
 	}
 }
 
@@ -175,7 +206,7 @@ func TestTLS(t *testing.T) {
 	if strings.Contains(strings.Join(append(u.Args, u.Env...), " "), "PRIVATE KEY") {
 		t.Error("the key is on the command line")
 	}
-	config, args := Daemon(whole)
+	config, args := Daemon(whole, false)
 	if config["tlsverify"] != true || config["tlskey"] != "/etc/docker/tls/server-key.pem" || len(args) != 0 {
 		t.Errorf("configuration %v, arguments %v", config, args)
 	}
@@ -184,7 +215,7 @@ func TestTLS(t *testing.T) {
 	}
 
 	// Without certificates nobody gets in by TCP.
-	config, _ = Daemon(osconfig.Engine{TLS: true, Host: []string{"tcp://0.0.0.0:2376"}, ServerCert: cert})
+	config, _ = Daemon(osconfig.Engine{TLS: true, Host: []string{"tcp://0.0.0.0:2376"}, ServerCert: cert}, false)
 	if d := cmp.Diff([]string{"unix:///run/docker.sock"}, config["hosts"]); d != "" {
 		t.Error(d)
 	}
@@ -194,7 +225,7 @@ func TestTLS(t *testing.T) {
 
 	// RancherOS's own arguments.
 	whole.Host, whole.TLSArgs = nil, []string{"--tlsverify", "--tlscacert=/etc/docker/tls/ca.pem", "-H=0.0.0.0:2376"}
-	config, args = Daemon(whole)
+	config, args = Daemon(whole, false)
 	if d := cmp.Diff([]string{"unix:///run/docker.sock", "0.0.0.0:2376"}, config["hosts"]); d != "" {
 		t.Error(d)
 	}

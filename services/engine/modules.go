@@ -15,3 +15,18 @@ func Modules() []string {
 		"nft_fib", "nft_fib_ipv4", "nft_fib_ipv6", // "fib daddr type local"
 	}
 }
+
+// SwarmModules are what a swarm needs besides, loaded before the engine starts
+// in one. The first has no name that the kernel would ask for, and dockerd
+// makes no network for published ports without it. The others spare the first
+// start of a service a dozen requests, each a start of PID 1's program: those
+// for rules of iptables, for overlay networks and for the routing mesh. Those
+// of encrypted networks (xfrm_user, esp4, xt_policy) the kernel asks for.
+func SwarmModules() []string {
+	return []string{
+		"br_netfilter",
+		"nft_compat", "xt_addrtype", "xt_conntrack", "xt_nat", "xt_tcpudp", "xt_mark", "xt_MASQUERADE", "xt_REDIRECT",
+		"vxlan",
+		"ip_vs", "ip_vs_rr", "xt_ipvs",
+	}
+}

@@ -19,7 +19,7 @@ import (
 
 func (h *handler) status(http.ResponseWriter, *http.Request) (any, error) {
 	s := h.backend.Status()
-	s.Reasons, s.Waiting, s.Network = list(s.Reasons), list(s.Waiting), list(s.Network)
+	s.Reasons, s.Notes, s.Waiting, s.Network = list(s.Reasons), list(s.Notes), list(s.Waiting), list(s.Network)
 	s.Network = slices.Clone(s.Network)
 	for i := range s.Network {
 		s.Network[i].Addresses = list(s.Network[i].Addresses)

@@ -79,8 +79,8 @@ func (h *handler) configApply(_ http.ResponseWriter, r *http.Request) (any, erro
 	if math.Abs(q.Try) > 1e9 {
 		return nil, fmt.Errorf("%g seconds is no time for a trial: %w", q.Try, errdefs.ErrInvalidArgument)
 	}
-	h.log.Info("configuration to be applied", "try", q.Try, "uid", peerFrom(r.Context()).UID)
-	return difference(h.backend.ConfigApply(r.Context(), time.Duration(q.Try*float64(time.Second)), who(r)))
+	h.log.Info("configuration to be applied", "try", q.Try, "yes", q.Yes, "uid", peerFrom(r.Context()).UID)
+	return difference(h.backend.ConfigApply(r.Context(), time.Duration(q.Try*float64(time.Second)), q.Yes, who(r)))
 }
 
 func difference(out api.ConfigDiff, err error) (any, error) {

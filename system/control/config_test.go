@@ -43,8 +43,8 @@ func (m *fakeManager) ConfigOrigin(key string) (api.ConfigOrigin, error) {
 
 func (m *fakeManager) ConfigDiff() (api.ConfigDiff, error) { return api.ConfigDiff{}, nil }
 
-func (m *fakeManager) ConfigApply(_ context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
-	m.ask("%s: apply %s", who, try)
+func (m *fakeManager) ConfigApply(_ context.Context, try time.Duration, yes bool, who string) (api.ConfigDiff, error) {
+	m.ask("%s: apply %s %v", who, try, yes)
 	return api.ConfigDiff{Changes: []api.ConfigChange{{Key: "hostname", How: "live", Text: "x"}}}, nil
 }
 
@@ -75,7 +75,7 @@ func TestConfig(t *testing.T) {
 	if _, err := c.ConfigRollback(t.Context(), 7); err == nil || err.Error() != "no" {
 		t.Error(err)
 	}
-	d, err := c.ConfigApply(t.Context(), 90*time.Second)
+	d, err := c.ConfigApply(t.Context(), 90*time.Second, true)
 	if diff := cmp.Diff(api.ConfigDiff{Changes: []api.ConfigChange{{Key: "hostname", How: "live", Text: "x"}}, Problems: []string{}}, d); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
@@ -90,7 +90,7 @@ func TestConfig(t *testing.T) {
 	if uid := os.Getuid(); uid != 0 {
 		user = fmt.Sprint("uid ", uid)
 	}
-	asked := []string{user + ": set hostname " + long + " ", user + ": rollback 7", user + ": apply 1m30s", user + ": confirm"}
+	asked := []string{user + ": set hostname " + long + " ", user + ": rollback 7", user + ": apply 1m30s true", user + ": confirm"}
 	if diff := cmp.Diff(asked, m.asked); diff != "" {
 		t.Error(diff)
 	}

@@ -157,7 +157,7 @@ func TestReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	// Lists are never null, whatever the manager leaves out.
-	want := api.Status{State: api.StateDegraded, Hostname: "pharos", Reasons: []string{}, Waiting: []string{},
+	want := api.Status{State: api.StateDegraded, Hostname: "pharos", Reasons: []string{}, Notes: []string{}, Waiting: []string{},
 		Network: []api.Link{{Name: "eth0", Addresses: []string{}}}}
 	if diff := cmp.Diff(want, status); diff != "" {
 		t.Error(diff)

@@ -50,6 +50,10 @@ func routes() []route {
 		{"POST " + api.PathNetworkPlan, (*handler).networkPlan},
 		{"POST " + api.PathNetworkApply, (*handler).networkApply},
 		{"POST " + api.PathNetworkLinks + "/{name}/renew", (*handler).networkRenew},
+		{"GET " + api.PathSwarm, (*handler).swarm},
+		{"POST " + api.PathSwarmToken, (*handler).swarmToken},
+		{"GET " + api.PathSwarmKey, (*handler).swarmKey},
+		{"POST " + api.PathSwarmUnlock, (*handler).swarmUnlock},
 		{"POST " + api.PathShutdown, (*handler).shutdown},
 		{"/", (*handler).nothing},
 	}

@@ -42,6 +42,7 @@ type Backend interface {
 	Config(key string, full, private bool) (string, error)
 	ConfigBackend
 	NetworkBackend
+	SwarmBackend
 	// Shutdown starts to poweroff, reboot or halt and returns at once.
 	Shutdown(action string, force bool) error
 }
@@ -55,7 +56,8 @@ type ConfigBackend interface {
 	ConfigOrigin(key string) (api.ConfigOrigin, error)
 	ConfigDiff() (api.ConfigDiff, error)
 	// ConfigApply returns when it is done, or when ctx ends; then it goes on.
-	ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error)
+	// yes is the user's word for what cannot be undone.
+	ConfigApply(ctx context.Context, try time.Duration, yes bool, who string) (api.ConfigDiff, error)
 	ConfigConfirm(who string) error
 	ConfigHistory() ([]api.ConfigGeneration, error)
 	ConfigRollback(number int, who string) (api.ConfigWritten, error)
@@ -73,6 +75,16 @@ type NetworkBackend interface {
 	NetworkApply(ctx context.Context, who string) (api.NetworkApplied, error)
 	// NetworkRenew returns when the link's leases have been renewed.
 	NetworkRenew(ctx context.Context, link string) (api.NetworkLink, error)
+}
+
+// SwarmBackend is the part of Backend that is about the engine's swarm.
+type SwarmBackend interface {
+	Swarm(ctx context.Context) (api.Swarm, error)
+	// SwarmToken is the token with which workers or managers join; rotate
+	// makes a new one first.
+	SwarmToken(ctx context.Context, role string, rotate bool) (api.SwarmToken, error)
+	SwarmUnlockKey(ctx context.Context) (api.SwarmKey, error)
+	SwarmUnlock(ctx context.Context, key string) error
 }
 
 // Listener is the API's socket, for root and one group.

@@ -119,6 +119,7 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
 	machine.Tree = view.Root
+	machine.InSwarm = hasSwarm(c)
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Root}))
 	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
@@ -137,7 +138,7 @@ func (m *Manager) addUnits() error {
 	defer m.loading.Unlock()
 	c := m.cfg()
 	m.unitsOf(c, c)
-	var errs []error
+	errs := []error{m.loadSwarmModules(c)}
 	units := m.definitions(c)
 	m.mu.Lock()
 	for _, u := range units {
@@ -189,6 +190,7 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	if m.planChanges(after) {
 		errs = append(errs, m.reloadConsole(ctx, after))
 	}
-	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))
+	errs = append(errs, m.loadSwarmModules(after), m.switchUnits(ctx, m.unitsOf(before, after), after))
+	m.lookAtSwarm()
 	return errors.Join(errs...)
 }

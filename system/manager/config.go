@@ -26,6 +26,7 @@ func (m *Manager) newSettings() *settings.Settings {
 		Running: m.loaded,
 		Apply:   m.applyLoaded,
 		Units:   m.unitTexts,
+		Costs:   m.costs,
 		Note: func() string {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -63,7 +64,9 @@ func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result) er
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	m.adopt(after)
-	return m.applyDifference(ctx, before.Config, after.Config)
+	// Before the engine restarts: dockerd must be one that can leave.
+	err := m.leaveSwarm(ctx, before.Config, after.Config)
+	return errors.Join(err, m.applyDifference(ctx, before.Config, after.Config))
 }
 
 // What becomes of a unit when the configuration changes.
@@ -196,11 +199,11 @@ func (m *Manager) ConfigOrigin(key string) (api.ConfigOrigin, error) { return m.
 func (m *Manager) ConfigDiff() (api.ConfigDiff, error) { return m.settings.Diff() }
 
 // ConfigApply applies the configuration. The boot does that by itself.
-func (m *Manager) ConfigApply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
+func (m *Manager) ConfigApply(ctx context.Context, try time.Duration, yes bool, who string) (api.ConfigDiff, error) {
 	if !m.isBooted() {
 		return api.ConfigDiff{}, errBooting()
 	}
-	return m.settings.Apply(ctx, try, who)
+	return m.settings.Apply(ctx, try, yes, who)
 }
 
 // ConfigConfirm keeps what is on trial.

@@ -46,6 +46,7 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 			m.remindConsole()
 		case "docker":
 			m.engineUp()
+			m.lookAtSwarm()
 		case "wifi":
 			m.wifiStarted()
 		}

@@ -75,6 +75,8 @@ type Manager struct {
 	timesAgain chan struct{} // capacity 1: it is to be told again
 	wifi       *wifi.Daemon
 	wifiUp     chan struct{}              // capacity 1: its unit has started
+	swarming   sync.Mutex                 // one at a time changes the machine's part in its swarm
+	swarmAgain chan struct{}              // capacity 1: it is to be looked at
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
@@ -93,6 +95,7 @@ type Manager struct {
 	online     online
 	planned    setup.Plan // the console's, as it was last written
 	mounted    state.Mounted
+	swarm      swarmState
 	milestones []api.Milestone
 	notes      map[string][]string // what is wrong, by topic; sentences
 	booted     bool
@@ -196,6 +199,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	}
 	m.machine.Wifi = hasWifi()
 	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver, func(link, why string) { m.net.Radio(link, why) }), make(chan struct{}, 1)
+	m.swarmAgain = make(chan struct{}, 1)
 	m.chrony, m.timesAgain = chrony.New(chrony.Socket, chrony.SourceDir), make(chan struct{}, 1)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = m.newNetwork(kernel, component)
@@ -243,6 +247,7 @@ func (m *Manager) run(ctx context.Context) error {
 		"network":     m.net.Run,
 		"timeservers": m.watchTimeServers,
 		"wifi":        m.watchWifi,
+		"swarm":       m.watchSwarm,
 		"supervisor":  m.sup.Run,
 		"state":       m.watchState,
 		"containerd":  func(ctx context.Context) error { m.containerd.run(ctx); return nil },

@@ -147,7 +147,7 @@ func TestTrialGoesBack(t *testing.T) {
 		m.boot(t)
 		before := addresses(m.net.State())
 		m.write(t, "rancher: {network: {interfaces: {eth0: {bond: bond0}, bond0: {address: 192.0.2.7/24}}}}\n")
-		d, err := m.ConfigApply(t.Context(), time.Minute, "ann")
+		d, err := m.ConfigApply(t.Context(), time.Minute, false, "ann")
 		if err != nil || d.Try == nil {
 			t.Fatalf("%+v, %v", d, err)
 		}

@@ -28,7 +28,7 @@ func (m *Manager) Status() api.Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	st := api.Status{
-		Reasons: reasons, Waiting: m.waiting(net), Version: m.version, Slot: m.boot.Slot,
+		Reasons: reasons, Notes: m.swarmNotes(), Waiting: m.waiting(net), Version: m.version, Slot: m.boot.Slot,
 		Hostname: net.Names.Hostname, Kernel: kernelRelease(), Engine: eng,
 		Storage: m.mounted.Device, Network: links(net), Uptime: m.clock.now(),
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -84,17 +85,19 @@ func wrong(r load.Result) []string {
 
 // Apply brings the machine to what the files say. It goes on when ctx ends:
 // whoever asked may have lost the network by it. With try it goes back after
-// that time unless Confirm is called.
-func (s *Settings) Apply(ctx context.Context, try time.Duration, who string) (api.ConfigDiff, error) {
+// that time unless Confirm is called. What cannot be undone is done with yes
+// only.
+func (s *Settings) Apply(ctx context.Context, try time.Duration, yes bool, who string) (api.ConfigDiff, error) {
 	if try != 0 && (try < shortestTrial || try > longestTrial) {
 		return api.ConfigDiff{}, fmt.Errorf("a trial takes %s to %s: %w", shortestTrial, longestTrial, errdefs.ErrInvalidArgument)
 	}
-	return s.carry(ctx, job{try: try, who: who})
+	return s.carry(ctx, job{try: try, yes: yes, who: who})
 }
 
 // job is one application of the files.
 type job struct {
 	try  time.Duration // 0 is for good
+	yes  bool          // also what cannot be undone
 	who  string
 	part func(before, after load.Result) load.Result // what of it is applied; nil is all
 }
@@ -165,6 +168,9 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, j job) 
 	if j.part != nil {
 		after = j.part(before, after)
 	}
+	if err := s.affordable(ctx, before, after, j); err != nil {
+		return api.ConfigDiff{}, err
+	}
 	files, err := s.files()
 	if err != nil {
 		return api.ConfigDiff{}, err
@@ -202,6 +208,23 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, j job) 
 		d.Try = s.trial.api()
 	}
 	return d, nil
+}
+
+// affordable refuses what cannot be undone, unless the job says yes to it.
+func (s *Settings) affordable(ctx context.Context, before, after load.Result, j job) error {
+	if s.o.Costs == nil {
+		return nil
+	}
+	costs := strings.Join(s.o.Costs(ctx, before.Config, after.Config), "; ")
+	switch {
+	case costs == "":
+		return nil
+	case j.try > 0:
+		return fmt.Errorf("%s. That cannot be undone, so it cannot be on trial: apply without --try, with --yes: %w", costs, errdefs.ErrFailedPrecondition)
+	case !j.yes:
+		return fmt.Errorf("%s. That cannot be undone, so nothing is applied; to do it: ros config apply --yes: %w", costs, errdefs.ErrFailedPrecondition)
+	}
+	return nil
 }
 
 // newErrors are the errors of a configuration that another one did not have.

@@ -97,7 +97,7 @@ func TestApplyNetworkRefused(t *testing.T) {
 		t.Error(err)
 	}
 	m.put(userFile, "hostname: sea\n")
-	if _, err := m.Apply(t.Context(), shortestTrial, "ann"); err != nil {
+	if _, err := m.Apply(t.Context(), shortestTrial, false, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := m.ApplyNetwork(t.Context(), "ann"); !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "on trial") {
@@ -121,7 +121,7 @@ func TestTrialAfterApplyNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.set("rancher.network.dhcp_timeout", "9")
-	if _, err := m.Apply(t.Context(), shortestTrial, "ann"); err != nil || m.running.Config.Hostname != "sea" {
+	if _, err := m.Apply(t.Context(), shortestTrial, false, "ann"); err != nil || m.running.Config.Hostname != "sea" {
 		t.Fatal(err)
 	}
 	m.Settings.mu.Lock()

@@ -43,6 +43,8 @@ type Options struct {
 	// Units says which units Apply starts, stops or restarts: by name, what
 	// happens ("restarts"). It may be nil.
 	Units func(before, after osconfig.Config) map[string]string
+	// Costs says what of Apply cannot be undone, sentences; it may be nil.
+	Costs func(ctx context.Context, before, after osconfig.Config) []string
 	// Note is what to tell whoever changes the file, "" for nothing; may be nil.
 	Note func() string
 }

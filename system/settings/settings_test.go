@@ -235,7 +235,7 @@ func TestReads(t *testing.T) {
 	m.running = load.Result{}
 	for _, err := range []error{
 		second(m.Get("a", true, false)), second(m.Origin("a")), second(m.Diff()), second(m.edit(api.ConfigEdit{Verb: "set"})),
-		second(m.Apply(t.Context(), 0, "ann")), second(m.Rollback(0, "ann")),
+		second(m.Apply(t.Context(), 0, false, "ann")), second(m.Rollback(0, "ann")),
 	} {
 		if !errdefs.IsUnavailable(err) {
 			t.Errorf("before the configuration is loaded: %v", err)

@@ -38,7 +38,7 @@ func TestApply(t *testing.T) {
 	}
 	m.fails = errors.Join(errors.New("sysctl a: no such file"), errors.New("module b: unknown"))
 	want.Problems = []string{"sysctl a: no such file", "module b: unknown"}
-	got, err = m.Apply(t.Context(), 0, "ann")
+	got, err = m.Apply(t.Context(), 0, false, "ann")
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
@@ -59,11 +59,11 @@ func TestApply(t *testing.T) {
 	if got, err = m.Diff(); err != nil || len(got.Problems) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if _, err := m.Apply(t.Context(), 0, "ann"); !errdefs.IsInvalidArgument(err) || m.running.Config.Hostname != "sea" {
+	if _, err := m.Apply(t.Context(), 0, false, "ann"); !errdefs.IsInvalidArgument(err) || m.running.Config.Hostname != "sea" {
 		t.Errorf("%v, %+v", err, m.running.Config.Hostname)
 	}
 	for _, d := range []time.Duration{-1, time.Second, 25 * time.Hour} {
-		if _, err := m.Apply(t.Context(), d, "ann"); !errdefs.IsInvalidArgument(err) {
+		if _, err := m.Apply(t.Context(), d, false, "ann"); !errdefs.IsInvalidArgument(err) {
 			t.Errorf("trial of %s: %v", d, err)
 		}
 	}
@@ -96,9 +96,9 @@ func TestApplyWithoutClient(t *testing.T) {
 		m.hold = make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
-		go func() { done <- second(m.Apply(ctx, 0, "ann")) }()
+		go func() { done <- second(m.Apply(ctx, 0, false, "ann")) }()
 		synctest.Wait()
-		if _, err := m.Apply(t.Context(), 0, "bob"); !errdefs.IsFailedPrecondition(err) {
+		if _, err := m.Apply(t.Context(), 0, false, "bob"); !errdefs.IsFailedPrecondition(err) {
 			t.Errorf("two at once: %v", err)
 		}
 		cancel()
@@ -120,7 +120,7 @@ func TestTrialExpires(t *testing.T) {
 		m.set("hostname", "sea")
 		m.put("cloud-config.d/a.yml", "locale: C\ntimezone: UTC\n")
 		m.put("cloud-config.d/b.yml", "timezone: UTC\n")
-		d, err := m.Apply(t.Context(), time.Minute, "ann")
+		d, err := m.Apply(t.Context(), time.Minute, false, "ann")
 		if err != nil || d.Try == nil || d.Try.Seconds != 60 || m.running.Config.Hostname != "sea" || !m.pendingThere() {
 			t.Fatalf("%+v, %v, %+v", d, err, m.running.Config.Hostname)
 		}
@@ -131,7 +131,7 @@ func TestTrialExpires(t *testing.T) {
 		}
 		for _, err := range []error{
 			second(m.edit(api.ConfigEdit{Verb: "set", Key: "hostname", Value: "hill"})),
-			second(m.Rollback(1, "ann")), second(m.Apply(t.Context(), 0, "ann")),
+			second(m.Rollback(1, "ann")), second(m.Apply(t.Context(), 0, false, "ann")),
 		} {
 			if !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "on trial for 1s more") {
 				t.Errorf("during a trial: %v", err)
@@ -174,7 +174,7 @@ func TestTrialConfirmed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t, nil)
 		m.set("hostname", "sea")
-		if _, err := m.Apply(t.Context(), time.Minute, "ann"); err != nil {
+		if _, err := m.Apply(t.Context(), time.Minute, false, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(59 * time.Second)
@@ -188,7 +188,7 @@ func TestTrialConfirmed(t *testing.T) {
 		}
 		// The next trial goes back to what was confirmed.
 		m.set("hostname", "hill")
-		if _, err := m.Apply(t.Context(), 10*time.Second, "ann"); err != nil {
+		if _, err := m.Apply(t.Context(), 10*time.Second, false, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		if out, err := m.Rollback(0, "ann"); err != nil || !out.Changed {
@@ -219,7 +219,7 @@ func TestTrialOfSomethingThatHangs(t *testing.T) {
 		done := make(chan answer)
 		start := time.Now()
 		go func() {
-			d, err := m.Apply(t.Context(), 20*time.Second, "ann")
+			d, err := m.Apply(t.Context(), 20*time.Second, false, "ann")
 			done <- answer{d, err}
 		}()
 		time.Sleep(19 * time.Second)
@@ -243,7 +243,7 @@ func TestTrialAndReboot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t, map[string]string{"cloud-config.yml": "hostname: lake\n"})
 		m.set("hostname", "sea")
-		if _, err := m.Apply(t.Context(), 10*time.Second, "ann"); err != nil {
+		if _, err := m.Apply(t.Context(), 10*time.Second, false, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		m.trial.timer.Stop() // it dies with its process
@@ -273,7 +273,7 @@ func TestTrialAndReboot(t *testing.T) {
 
 func TestTrialOfNothing(t *testing.T) {
 	m := newMachine(t, map[string]string{"cloud-config.yml": "hostname: lake\n"})
-	d, err := m.Apply(t.Context(), time.Minute, "ann")
+	d, err := m.Apply(t.Context(), time.Minute, false, "ann")
 	if err != nil || d.Try != nil || len(d.Changes) > 0 || m.pendingThere() {
 		t.Errorf("%+v, %v", d, err)
 	}
@@ -285,7 +285,7 @@ func TestAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMachine(t, map[string]string{"cloud-config.yml": "hostname: lake\n"})
 		m.set("hostname", "sea")
-		if _, err := m.Apply(t.Context(), time.Minute, "ann"); err != nil {
+		if _, err := m.Apply(t.Context(), time.Minute, false, "ann"); err != nil {
 			t.Fatal(err)
 		}
 		m.Remember()

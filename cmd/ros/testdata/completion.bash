@@ -7,13 +7,13 @@ _ros() {
       "ros service ls") path="ros service list" ;;
       "ros c") path="ros config" ;;
       "ros net") path="ros network" ;;
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros version"|"ros completion") path="$path $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros engine"|"ros engine swarm"|"ros engine swarm status"|"ros engine swarm token"|"ros engine swarm unlock"|"ros engine swarm unlock-key"|"ros version"|"ros completion") path="$path $word" ;;
     esac
   done
   local keys='KEYS'
   case "$path" in
     "ros")
-      words='status boot service logs config network version completion --help'
+      words='status boot service logs config network engine version completion --help'
       ;;
     "ros status")
       words='--json --help'
@@ -95,7 +95,7 @@ _ros() {
       words='--json --help'
       ;;
     "ros config apply")
-      words='--try -t --json --help'
+      words='--try -t --yes --json --help'
       ;;
     "ros config confirm")
       words='--help'
@@ -128,6 +128,24 @@ _ros() {
     "ros network renew")
       words='--json --help'
       [[ $cur == -* ]] || words="$words $(ros network status --quiet 2>/dev/null | grep -x '[A-Za-z0-9_.:@-]*')"
+      ;;
+    "ros engine")
+      words='swarm --help'
+      ;;
+    "ros engine swarm")
+      words='status token unlock unlock-key --help'
+      ;;
+    "ros engine swarm status")
+      words='--json --help'
+      ;;
+    "ros engine swarm token")
+      words='--rotate --quiet -q --json --help'
+      ;;
+    "ros engine swarm unlock")
+      words='--help'
+      ;;
+    "ros engine swarm unlock-key")
+      words='--help'
       ;;
     "ros version")
       words='--json --help'

@@ -11,7 +11,7 @@ function __ros_at
         set path "ros config"
       case "ros net"
         set path "ros network"
-      case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros network" "ros network status" "ros network plan" "ros network apply" "ros network renew" "ros version" "ros completion"
+      case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros network" "ros network status" "ros network plan" "ros network apply" "ros network renew" "ros engine" "ros engine swarm" "ros engine swarm status" "ros engine swarm token" "ros engine swarm unlock" "ros engine swarm unlock-key" "ros version" "ros completion"
         set path "$path $word"
     end
   end
@@ -24,6 +24,7 @@ complete -c ros -n '__ros_at ros' -a service -d 'list and control the system\'s 
 complete -c ros -n '__ros_at ros' -a logs -d 'print the logs of the system, the kernel or one service'
 complete -c ros -n '__ros_at ros' -a config -d 'show, check, change and apply the configuration'
 complete -c ros -n '__ros_at ros' -a network -d 'show, plan and apply the network'
+complete -c ros -n '__ros_at ros' -a engine -d 'look after the user engine'
 complete -c ros -n '__ros_at ros' -a version -d 'print this program\'s version'
 complete -c ros -n '__ros_at ros' -a completion -d 'print the completion script of a shell'
 complete -c ros -n '__ros_at ros' -l help -d 'show help'
@@ -131,6 +132,7 @@ complete -c ros -n '__ros_at ros config diff' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros config diff' -l help -d 'show help'
 complete -c ros -n '__ros_at ros config apply' -l try -d 'go back after TIME (60s, 5m) unless confirmed'
 complete -c ros -n '__ros_at ros config apply' -s t -d 'go back after TIME (60s, 5m) unless confirmed'
+complete -c ros -n '__ros_at ros config apply' -l yes -d 'also do what cannot be undone'
 complete -c ros -n '__ros_at ros config apply' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros config apply' -l help -d 'show help'
 complete -c ros -n '__ros_at ros config confirm' -l help -d 'show help'
@@ -158,6 +160,22 @@ complete -c ros -n '__ros_at ros network apply' -l help -d 'show help'
 complete -c ros -n '__ros_at ros network renew' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros network renew' -l help -d 'show help'
 complete -c ros -n '__ros_at ros network renew' -a '(ros network status --quiet 2>/dev/null)'
+complete -c ros -n '__ros_at ros engine' -a swarm -d 'show the swarm, its tokens and keys'
+complete -c ros -n '__ros_at ros engine' -l help -d 'show help'
+complete -c ros -n '__ros_at ros engine swarm' -a status -d 'show this machine\'s part in the swarm, and on a manager all nodes'
+complete -c ros -n '__ros_at ros engine swarm' -a token -d 'print the join tokens, as a configuration; on a manager, as root'
+complete -c ros -n '__ros_at ros engine swarm' -a unlock -d 'unlock this manager\'s keys; the unlock key is read from the terminal or standard input'
+complete -c ros -n '__ros_at ros engine swarm' -a unlock-key -d 'print the key that unlocks managers; on a manager, as root'
+complete -c ros -n '__ros_at ros engine swarm' -l help -d 'show help'
+complete -c ros -n '__ros_at ros engine swarm status' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros engine swarm status' -l help -d 'show help'
+complete -c ros -n '__ros_at ros engine swarm token' -l rotate -d 'make a new token first'
+complete -c ros -n '__ros_at ros engine swarm token' -l quiet -d 'print the token alone'
+complete -c ros -n '__ros_at ros engine swarm token' -s q -d 'print the token alone'
+complete -c ros -n '__ros_at ros engine swarm token' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros engine swarm token' -l help -d 'show help'
+complete -c ros -n '__ros_at ros engine swarm unlock' -l help -d 'show help'
+complete -c ros -n '__ros_at ros engine swarm unlock-key' -l help -d 'show help'
 complete -c ros -n '__ros_at ros version' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros version' -l help -d 'show help'
 complete -c ros -n '__ros_at ros completion' -a bash -d ''

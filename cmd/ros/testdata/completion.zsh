@@ -9,7 +9,7 @@ _ros() {
       "ros service ls") at="ros service list" ;;
       "ros c") at="ros config" ;;
       "ros net") at="ros network" ;;
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros version"|"ros completion") at="$at $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros engine"|"ros engine swarm"|"ros engine swarm status"|"ros engine swarm token"|"ros engine swarm unlock"|"ros engine swarm unlock-key"|"ros version"|"ros completion") at="$at $word" ;;
     esac
   done
   local -a keys=(KEYS)
@@ -22,6 +22,7 @@ _ros() {
         'logs:print the logs of the system, the kernel or one service'
         'config:show, check, change and apply the configuration'
         'network:show, plan and apply the network'
+        'engine:look after the user engine'
         'version:print this program'\''s version'
         'completion:print the completion script of a shell'
         '--help:show help')
@@ -199,6 +200,7 @@ _ros() {
       found=(
         '--try:go back after TIME (60s, 5m) unless confirmed'
         '-t:go back after TIME (60s, 5m) unless confirmed'
+        '--yes:also do what cannot be undone'
         '--json:print JSON'
         '--help:show help')
       ;;
@@ -256,6 +258,40 @@ _ros() {
         '--json:print JSON'
         '--help:show help')
       found+=(${(f)"$(ros network status --quiet 2>/dev/null)"})
+      ;;
+    "ros engine")
+      found=(
+        'swarm:show the swarm, its tokens and keys'
+        '--help:show help')
+      ;;
+    "ros engine swarm")
+      found=(
+        'status:show this machine'\''s part in the swarm, and on a manager all nodes'
+        'token:print the join tokens, as a configuration; on a manager, as root'
+        'unlock:unlock this manager'\''s keys; the unlock key is read from the terminal or standard input'
+        'unlock-key:print the key that unlocks managers; on a manager, as root'
+        '--help:show help')
+      ;;
+    "ros engine swarm status")
+      found=(
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros engine swarm token")
+      found=(
+        '--rotate:make a new token first'
+        '--quiet:print the token alone'
+        '-q:print the token alone'
+        '--json:print JSON'
+        '--help:show help')
+      ;;
+    "ros engine swarm unlock")
+      found=(
+        '--help:show help')
+      ;;
+    "ros engine swarm unlock-key")
+      found=(
+        '--help:show help')
       ;;
     "ros version")
       found=(

@@ -1,6 +1,7 @@
 // Command payload is what the virtual machine tests run in user containers: a
 // web server, one that ignores SIGTERM, a killer of everything that it can
-// see, a time server, a look at a file, and a client of the Docker API. It is static and needs nothing beside itself.
+// see, a time server, a client of the Docker API, and looks at files, names and
+// other servers. It is static and needs nothing beside itself.
 package main
 
 import (
@@ -33,10 +34,19 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		fmt.Println(args[1], "exists")
 		return nil
 	}
-	if len(args) == 2 && args[0] == "ask" {
-		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
-		defer stop()
-		return ask(ctx, args[1])
+	if len(args) == 2 {
+		switch args[0] {
+		case "ask":
+			ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+			defer stop()
+			return ask(ctx, args[1])
+		case "fetch":
+			return fetch(args[1])
+		case "look-up":
+			return lookUp(args[1])
+		case "show":
+			return show(args[1])
+		}
 	}
 	switch strings.Join(args, " ") {
 	case "serve":
@@ -54,7 +64,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH|ask SOCKET")
+	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH|ask SOCKET|show PATH|fetch HOST:PORT|look-up NAME")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {
@@ -66,10 +76,13 @@ func listen(ctx context.Context, log *slog.Logger) error {
 }
 
 // serve answers with the time at which this process started, so that who asks
-// sees a restart. It owns ln and returns when ctx ends.
+// sees a restart, and with what PAYLOAD_SAYS has. It owns ln and returns when ctx ends.
 func serve(ctx context.Context, log *slog.Logger, ln net.Listener) error {
 	defer context.AfterFunc(ctx, func() { ln.Close() })()
 	body := fmt.Sprintf("payload %d\n", time.Now().UnixNano())
+	if says := os.Getenv("PAYLOAD_SAYS"); says != "" {
+		body = strings.TrimSuffix(body, "\n") + " " + says + "\n"
+	}
 	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {

@@ -24,9 +24,10 @@ func decode(text []byte) (map[string]any, error) {
 	return config, nil
 }
 
-// merge lays the user's file over the configuration; hosts are added to ours.
-// On an error the result is the configuration alone.
-func merge(config map[string]any, path string) (map[string]any, error) {
+// merge lays the user's file over the configuration, but for the fixed keys
+// and more of them; hosts are added to ours. On an error the result is the
+// configuration alone.
+func merge(config map[string]any, path string, more []string) (map[string]any, error) {
 	merged := maps.Clone(config)
 	if path == "" {
 		return merged, nil
@@ -41,7 +42,7 @@ func merge(config map[string]any, path string) (map[string]any, error) {
 	}
 	for key, value := range user {
 		switch {
-		case slices.Contains(fixed(), key):
+		case slices.Contains(fixed(), key), slices.Contains(more, key):
 		case key == "hosts":
 			ours, _ := config["hosts"].([]any)
 			theirs, _ := value.([]any)

@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -37,6 +38,7 @@ const StopSignal = syscall.Signal(37)
 type Options struct {
 	Config      map[string]any // dockerd's configuration file
 	UserConfig  string         // path of a file whose keys are laid over Config
+	Fixed       []string       // keys that UserConfig cannot change, besides those that it never can
 	ExtraArgs   []string       // dockerd's arguments besides
 	StopTimeout time.Duration  // how long user containers have to stop; 0 is 60 s
 	Group       string         // owns the API socket; a name or a number
@@ -102,6 +104,10 @@ func parse(args []string) (Options, error) {
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
 	flags.StringVar(&o.Group, "group", "docker", "owns the API socket")
 	flags.StringVar(&o.Go, "go", "", "a file without which no container may start")
+	flags.Func("fixed", "keys, with commas, that the user's file cannot change", func(keys string) error {
+		o.Fixed = strings.Split(keys, ",")
+		return nil
+	})
 	flags.DurationVar(&o.StopTimeout, "stop-timeout", 60*time.Second, "how long containers have to stop")
 	if err := flags.Parse(args); err != nil {
 		return o, fmt.Errorf("arguments: %w", err)
@@ -131,7 +137,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	for _, problem := range prepare(o) {
 		log.Error("set-up incomplete", "error", problem)
 	}
-	config, err := merge(o.Config, o.UserConfig)
+	config, err := merge(o.Config, o.UserConfig, o.Fixed)
 	if err != nil {
 		log.Error("configuration file of the user's not used", "file", o.UserConfig, "error", err)
 	}

@@ -11,12 +11,12 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	o, err := parse([]string{`--config={"hosts":["unix:///run/docker.sock"],"live-restore":true}`, "--stop-timeout=7s", "--config-file=/opt/d.json", "--", "--dns=10.0.0.1"})
+	o, err := parse([]string{`--config={"hosts":["unix:///run/docker.sock"],"live-restore":true}`, "--stop-timeout=7s", "--config-file=/opt/d.json", "--fixed=a,b", "--", "--dns=10.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []any{o.Config["live-restore"], o.StopTimeout.String(), o.UserConfig, strings.Join(o.ExtraArgs, " ")}
-	if d := cmp.Diff([]any{true, "7s", "/opt/d.json", "--dns=10.0.0.1"}, got); d != "" {
+	got := []any{o.Config["live-restore"], o.StopTimeout.String(), o.UserConfig, strings.Join(o.Fixed, " "), strings.Join(o.ExtraArgs, " ")}
+	if d := cmp.Diff([]any{true, "7s", "/opt/d.json", "a b", "--dns=10.0.0.1"}, got); d != "" {
 		t.Error(d)
 	}
 	for _, bad := range [][]string{{"--config={"}, {"--nonsense"}} {
@@ -33,6 +33,7 @@ func TestMerge(t *testing.T) {
 	}
 	cases := map[string]struct {
 		text    string
+		fixed   []string
 		want    map[string]any // what differs from ours; nil deletes
 		problem bool
 	}{
@@ -42,6 +43,7 @@ func TestMerge(t *testing.T) {
 		"fixed stays":     {text: `{"exec-root":"/x"}`},
 		"log driver":      {text: `{"log-driver":"syslog"}`, want: map[string]any{"log-driver": "syslog", "log-opts": nil}},
 		"live restore":    {text: `{"live-restore":false}`, want: map[string]any{"live-restore": false}},
+		"not in a swarm":  {text: `{"live-restore":false,"bip":"10.1.0.1/24"}`, fixed: []string{"live-restore", "firewall-backend"}, want: map[string]any{"bip": "10.1.0.1/24"}},
 		"garbage":         {text: `{"a"`, problem: true},
 		"a list":          {text: `[]`, problem: true},
 	}
@@ -60,7 +62,7 @@ func TestMerge(t *testing.T) {
 					delete(want, k)
 				}
 			}
-			got, err := merge(ours, path)
+			got, err := merge(ours, path, c.fixed)
 			if (err != nil) != c.problem {
 				t.Errorf("error %v", err)
 			}
@@ -69,7 +71,7 @@ func TestMerge(t *testing.T) {
 			}
 		})
 	}
-	if _, err := merge(ours, "/no/such/file"); !errors.Is(err, os.ErrNotExist) {
+	if _, err := merge(ours, "/no/such/file", nil); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error %v, want not-exist", err)
 	}
 }

@@ -20,6 +20,7 @@ const (
 type Status struct {
 	State    string   `json:"state"`
 	Reasons  []string `json:"reasons"` // never null
+	Notes    []string `json:"notes"`   // what is worth knowing although nothing is wrong with this machine, sentences; never null
 	Waiting  []string `json:"waiting"` // what the boot waits for now, sentences; never null
 	Version  string   `json:"version"`
 	Slot     string   `json:"slot"` // "A", "B", "iso", "initrd", "disk"

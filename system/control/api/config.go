@@ -72,6 +72,7 @@ type ConfigTry struct {
 // goes away meanwhile.
 type ConfigApply struct {
 	Try float64 `json:"try,omitempty"` // seconds; 0 is for good
+	Yes bool    `json:"yes,omitempty"` // also what cannot be undone
 }
 
 // ConfigGeneration is one entry of GET /v1/config/history, newest first.

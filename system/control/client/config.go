@@ -41,10 +41,11 @@ func (c *Client) ConfigDiff(ctx context.Context) (api.ConfigDiff, error) {
 	return out, c.get(ctx, api.PathConfigDiff, &out)
 }
 
-// ConfigApply applies the configuration; with try above zero, on trial.
-func (c *Client) ConfigApply(ctx context.Context, try time.Duration) (api.ConfigDiff, error) {
+// ConfigApply applies the configuration; with try above zero, on trial, and
+// what cannot be undone with yes only.
+func (c *Client) ConfigApply(ctx context.Context, try time.Duration, yes bool) (api.ConfigDiff, error) {
 	var out api.ConfigDiff
-	return out, c.ask(ctx, api.PathConfigApply, api.ConfigApply{Try: try.Seconds()}, &out)
+	return out, c.ask(ctx, api.PathConfigApply, api.ConfigApply{Try: try.Seconds(), Yes: yes}, &out)
 }
 
 // ConfigConfirm keeps the configuration that is on trial.

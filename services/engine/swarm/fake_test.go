@@ -1,0 +1,223 @@
+package swarm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+// fake is a dockerd, as far as its swarm goes. It behaves as Docker 29 does.
+type fake struct {
+	t       *testing.T
+	state   string
+	id      string
+	address string
+	control bool
+	err     string
+	remotes []string
+	nodes   []map[string]any // nil: managers have no leader
+	lock    bool
+	key     string
+
+	refuse map[string]string // "POST /swarm/init" → message
+	asked  []string          // what changes something, in order
+	dir    string
+	down   map[string]bool // addresses that do not answer
+	now    time.Time
+}
+
+func newFake(t *testing.T) (*fake, *Reconciler) {
+	t.Helper()
+	f := &fake{t: t, state: stateInactive, dir: t.TempDir(), refuse: map[string]string{}, down: map[string]bool{}, now: time.Unix(1e9, 0)}
+	socket := filepath.Join(t.TempDir(), "docker.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: f}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Close()
+		<-done
+	})
+	r := New(socket, f.dir)
+	r.Dial = func(_ context.Context, address string) error {
+		if f.down[address] {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	r.Now = func() time.Time { return f.now }
+	return f, r
+}
+
+// save writes dockerd's own file.
+func (f *fake) save(s saved) {
+	f.t.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "docker-state.json"), text, 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// node adds a node; reachable is "" for a worker.
+func (f *fake) node(id, state, reachable string, leader bool) map[string]any {
+	role := "worker"
+	n := map[string]any{
+		"ID": id, "Version": map[string]any{"Index": 7}, "Description": map[string]any{"Hostname": "host-" + id},
+		"Status": map[string]any{"State": state, "Addr": "10.0.0." + id[1:]},
+	}
+	if reachable != "" {
+		role = "manager"
+		n["ManagerStatus"] = map[string]any{"Leader": leader, "Reachability": reachable, "Addr": "10.0.0." + id[1:] + ":2377"}
+	}
+	n["Spec"] = map[string]any{"Role": role, "Availability": "active", "Labels": map[string]string{"theirs": "1"}}
+	f.nodes = append(f.nodes, n)
+	return n
+}
+
+// member makes it one of a swarm: n1, with other nodes that the test adds.
+func (f *fake) member(manager bool) {
+	f.state, f.id, f.address, f.control = stateActive, "n1", "10.0.0.1", manager
+	f.save(saved{})
+	if manager {
+		f.node("n1", "ready", "reachable", true)
+	}
+}
+
+func (f *fake) managers() int {
+	count := 0
+	for _, n := range f.nodes {
+		if n["ManagerStatus"] != nil {
+			count++
+		}
+	}
+	return count
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	call := r.Method + " " + r.URL.Path
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		f.t.Error(err)
+	}
+	if r.Method == http.MethodPost {
+		f.asked = append(f.asked, strings.TrimSpace(call+" "+r.URL.RawQuery+" "+string(body)))
+	}
+	fail := func(status int, message string) {
+		w.WriteHeader(status)
+		answer(w, map[string]string{"message": message})
+	}
+	if message := f.refuse[call]; message != "" {
+		fail(http.StatusInternalServerError, message)
+		return
+	}
+	switch call {
+	case "GET /info":
+		var remotes []map[string]string
+		for _, r := range f.remotes {
+			remotes = append(remotes, map[string]string{"NodeID": "x", "Addr": r})
+		}
+		answer(w, map[string]any{"Swarm": map[string]any{
+			"NodeID": f.id, "NodeAddr": f.address, "LocalNodeState": f.state, "ControlAvailable": f.control,
+			"Error": f.err, "RemoteManagers": remotes, "Managers": f.managers(),
+		}})
+	case "GET /nodes":
+		if f.nodes == nil {
+			fail(http.StatusServiceUnavailable, "rpc error: code = Unknown desc = The swarm does not have a leader.")
+			return
+		}
+		answer(w, f.nodes)
+	case "GET /swarm":
+		answer(w, map[string]any{
+			"Version": map[string]any{"Index": 11}, "JoinTokens": map[string]string{"Worker": "SWMTKN-w", "Manager": "SWMTKN-m"},
+			"Spec": map[string]any{"Name": "default", "CAConfig": map[string]any{"NodeCertExpiry": int64(7776000000000000)},
+				"EncryptionConfig": map[string]bool{"AutoLockManagers": f.lock}},
+		})
+	case "GET /swarm/unlockkey":
+		answer(w, map[string]string{"UnlockKey": f.key})
+	case "POST /swarm/init", "POST /swarm/join":
+		f.state = stateActive
+	case "POST /swarm/leave":
+		f.state, f.control = stateInactive, false
+		os.Remove(filepath.Join(f.dir, "docker-state.json"))
+	case "POST /nodes/n1/update":
+		if strings.Contains(string(body), `"Role":"worker"`) {
+			f.control = false
+		}
+	}
+}
+
+func answer(w http.ResponseWriter, v any) {
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		panic(err)
+	}
+}
+
+// take returns what was asked since the last time.
+func (f *fake) take() []string {
+	out := f.asked
+	f.asked = nil
+	return out
+}
+
+func machine(want osconfig.Swarm, links ...Link) Machine { return Machine{Want: want, Links: links} }
+
+func link(name string, addresses ...string) Link {
+	l := Link{Name: name}
+	for _, a := range addresses {
+		l.Addresses = append(l.Addresses, netip.MustParseAddr(a))
+	}
+	return l
+}
+
+func joinOf(remotes ...string) osconfig.Swarm {
+	return osconfig.Swarm{Join: osconfig.SwarmJoin{Remote: remotes, Token: "SWMTKN-t"}}
+}
+
+// says checks that exactly one of the sentences has all the words.
+func says(t *testing.T, sentences []string, words ...string) {
+	t.Helper()
+	if len(sentences) != 1 {
+		t.Errorf("%d sentences: %q", len(sentences), sentences)
+		return
+	}
+	for _, w := range words {
+		if !strings.Contains(sentences[0], w) {
+			t.Errorf("%q does not say %q", sentences[0], w)
+		}
+	}
+}
+
+// asked checks the beginnings of what the engine was asked.
+func (f *fake) wasAsked(want ...string) {
+	f.t.Helper()
+	got := f.take()
+	if len(got) != len(want) {
+		f.t.Errorf("asked %q, want %q", got, want)
+		return
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], want[i]) {
+			f.t.Errorf("asked %q, want %q", got[i], want[i])
+		}
+	}
+}
+
+func (f *fake) later(d time.Duration) { f.now = f.now.Add(d) }

@@ -1,0 +1,180 @@
+package swarm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Costs says what is lost when the machine leaves its swarm, sentences; none
+// when it is in no swarm.
+func (r *Reconciler) Costs(ctx context.Context) []string {
+	i, err := r.info(ctx)
+	if err != nil {
+		return []string{fmt.Sprintf("the machine leaves its swarm, of which nothing is known now: %s", said(err))}
+	}
+	switch {
+	case i.state() == stateInactive:
+		return nil
+	case r.saved().JoinInProgress:
+		return []string{"the machine has not joined its swarm yet and gives it up"}
+	case i.state() == stateLocked:
+		return []string{"the machine leaves a swarm whose keys are locked here: if it is its last manager, the swarm ends with all its services, networks, configs and secrets"}
+	case i.state() != stateActive:
+		return []string{"the machine leaves a swarm that does not run here now: if it is a manager, the others may lose their majority"}
+	case !i.Swarm.ControlAvailable:
+		return []string{"the machine leaves its swarm, where it is a worker: the swarm's containers here end, and managers start them elsewhere where they can"}
+	}
+	all, err := r.nodes(ctx)
+	if err != nil {
+		return []string{"the machine is a manager of a swarm without a majority; leaving takes one more of its managers: " + said(err)}
+	}
+	managers, left := 0, 0
+	for _, n := range all {
+		if n.ManagerStatus == nil {
+			continue
+		}
+		managers++
+		if n.ID != i.Swarm.NodeID && n.reachable() {
+			left++
+		}
+	}
+	switch {
+	case managers == 1 && len(all) == 1:
+		return []string{"the machine is the only one of its swarm: the swarm ends with all its services, networks, configs and secrets"}
+	case managers == 1:
+		return []string{fmt.Sprintf("the machine is the last manager of its swarm: the swarm of %d machines ends with all its services, networks, configs and secrets", len(all))}
+	case left < (managers-1)/2+1:
+		return []string{fmt.Sprintf("the machine is a manager, and of the %d others only %d answer: without it they have no majority, and nothing in the swarm can be changed", managers-1, left)}
+	}
+	return []string{fmt.Sprintf("the machine is a manager: it becomes a worker, then leaves; %s, and the swarm survives the loss of %d more",
+		plural(managers-1, "manager is left", "managers are left"), (managers-2)/2)}
+}
+
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// Leave copies the state of the swarm below backups, takes the machine out of
+// its swarm, and returns the copy's path, "" when the machine is in no swarm.
+func (r *Reconciler) Leave(ctx context.Context, backups string) (string, error) {
+	i, err := r.info(ctx)
+	if err != nil {
+		return "", fmt.Errorf("leave the swarm: %w", err)
+	}
+	if i.state() == stateInactive {
+		return "", nil
+	}
+	place := filepath.Join(backups, r.Now().UTC().Format("2006-01-02T15-04-05Z"))
+	if err := Copy(r.Dir, place); err != nil {
+		return "", fmt.Errorf("leave the swarm: copy of %s to %s: %w", r.Dir, place, err)
+	}
+	if i.Swarm.ControlAvailable {
+		r.demote(ctx, i) // what comes of it is seen by whether it is a manager still
+	}
+	// Docker asks for force where a manager leaves; costs have been told.
+	if err := r.call(ctx, http.MethodPost, "/swarm/leave?force=1", nil, nil); err != nil {
+		return place, fmt.Errorf("leave the swarm: %s; its state is copied to %s", said(err), place)
+	}
+	return place, nil
+}
+
+// demote makes a manager among several a worker, so that the others do not
+// count it any more, and waits until it is one.
+func (r *Reconciler) demote(ctx context.Context, i info) {
+	all, err := r.nodes(ctx)
+	if err != nil {
+		return
+	}
+	others := 0
+	var self node
+	for _, n := range all {
+		switch {
+		case n.ID == i.Swarm.NodeID:
+			self = n
+		case n.reachable():
+			others++
+		}
+	}
+	if others == 0 || self.ID == "" {
+		return
+	}
+	self.Spec["Role"] = []byte(`"worker"`)
+	if r.call(ctx, http.MethodPost, updatePath(self), self.Spec, nil) != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, demoteTime)
+	defer cancel()
+	tick := time.NewTicker(time.Second) // Docker has no event for it
+	defer tick.Stop()
+	for {
+		if i, err := r.info(ctx); err == nil && !i.Swarm.ControlAvailable {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Copy copies the state of a swarm. dockerd goes on writing meanwhile: what it
+// appends to is cut, which it repairs as after a power cut; a file that it
+// replaces makes the copy begin anew.
+func Copy(from, to string) error {
+	const rounds = 5
+	var err error
+	for range rounds {
+		if err = os.RemoveAll(to); err != nil {
+			return err
+		}
+		if err = copyTree(from, to); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
+}
+
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, rel)
+		switch {
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case entry.Type().IsRegular():
+			return copyFile(path, target)
+		}
+		return nil // dockerd's socket
+	})
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Sync(), out.Close())
+}

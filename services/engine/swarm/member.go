@@ -1,0 +1,237 @@
+package swarm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/engine/dockerapi"
+)
+
+// node is a node as managers know it; github.com/moby/moby/api, types/swarm.
+// Its specification stays as it came but for what is changed.
+type node struct {
+	ID          string
+	Version     struct{ Index uint64 }
+	Spec        map[string]json.RawMessage
+	Description struct{ Hostname string }
+	Status      struct {
+		State, Message, Addr string
+	}
+	ManagerStatus *struct {
+		Leader       bool
+		Reachability string
+		Addr         string
+	}
+}
+
+func (n node) text(key string) string {
+	var s string
+	if json.Unmarshal(n.Spec[key], &s) != nil {
+		return ""
+	}
+	return s
+}
+
+func (n node) labels() map[string]string {
+	var m map[string]string
+	if json.Unmarshal(n.Spec["Labels"], &m) != nil || m == nil {
+		m = map[string]string{}
+	}
+	return m
+}
+
+func (n node) reachable() bool {
+	return n.ManagerStatus != nil && n.ManagerStatus.Reachability == "reachable"
+}
+
+// name is how people call it.
+func (n node) name() string {
+	if n.Description.Hostname == "" {
+		return n.ID
+	}
+	return n.Description.Hostname
+}
+
+// nodes asks a manager for all nodes.
+func (r *Reconciler) nodes(ctx context.Context) ([]node, error) {
+	var all []node
+	err := r.call(ctx, http.MethodGet, "/nodes", nil, &all)
+	slices.SortFunc(all, func(a, b node) int { return strings.Compare(a.name()+a.ID, b.name()+b.ID) })
+	return all, err
+}
+
+// manager keeps this machine's node as configured, and says what is wrong
+// with the others.
+func (r *Reconciler) manager(ctx context.Context, want osconfig.Swarm, i info, res *Result) {
+	all, err := r.nodes(ctx)
+	if err != nil {
+		res.Again = firstRetry
+		if noLeader(err) {
+			res.Reasons = append(res.Reasons, r.noMajority(i)...)
+			return
+		}
+		res.Reasons = append(res.Reasons, reason("cannot list its nodes: %s", said(err))...)
+		return
+	}
+	at := slices.IndexFunc(all, func(n node) bool { return n.ID == i.Swarm.NodeID })
+	if at < 0 {
+		return // it is being removed
+	}
+	self := all[at]
+	if err := r.keepNode(ctx, want, self); err != nil {
+		res.Again = firstRetry
+		res.Reasons = append(res.Reasons, reason("cannot set availability and labels of this machine's node: %s", said(err))...)
+	}
+	if want.Autolock != nil && self.ManagerStatus != nil && self.ManagerStatus.Leader {
+		if err := r.keepAutolock(ctx, *want.Autolock); err != nil {
+			res.Again = firstRetry
+			res.Reasons = append(res.Reasons, reason("cannot set autolock: %s", said(err))...)
+		}
+	}
+	res.Notes = append(res.Notes, others(all, i.Swarm.NodeID)...)
+}
+
+// noLeader tells the answer of managers that are too few.
+func noLeader(err error) bool {
+	return dockerapi.IsStatus(err, http.StatusServiceUnavailable) || strings.Contains(err.Error(), "does not have a leader") ||
+		strings.Contains(err.Error(), "context deadline exceeded")
+}
+
+func (r *Reconciler) noMajority(i info) []string {
+	return reason("its managers have no majority, so nothing in it can be changed; tasks go on running. Managers known here: %s. "+
+		"Start the others again; if they are lost for good, on one that is left: "+forceNew, strings.Join(i.remotes(), ", "))
+}
+
+// others says which other nodes are away.
+func others(all []node, self string) []string {
+	var notes []string
+	managers, reachable := 0, 0
+	for _, n := range all {
+		if n.ManagerStatus != nil {
+			managers++
+			if n.reachable() {
+				reachable++
+			}
+		}
+	}
+	for _, n := range all {
+		switch {
+		case n.ID == self:
+		case n.ManagerStatus != nil && !n.reachable():
+			notes = append(notes, fmt.Sprintf("swarm: manager %s (%s) does not answer: %d of %d managers are left, and %d are needed. If it is lost for good: `docker node demote %s` and `docker node rm %s`",
+				n.name(), n.ManagerStatus.Addr, reachable, managers, managers/2+1, n.ID, n.ID))
+		case n.ManagerStatus == nil && n.Status.State == "down":
+			notes = append(notes, fmt.Sprintf("swarm: node %s (%s) is down; its tasks run elsewhere where they can. If it is lost for good: `docker node rm %s`",
+				n.name(), n.Status.Addr, n.ID))
+		}
+	}
+	return notes
+}
+
+// keepNode sets availability and labels where they differ. Labels of others
+// stay.
+func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) error {
+	changed := false
+	set := func(key string, value any) error {
+		text, err := json.Marshal(value)
+		n.Spec[key], changed = text, true
+		return err
+	}
+	if want.Availability != "" && n.text("Availability") != want.Availability {
+		if err := set("Availability", want.Availability); err != nil {
+			return err
+		}
+	}
+	labels, differ := n.labels(), false
+	for key, value := range want.Labels {
+		if has, ok := labels[key]; !ok || has != value {
+			labels[key], differ = value, true
+		}
+	}
+	if differ {
+		if err := set("Labels", labels); err != nil {
+			return err
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return r.call(ctx, http.MethodPost, updatePath(n), n.Spec, nil)
+}
+
+func updatePath(n node) string {
+	return fmt.Sprintf("/nodes/%s/update?version=%d", url.PathEscape(n.ID), n.Version.Index)
+}
+
+// cluster is the answer of GET /swarm.
+type cluster struct {
+	Version    struct{ Index uint64 }
+	Spec       map[string]json.RawMessage
+	JoinTokens struct{ Worker, Manager string }
+}
+
+func (c cluster) autolock() bool {
+	var e encryption
+	return json.Unmarshal(c.Spec["EncryptionConfig"], &e) == nil && e.AutoLockManagers
+}
+
+func (r *Reconciler) cluster(ctx context.Context) (cluster, error) {
+	var c cluster
+	return c, r.call(ctx, http.MethodGet, "/swarm", nil, &c)
+}
+
+func (r *Reconciler) keepAutolock(ctx context.Context, want bool) error {
+	c, err := r.cluster(ctx)
+	if err != nil || c.autolock() == want {
+		return err
+	}
+	text, err := json.Marshal(encryption{want})
+	if err != nil {
+		return err
+	}
+	c.Spec["EncryptionConfig"] = text
+	return r.call(ctx, http.MethodPost, fmt.Sprintf("/swarm/update?version=%d", c.Version.Index), c.Spec, nil)
+}
+
+// worker says when no manager can be reached, and joins anew where managers
+// have moved to an address that the configuration knows.
+func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, res *Result) {
+	known := i.remotes()
+	for _, remote := range known {
+		if r.Dial(ctx, remote) == nil {
+			r.lost = time.Time{}
+			return
+		}
+	}
+	if len(known) == 0 || r.since(&r.lost) < settle {
+		res.Again = firstRetry
+		return
+	}
+	res.Again = firstRetry
+	res.Reasons = append(res.Reasons, reason("none of its managers answers at %s; tasks here go on running, and change when one is back", strings.Join(known, ", "))...)
+	if r.since(&r.lost) < lostAfter || want.Init {
+		return
+	}
+	for _, remote := range want.Join.Remote {
+		remote = Remote(remote)
+		if slices.Contains(known, remote) || r.Dial(ctx, remote) != nil {
+			continue
+		}
+		// The token holds the digest of the swarm's own certificate: another
+		// swarm at that address is not joined.
+		if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
+			res.Reasons = append(res.Reasons, reason("cannot leave to join anew through %s: %s", remote, said(err))...)
+			return
+		}
+		res.Notes = append(res.Notes, fmt.Sprintf("swarm: its managers have moved; this machine joins anew through %s", remote))
+		r.lost, r.remote, res.Again = time.Time{}, 0, firstRetry
+		return
+	}
+}

@@ -1,0 +1,249 @@
+// Package swarm owns what rancher.docker.swarm asks of the user engine: it
+// makes or joins a swarm, keeps this machine's node as configured, follows
+// changes of its address as far as that is safe, and says in sentences what is
+// wrong and what to do. It refuses to restart the engine and to decide that a
+// machine leaves its swarm: the manager does.
+package swarm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/services/engine/dockerapi"
+)
+
+// Port is where managers listen for the other machines.
+const Port = "2377"
+
+// Times of the reconciler.
+const (
+	steady     = 30 * time.Second // until a machine in its swarm is looked at again
+	firstRetry = 5 * time.Second  // then twice as long each time
+	lastRetry  = time.Minute
+	// settle is how long an address must be gone, and managers away, before
+	// anything is done about it: a lease that is renewed and a manager that
+	// restarts are no changes.
+	settle     = 15 * time.Second
+	lostAfter  = 2 * time.Minute
+	joinWait   = 90 * time.Second // Docker goes on joining in the background; then another manager is tried
+	callTime   = 40 * time.Second // Docker itself gives up after 20 s
+	dialTime   = 3 * time.Second
+	demoteTime = time.Minute
+)
+
+// Machine is what a decision depends on besides the engine.
+type Machine struct {
+	Want  osconfig.Swarm
+	Links []Link // with their addresses, in the machine's order
+}
+
+// Link is a network link of the machine.
+type Link struct {
+	Name      string
+	Addresses []netip.Addr // no link-local ones
+}
+
+// Result is what one look has come to.
+type Result struct {
+	Reasons []string      // what is wrong with this machine, sentences
+	Notes   []string      // what is wrong elsewhere, or worth knowing
+	Restart string        // why the engine has to start anew; empty: it has not
+	Again   time.Duration // until the next look; 0: at the next change
+}
+
+// Reconciler brings the engine to its configuration, a step at each call. Its
+// methods are called by one goroutine.
+type Reconciler struct {
+	Docker dockerapi.Client
+	Dir    string // where dockerd keeps the state of its swarm
+	Dial   func(ctx context.Context, address string) error
+	Now    func() time.Time
+
+	retries   int
+	remote    int       // the next manager to join through
+	joining   time.Time // since when Docker has been joining in the background
+	changed   time.Time // since when the address has been another one
+	lost      time.Time // since when no manager has answered
+	restarted netip.Addr
+}
+
+// New is a reconciler of the engine at socket whose state is in dir.
+func New(socket, dir string) *Reconciler {
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Now: time.Now}
+}
+
+func dial(ctx context.Context, address string) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		// The address is said already.
+		if of, ok := errors.AsType[*net.OpError](err); ok {
+			err = of.Err
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
+			return errors.New("no answer")
+		}
+		return errors.New(strings.TrimPrefix(err.Error(), "connect: "))
+	}
+	return conn.Close()
+}
+
+// info is the part of GET /info about the swarm; github.com/moby/moby/api,
+// types/swarm.Info.
+type info struct {
+	Swarm struct {
+		NodeID           string
+		NodeAddr         string
+		LocalNodeState   string
+		ControlAvailable bool
+		Error            string
+		RemoteManagers   []struct{ NodeID, Addr string }
+		Nodes, Managers  int
+		Cluster          *struct{ ID string }
+	}
+	Name string
+}
+
+// States of info.Swarm.LocalNodeState.
+const (
+	stateInactive = "inactive"
+	statePending  = "pending"
+	stateActive   = "active"
+	stateError    = "error"
+	stateLocked   = "locked"
+)
+
+func (i info) state() string {
+	if i.Swarm.LocalNodeState == "" {
+		return stateInactive
+	}
+	return i.Swarm.LocalNodeState
+}
+
+// remotes are the managers that the engine knows, ADDRESS:PORT.
+func (i info) remotes() []string {
+	var out []string
+	for _, r := range i.Swarm.RemoteManagers {
+		out = append(out, r.Addr)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// saved is the part of dockerd's own file that no call answers;
+// github.com/moby/moby/v2, daemon/cluster.nodeStartConfig.
+type saved struct {
+	AdvertiseAddr  string // HOST:PORT; empty: found at each start, by the way to the manager
+	DataPathAddr   string
+	JoinInProgress bool
+}
+
+func (r *Reconciler) saved() saved {
+	var s saved
+	text, err := os.ReadFile(filepath.Join(r.Dir, engine.SwarmState))
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return saved{} // half written: the next look sees it
+	}
+	return s
+}
+
+func (r *Reconciler) info(ctx context.Context) (info, error) {
+	var i info
+	return i, r.call(ctx, http.MethodGet, "/info", nil, &i)
+}
+
+func (r *Reconciler) call(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return r.Docker.Call(ctx, method, path, in, out)
+}
+
+// Reconcile looks at the engine once, does the next thing that it lacks, and
+// says what is wrong.
+func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
+	i, err := r.info(ctx)
+	if err != nil { // its unit says so, and whoever starts it calls again
+		return Result{Again: firstRetry}
+	}
+	s := r.saved()
+	if i.state() != statePending {
+		r.joining = time.Time{}
+	}
+	switch i.state() {
+	case stateInactive:
+		r.changed, r.lost = time.Time{}, time.Time{}
+		if !m.Want.On() {
+			return Result{}
+		}
+		return r.form(ctx, m.Want)
+	case stateLocked:
+		return Result{Reasons: []string{"the swarm's keys on this machine are locked: unlock them with `ros engine swarm unlock`, " +
+			"which asks for the key that `ros engine swarm unlock-key` shows on another manager"}, Again: steady}
+	case statePending:
+		return r.pending(ctx, m, i, s)
+	case stateError:
+		return r.broken(ctx, m, i, s)
+	}
+	r.retries = 0
+	res := Result{Again: steady}
+	if !m.Want.On() {
+		res.Notes = append(res.Notes, "this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
+			"`docker swarm leave` and reboot; until then containers stop when the engine does")
+		return res
+	}
+	if i.Swarm.ControlAvailable {
+		r.lost = time.Time{}
+		r.manager(ctx, m.Want, i, &res)
+	} else {
+		r.worker(ctx, m.Want, i, &res)
+	}
+	r.address(ctx, m, i, s, &res)
+	return res
+}
+
+// retry is the time until a failed attempt is made again.
+func (r *Reconciler) retry() time.Duration {
+	wait := firstRetry << min(r.retries, 6)
+	r.retries++
+	return min(wait, lastRetry)
+}
+
+// since notes when a condition began and returns how long it has held.
+func (r *Reconciler) since(at *time.Time) time.Duration {
+	if at.IsZero() {
+		*at = r.Now()
+	}
+	return r.Now().Sub(*at)
+}
+
+// said is the daemon's message without the call that it answered: a user has
+// not made that.
+func said(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[*dockerapi.Error](err); ok {
+		text = e.Message
+	}
+	text = strings.TrimPrefix(text, "rpc error: code = ")
+	return strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
+}
+
+func reason(format string, args ...any) []string {
+	return []string{"swarm: " + fmt.Sprintf(format, args...)}
+}

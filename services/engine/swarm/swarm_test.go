@@ -1,0 +1,379 @@
+package swarm
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+)
+
+func TestNothingWithoutKey(t *testing.T) {
+	f, r := newFake(t)
+	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{})); !cmp.Equal(res, Result{}) {
+		t.Errorf("%+v", res)
+	}
+	f.member(false)
+	res := r.Reconcile(t.Context(), machine(osconfig.Swarm{}))
+	says(t, res.Notes, "rancher.docker.swarm is not set", "docker swarm leave")
+	if len(res.Reasons) > 0 || res.Again == 0 {
+		t.Errorf("%+v", res)
+	}
+	f.wasAsked()
+}
+
+func TestInit(t *testing.T) {
+	f, r := newFake(t)
+	lock := true
+	want := osconfig.Swarm{Init: true, AdvertiseAddr: "eth1", DataPathAddr: "10.1.0.1", Availability: "drain", Autolock: &lock}
+	if res := r.Reconcile(t.Context(), machine(want)); len(res.Reasons) > 0 || res.Again == 0 {
+		t.Errorf("%+v", res)
+	}
+	if diff := cmp.Diff([]string{`POST /swarm/init  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"eth1","DataPathAddr":"10.1.0.1","ForceNewCluster":false,` +
+		`"AutoLockManagers":true,"Availability":"drain","Spec":{"EncryptionConfig":{"AutoLockManagers":true}}}`}, f.take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A refusal is said with what to do, and tried again, less and less often.
+func TestInitRefused(t *testing.T) {
+	f, r := newFake(t)
+	f.refuse["POST /swarm/init"] = "could not choose an IP address to advertise since this system has multiple addresses on different interfaces (10.0.0.1 on eth0 and 10.1.0.1 on eth1)"
+	var waits []time.Duration
+	for range 6 {
+		res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true}))
+		says(t, res.Reasons, "cannot make a swarm", "10.1.0.1 on eth1", "rancher.docker.swarm.advertise_addr")
+		waits = append(waits, res.Again)
+	}
+	s := time.Second
+	if diff := cmp.Diff([]time.Duration{5 * s, 10 * s, 20 * s, 40 * s, 60 * s, 60 * s}, waits); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	f, r := newFake(t)
+	f.down["10.0.0.8:2377"] = true
+	want := joinOf("10.0.0.8", "[fd00::5]:2377")
+	if res := r.Reconcile(t.Context(), machine(want)); len(res.Reasons) > 0 {
+		t.Errorf("%+v", res)
+	}
+	if diff := cmp.Diff([]string{`POST /swarm/join  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DataPathAddr":"","RemoteAddrs":["[fd00::5]:2377"],"JoinToken":"SWMTKN-t"}`}, f.take()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestJoinFails(t *testing.T) {
+	for name, tc := range map[string]struct {
+		down    bool
+		message string
+		words   []string
+	}{
+		"manager away":    {down: true, words: []string{"cannot join through 10.0.0.8:2377: connection refused", "port open"}},
+		"another token":   {message: "rpc error: code = PermissionDenied desc = A valid join token is necessary to join this cluster", words: []string{"A valid join token", "ros engine swarm token"}},
+		"another swarm":   {message: "remote CA does not match fingerprint. Expected: x", words: []string{"ros engine swarm token"}},
+		"in the distance": {message: "Timeout was reached before node joined. The attempt to join the swarm will continue in the background.", words: []string{"takes long"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, r := newFake(t)
+			f.down["10.0.0.8:2377"] = tc.down
+			f.refuse["POST /swarm/join"] = tc.message
+			res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.8")))
+			says(t, res.Reasons, tc.words...)
+			if res.Again == 0 || strings.Contains(strings.Join(res.Reasons, ""), "SWMTKN-t") {
+				t.Errorf("%+v", res)
+			}
+		})
+	}
+}
+
+// Docker goes on with a join in the background; in the end it is given up for
+// another manager. dockerd forgets the token when it restarts.
+func TestJoinThatDoesNotEnd(t *testing.T) {
+	f, r := newFake(t)
+	m := machine(joinOf("10.0.0.8"))
+	f.state = statePending
+	f.save(saved{JoinInProgress: true})
+	says(t, r.Reconcile(t.Context(), m).Reasons, "takes long")
+	f.later(time.Minute)
+	says(t, r.Reconcile(t.Context(), m).Reasons, "takes long")
+	f.wasAsked()
+	f.later(time.Minute)
+	says(t, r.Reconcile(t.Context(), m).Reasons, "cannot join")
+	f.wasAsked("POST /swarm/leave force=1")
+
+	f.state, f.err = stateError, "rpc error: no token."
+	f.save(saved{JoinInProgress: true})
+	says(t, r.Reconcile(t.Context(), m).Reasons, "cannot join: rpc error: no token")
+	f.wasAsked("POST /swarm/leave force=1")
+	r.Reconcile(t.Context(), m)
+	f.wasAsked("POST /swarm/join")
+}
+
+// A member is never taken out because it fails.
+func TestBrokenMember(t *testing.T) {
+	f, r := newFake(t)
+	f.state, f.err = stateError, "x509: certificate has expired."
+	f.save(saved{})
+	for range 3 {
+		says(t, r.Reconcile(t.Context(), machine(joinOf("10.0.0.8"))).Reasons, "x509: certificate has expired. If", "docker swarm leave --force")
+		f.later(time.Hour)
+	}
+	f.wasAsked()
+}
+
+func TestLocked(t *testing.T) {
+	f, r := newFake(t)
+	f.state = stateLocked
+	says(t, r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})).Reasons, "ros engine swarm unlock", "ros engine swarm unlock-key")
+}
+
+// After a reboot a manager waits for the others.
+func TestWaitsForOthers(t *testing.T) {
+	f, r := newFake(t)
+	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377", "10.0.0.3:2377"}
+	f.save(saved{})
+	f.down["10.0.0.3:2377"] = true
+	if res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.2"))); len(res.Reasons) > 0 || res.Again == 0 {
+		t.Errorf("at once: %+v", res)
+	}
+	f.later(time.Minute)
+	says(t, r.Reconcile(t.Context(), machine(joinOf("10.0.0.2"))).Reasons, "do not answer: 10.0.0.3:2377.", "--force-new-cluster")
+	f.wasAsked()
+}
+
+// Availability and labels are set where they differ; what others have set
+// stays.
+func TestKeepsNode(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	want := osconfig.Swarm{Init: true, Availability: "drain", Labels: map[string]string{"disk": "ssd"}}
+	links := link("eth0", "10.0.0.1")
+	if res := r.Reconcile(t.Context(), machine(want, links)); len(res.Reasons)+len(res.Notes) > 0 {
+		t.Errorf("%+v", res)
+	}
+	if diff := cmp.Diff([]string{`POST /nodes/n1/update version=7 {"Availability":"drain","Labels":{"disk":"ssd","theirs":"1"},"Role":"manager"}`}, f.take()); diff != "" {
+		t.Error(diff)
+	}
+	f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "drain", "Labels": want.Labels}
+	r.Reconcile(t.Context(), machine(want, links))
+	f.wasAsked()
+	f.refuse["POST /nodes/n1/update"] = "update out of sequence"
+	f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "active"}
+	says(t, r.Reconcile(t.Context(), machine(want, links)).Reasons, "cannot set availability", "update out of sequence")
+}
+
+// Autolock is the leader's to set; the rest of the swarm's settings stays.
+func TestAutolock(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	lock := true
+	m := machine(osconfig.Swarm{Init: true, Autolock: &lock}, link("eth0", "10.0.0.1"))
+	r.Reconcile(t.Context(), m)
+	if diff := cmp.Diff([]string{`POST /swarm/update version=11 {"CAConfig":{"NodeCertExpiry":7776000000000000},"EncryptionConfig":{"AutoLockManagers":true},"Name":"default"}`}, f.take()); diff != "" {
+		t.Error(diff)
+	}
+	f.lock = true
+	r.Reconcile(t.Context(), m)
+	f.wasAsked()
+	f.lock, f.nodes[0]["ManagerStatus"] = false, map[string]any{"Leader": false, "Reachability": "reachable"}
+	r.Reconcile(t.Context(), m)
+	f.wasAsked()
+}
+
+func TestOthersAway(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	f.node("n2", "down", "unreachable", false)
+	f.node("n3", "ready", "reachable", false)
+	f.node("n4", "down", "", false)
+	res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1")))
+	if len(res.Reasons) > 0 || len(res.Notes) != 2 {
+		t.Fatalf("%+v", res)
+	}
+	says(t, res.Notes[:1], "manager host-n2", "2 of 3 managers are left, and 2 are needed", "docker node demote n2")
+	says(t, res.Notes[1:], "node host-n4 (10.0.0.4) is down", "docker node rm n4")
+}
+
+func TestNoMajority(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	f.nodes, f.remotes = nil, []string{"10.0.0.2:2377"}
+	says(t, r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})).Reasons, "no majority", "10.0.0.2:2377", "--force-new-cluster")
+}
+
+// A worker whose managers have moved joins anew where the configuration knows
+// another address that answers, and not before long.
+func TestManagersMoved(t *testing.T) {
+	f, r := newFake(t)
+	f.member(false)
+	f.remotes = []string{"10.0.0.2:2377"}
+	m := machine(joinOf("manager.lan"), link("eth0", "10.0.0.1"))
+	if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
+		t.Errorf("%+v", res)
+	}
+	f.down["10.0.0.2:2377"] = true
+	r.Reconcile(t.Context(), m)
+	f.later(time.Minute)
+	says(t, r.Reconcile(t.Context(), m).Reasons, "none of its managers answers at 10.0.0.2:2377")
+	f.wasAsked()
+	f.down["manager.lan:2377"] = true
+	f.later(2 * time.Minute)
+	r.Reconcile(t.Context(), m)
+	f.wasAsked()
+	f.down["manager.lan:2377"] = false
+	res := r.Reconcile(t.Context(), m)
+	says(t, res.Notes, "managers have moved", "manager.lan:2377")
+	f.wasAsked("POST /swarm/leave")
+	r.Reconcile(t.Context(), m)
+	f.wasAsked("POST /swarm/join")
+}
+
+func TestEngineAway(t *testing.T) {
+	r := New(filepath.Join(t.TempDir(), "none"), t.TempDir())
+	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})); len(res.Reasons) > 0 || res.Again == 0 {
+		t.Errorf("%+v", res)
+	}
+	if costs := r.Costs(t.Context()); len(costs) != 1 {
+		t.Errorf("costs %q", costs)
+	}
+}
+
+func TestCosts(t *testing.T) {
+	for name, tc := range map[string]struct {
+		set   func(f *fake)
+		words []string // nil: nothing
+	}{
+		"in none": {set: func(*fake) {}},
+		"joining": {set: func(f *fake) { f.state = statePending; f.save(saved{JoinInProgress: true}) }, words: []string{"has not joined"}},
+		"locked":  {set: func(f *fake) { f.state = stateLocked }, words: []string{"locked"}},
+		"failed":  {set: func(f *fake) { f.state = stateError }, words: []string{"does not run here"}},
+		"worker":  {set: func(f *fake) { f.member(false) }, words: []string{"is a worker", "elsewhere"}},
+		"alone":   {set: func(f *fake) { f.member(true) }, words: []string{"the only one", "the swarm ends"}},
+		"last manager": {set: func(f *fake) { f.member(true); f.node("n2", "ready", "", false) },
+			words: []string{"last manager", "swarm of 2 machines ends"}},
+		"of three": {set: func(f *fake) {
+			f.member(true)
+			f.node("n2", "ready", "reachable", false)
+			f.node("n3", "ready", "reachable", false)
+		}, words: []string{"becomes a worker", "2 managers are left", "loss of 0 more"}},
+		"of three, one away": {set: func(f *fake) {
+			f.member(true)
+			f.node("n2", "ready", "reachable", false)
+			f.node("n3", "down", "unreachable", false)
+		}, words: []string{"of the 2 others only 1 answer", "no majority"}},
+		"no leader": {set: func(f *fake) { f.member(true); f.nodes = nil }, words: []string{"without a majority"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, r := newFake(t)
+			tc.set(f)
+			costs := r.Costs(t.Context())
+			if tc.words == nil {
+				if len(costs) > 0 {
+					t.Errorf("costs %q", costs)
+				}
+				return
+			}
+			says(t, costs, tc.words...)
+			f.wasAsked()
+		})
+	}
+}
+
+// A manager among others becomes a worker before it leaves; the state is
+// copied first.
+func TestLeave(t *testing.T) {
+	for name, others := range map[string]int{"alone": 0, "of two": 1} {
+		t.Run(name, func(t *testing.T) {
+			f, r := newFake(t)
+			f.member(true)
+			for range others {
+				f.node("n2", "ready", "reachable", false)
+			}
+			if err := os.MkdirAll(filepath.Join(f.dir, "raft/wal"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(f.dir, "raft/wal/1.wal"), []byte("log"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			place, err := r.Leave(t.Context(), filepath.Join(t.TempDir(), "backups"))
+			if err != nil || filepath.Base(place) != "2001-09-09T01-46-40Z" {
+				t.Fatalf("%s, %v", place, err)
+			}
+			text, err := os.ReadFile(filepath.Join(place, "raft/wal/1.wal"))
+			if err != nil || string(text) != "log" {
+				t.Errorf("copy %q, %v", text, err)
+			}
+			if others > 0 {
+				f.wasAsked(`POST /nodes/n1/update version=7 {"Availability":"active","Labels":{"theirs":"1"},"Role":"worker"}`, "POST /swarm/leave force=1")
+			} else {
+				f.wasAsked("POST /swarm/leave force=1")
+			}
+			if place, err := r.Leave(t.Context(), t.TempDir()); place != "" || err != nil {
+				t.Errorf("again: %s, %v", place, err)
+			}
+		})
+	}
+}
+
+// Without a copy nobody leaves.
+func TestLeaveWithoutCopy(t *testing.T) {
+	f, r := newFake(t)
+	f.member(false)
+	inTheWay := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(inTheWay, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Leave(t.Context(), inTheWay); err == nil {
+		t.Error("no error")
+	}
+	f.wasAsked()
+}
+
+func TestTokens(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	token, remote, err := r.Token(t.Context(), "worker", false)
+	if token != "SWMTKN-w" || remote != "10.0.0.1:2377" || err != nil {
+		t.Errorf("%s, %s, %v", token, remote, err)
+	}
+	f.wasAsked()
+	if token, _, err = r.Token(t.Context(), "manager", true); token != "SWMTKN-m" || err != nil {
+		t.Errorf("%s, %v", token, err)
+	}
+	f.wasAsked("POST /swarm/update version=11&rotateManagerToken=1 {")
+	f.refuse["GET /swarm"] = "This node is not a swarm manager."
+	if _, _, err := r.Token(t.Context(), "worker", false); err == nil || err.Error() != "This node is not a swarm manager" {
+		t.Error(err)
+	}
+}
+
+func TestLook(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	f.node("n2", "down", "unreachable", false)
+	f.lock, f.key = true, "SWMKEY-1"
+	got, err := r.Look(t.Context())
+	lock := true
+	want := Report{
+		State: stateActive, Role: "manager", NodeID: "n1", Address: "10.0.0.1", Leader: true, Autolock: &lock, Reachable: 1, Voters: 2,
+		Nodes: []Node{
+			{ID: "n1", Name: "host-n1", Role: "manager", State: "ready", Availability: "active", Address: "10.0.0.1", Leader: true, Reachable: true, Self: true, Labels: map[string]string{"theirs": "1"}},
+			{ID: "n2", Name: "host-n2", Role: "manager", State: "down", Availability: "active", Address: "10.0.0.2", Labels: map[string]string{"theirs": "1"}},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	if key, err := r.UnlockKey(t.Context()); key != "SWMKEY-1" || err != nil {
+		t.Errorf("%s, %v", key, err)
+	}
+	f.nodes = nil
+	if got, err = r.Look(t.Context()); err != nil || !strings.Contains(got.Error, "does not have a leader") {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

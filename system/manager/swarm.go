@@ -1,0 +1,244 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/control/api"
+)
+
+// swarmBackups has a dated copy of the state of each swarm that was left.
+const swarmBackups = "/var/lib/pharos/swarm"
+
+// hasSwarm reports whether dockerd has the state of a swarm on disk.
+func hasSwarm(c osconfig.Config) bool {
+	_, err := os.Stat(filepath.Join(engine.SwarmDir(c.Rancher.Docker), engine.SwarmState))
+	return err == nil
+}
+
+// loadSwarmModules loads what the engine needs in a swarm, before it starts.
+func (m *Manager) loadSwarmModules(c osconfig.Config) error {
+	if !c.Rancher.Docker.Swarm.On() && !hasSwarm(c) {
+		return nil
+	}
+	return m.loadModules(engine.SwarmModules())
+}
+
+// swarmState is what the machine says of its swarm.
+type swarmState struct {
+	reasons, notes []string
+	left           string // note of a swarm that was left since the boot
+}
+
+// watchSwarm keeps the machine's part in its swarm as configured, for as long
+// as ctx lasts. It looks when the engine has started, when the configuration or
+// an address of the machine has changed, and, in a swarm, every now and then.
+func (m *Manager) watchSwarm(ctx context.Context) error {
+	r := swarm.New(engine.Socket, "")
+	var links []swarm.Link
+	var again <-chan time.Time
+	for due := false; ; {
+		s, changed := m.net.Watch()
+		if now := swarmLinks(s); due || !reflect.DeepEqual(now, links) {
+			links, again = now, nil
+			if wait := m.reconcileSwarm(ctx, r, links); wait > 0 {
+				again = time.After(wait)
+			}
+		}
+		due = true
+		select {
+		case <-changed: // containers' links come and go, too
+			due = false
+		case <-m.swarmAgain:
+		case <-again:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// lookAtSwarm makes watchSwarm look at once.
+func (m *Manager) lookAtSwarm() {
+	select {
+	case m.swarmAgain <- struct{}{}:
+	default:
+	}
+}
+
+// reconcileSwarm looks once and returns the time until the next look, 0 when
+// that is for others to ask for.
+func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links []swarm.Link) time.Duration {
+	m.swarming.Lock()
+	defer m.swarming.Unlock()
+	c := m.cfg()
+	m.mu.Lock()
+	g := m.units["docker"]
+	m.mu.Unlock()
+	if !c.Rancher.Docker.Swarm.On() && !hasSwarm(c) || g == nil || !g.IsOpen() {
+		m.sayOfSwarm(swarm.Result{})
+		return 0
+	}
+	r.Dir = engine.SwarmDir(c.Rancher.Docker)
+	res := r.Reconcile(ctx, swarm.Machine{Want: c.Rancher.Docker.Swarm, Links: links})
+	if ctx.Err() != nil {
+		return 0
+	}
+	m.sayOfSwarm(res)
+	if res.Restart != "" {
+		m.log.Warn("the engine restarts for its swarm", "why", res.Restart)
+		if err := m.sup.Restart(ctx, "docker"); err != nil {
+			m.log.Error("restart of the engine", "error", err)
+		}
+	}
+	return res.Again
+}
+
+// sayOfSwarm keeps what was found, and logs what is new of it.
+func (m *Manager) sayOfSwarm(res swarm.Result) {
+	m.mu.Lock()
+	before := m.swarm
+	m.swarm.reasons, m.swarm.notes = res.Reasons, res.Notes
+	m.mu.Unlock()
+	m.note("swarm", res.Reasons...)
+	for _, text := range res.Reasons {
+		if !slices.Contains(before.reasons, text) {
+			m.log.Warn("swarm", "problem", text)
+		}
+	}
+	for _, text := range res.Notes {
+		if !slices.Contains(before.notes, text) {
+			m.log.Info("swarm", "note", text)
+		}
+	}
+}
+
+// swarmNotes are what the status tells of the swarm although nothing is wrong.
+// m.mu is held.
+func (m *Manager) swarmNotes() []string {
+	out := slices.Clone(m.swarm.notes)
+	if m.swarm.left != "" {
+		out = append(out, m.swarm.left)
+	}
+	if c := m.config.Config; c.Rancher.Docker.Swarm.On() {
+		out = append(out, "swarm: the engine has no live restore in a swarm: this machine's containers restart when it does")
+	}
+	return out
+}
+
+// swarmLinks are the links with an address that lasts.
+func swarmLinks(s netconf.State) []swarm.Link {
+	var out []swarm.Link
+	for _, l := range s.Links {
+		one := swarm.Link{Name: l.Name}
+		for _, a := range l.Addresses {
+			if addr := a.Prefix.Addr(); addr.IsGlobalUnicast() {
+				one.Addresses = append(one.Addresses, addr)
+			}
+		}
+		if !l.Loopback && len(one.Addresses) > 0 {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// leaves reports whether a new configuration takes the machine out of its swarm.
+func leaves(before, after osconfig.Config) bool {
+	return before.Rancher.Docker.Swarm.On() && !after.Rancher.Docker.Swarm.On()
+}
+
+// askSwarm asks the engine for those who are not the reconciler.
+func (m *Manager) askSwarm(c osconfig.Config) *swarm.Reconciler {
+	return swarm.New(engine.Socket, engine.SwarmDir(c.Rancher.Docker))
+}
+
+// costs says what of a new configuration cannot be undone.
+func (m *Manager) costs(ctx context.Context, before, after osconfig.Config) []string {
+	if !leaves(before, after) || !hasSwarm(before) {
+		return nil
+	}
+	return m.askSwarm(before).Costs(ctx)
+}
+
+// leaveSwarm takes the machine out of its swarm when a new configuration does.
+func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config) error {
+	if !leaves(before, after) || !hasSwarm(before) {
+		return nil
+	}
+	m.swarming.Lock()
+	defer m.swarming.Unlock()
+	place, err := m.askSwarm(before).Leave(ctx, swarmBackups)
+	if err != nil {
+		return err
+	}
+	if place != "" {
+		m.log.Info("swarm left", "copy", place)
+		m.mu.Lock()
+		m.swarm.left = "swarm: this machine has left it; a copy of its state is in " + place
+		m.mu.Unlock()
+	}
+	return nil
+}
+
+// Swarm says how the machine stands in its swarm.
+func (m *Manager) Swarm(ctx context.Context) (api.Swarm, error) {
+	c := m.cfg()
+	m.mu.Lock()
+	out := api.Swarm{Configured: c.Rancher.Docker.Swarm.On(), Reasons: slices.Clone(m.swarm.reasons), Notes: m.swarmNotes()}
+	m.mu.Unlock()
+	look, err := m.askSwarm(c).Look(ctx)
+	if err != nil {
+		return out, fmt.Errorf("swarm: %w: %w", err, errdefs.ErrUnavailable)
+	}
+	out.State, out.Role, out.Node, out.Address, out.Leader = look.State, look.Role, look.NodeID, look.Address, look.Leader
+	out.Managers, out.Autolock, out.Error = look.Managers, look.Autolock, look.Error
+	if look.Voters > 0 {
+		out.Quorum = api.SwarmQuorum{Managers: look.Voters, Reachable: look.Reachable, Needed: look.Voters/2 + 1}
+	}
+	for _, n := range look.Nodes {
+		out.Nodes = append(out.Nodes, api.SwarmNode(n))
+	}
+	if out.Role == "worker" && len(c.Rancher.Docker.Swarm.Labels) > 0 {
+		out.Notes = append(out.Notes, "swarm: a worker may not label its own node: rancher.docker.swarm.labels are those of its engine "+
+			"(constraint engine.labels.KEY); on a manager, docker node update --label-add KEY=VALUE "+out.Node)
+	}
+	return out, nil
+}
+
+// SwarmToken is the token with which workers or managers join.
+func (m *Manager) SwarmToken(ctx context.Context, role string, rotate bool) (api.SwarmToken, error) {
+	token, remote, err := m.askSwarm(m.cfg()).Token(ctx, role, rotate)
+	if err != nil {
+		return api.SwarmToken{}, fmt.Errorf("token of a %s: %w: %w", role, err, errdefs.ErrFailedPrecondition)
+	}
+	return api.SwarmToken{Role: role, Token: token, Remote: remote}, nil
+}
+
+// SwarmUnlockKey is the key that unlocks managers, empty without autolock.
+func (m *Manager) SwarmUnlockKey(ctx context.Context) (api.SwarmKey, error) {
+	key, err := m.askSwarm(m.cfg()).UnlockKey(ctx)
+	if err != nil {
+		return api.SwarmKey{}, fmt.Errorf("unlock key: %w: %w", err, errdefs.ErrFailedPrecondition)
+	}
+	return api.SwarmKey{Key: key}, nil
+}
+
+// SwarmUnlock unlocks this manager's keys.
+func (m *Manager) SwarmUnlock(ctx context.Context, key string) error {
+	if err := m.askSwarm(m.cfg()).Unlock(ctx, key); err != nil {
+		return fmt.Errorf("unlock: %w: %w", err, errdefs.ErrFailedPrecondition)
+	}
+	m.lookAtSwarm()
+	return nil
+}
