@@ -1,6 +1,7 @@
 // Command payload is what the virtual machine tests run in user containers: a
 // web server, one that ignores SIGTERM, a killer of everything that it can
-// see, a time server, and a look at a file. It is static and needs nothing beside itself.
+// see, a time server, a look at a file, and a container of a compose project
+// that checks what it got. It is static and needs nothing beside itself.
 package main
 
 import (
@@ -45,11 +46,17 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 		defer stop()
 		return ntp(ctx, log)
+	case "stack":
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+		return stack(ctx, log, os.Stdout)
+	case "healthy":
+		return healthy(ctx)
 	case "kill-all":
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH")
+	return errors.New("usage: payload serve|stubborn|ntp|stack|healthy|kill-all|exists PATH")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {
@@ -57,14 +64,13 @@ func listen(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, log, ln)
+	// The time at which this process started shows a restart to who asks.
+	return serve(ctx, log, ln, fmt.Sprintf("payload %d\n", time.Now().UnixNano()))
 }
 
-// serve answers with the time at which this process started, so that who asks
-// sees a restart. It owns ln and returns when ctx ends.
-func serve(ctx context.Context, log *slog.Logger, ln net.Listener) error {
+// serve answers with body. It owns ln and returns when ctx ends.
+func serve(ctx context.Context, log *slog.Logger, ln net.Listener, body string) error {
 	defer context.AfterFunc(ctx, func() { ln.Close() })()
-	body := fmt.Sprintf("payload %d\n", time.Now().UnixNano())
 	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
