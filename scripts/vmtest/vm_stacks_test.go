@@ -37,7 +37,7 @@ func TestGenericStacks(t *testing.T) {
 }
 
 // stacksDeadline is for `docker compose up` of all stacks at once, under emulation.
-const stacksDeadline = 6 * time.Minute
+const stacksDeadline = 12 * time.Minute
 
 // runStacks boots spec with a state disk and runs stacks as one compose project.
 func (l lab) runStacks(t *testing.T, spec Spec, list []stack) {
@@ -199,7 +199,7 @@ func (g *guest) script(t *testing.T, text string) string {
 }
 
 // upStacks starts all services at once. If some cannot be started, it starts
-// the others one by one and returns what was said of each that failed.
+// the others stack by stack and returns what was said of each that failed.
 func (g *guest) upStacks(t *testing.T, list []stack) map[string]string {
 	t.Helper()
 	ctx, cancel := Within(t.Context(), stacksDeadline, "docker compose up")
@@ -217,12 +217,18 @@ func (g *guest) upStacks(t *testing.T, list []stack) map[string]string {
 	t.Errorf("docker compose up of all stacks:\n%s", lastLines(res.Stdout, 10))
 	running := strings.Fields(g.try(t, composeCommand+" ps --services --status running").Stdout)
 	for _, st := range list {
+		var names []string
 		for _, s := range st.services {
-			if slices.Contains(running, s.Name) || ctx.Err() != nil {
-				continue
+			if !slices.Contains(running, s.Name) {
+				names = append(names, s.Name)
 			}
-			if r, err := g.ssh.Run(ctx, composeCommand+" up -d "+s.Name+" 2>&1"); err != nil || r.Code != 0 {
-				said[s.Name] = fmt.Sprintf("%v %s", err, lastLines(r.Stdout, 2))
+		}
+		if len(names) == 0 || ctx.Err() != nil {
+			continue
+		}
+		if r, err := g.ssh.Run(ctx, composeCommand+" up -d "+strings.Join(names, " ")+" 2>&1"); err != nil || r.Code != 0 {
+			for _, name := range names {
+				said[name] = fmt.Sprintf("%v %s", err, lastLines(r.Stdout, 2))
 			}
 		}
 	}
