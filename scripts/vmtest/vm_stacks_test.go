@@ -47,8 +47,7 @@ func (l lab) runStacks(t *testing.T, spec Spec, list []stack) {
 	}
 	spec.Memory = 4096
 	spec.Disks = append(spec.Disks, Disk{Path: state}, l.seed(t, "stacks", l.cloudConfig(stackFiles(list))))
-	// Containers that cannot be started are told of there too.
-	g := l.start(t, spec, true)
+	g := l.start(t, spec, false)
 	g.login(t)
 	g.ready(t, bootDeadline)
 	g.loadPayload(t)
@@ -143,7 +142,7 @@ func (g *guest) prepareStacks(t *testing.T, list []stack) facts {
 	fmt.Fprintf(&sh, "chown rancher '%s'\n", projectDir)
 	sh.WriteString(questions(list))
 	f := facts{}
-	for line := range strings.Lines(g.script(t, sh.String())) {
+	for line := range strings.Lines(g.script(t, stepDeadline, sh.String())) {
 		if key, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
 			f[key] = value
 		}
@@ -187,9 +186,9 @@ func questions(list []stack) string {
 }
 
 // script runs a shell script as root and returns what it prints.
-func (g *guest) script(t *testing.T, text string) string {
+func (g *guest) script(t *testing.T, within time.Duration, text string) string {
 	t.Helper()
-	ctx, cancel := Within(t.Context(), stepDeadline, "script")
+	ctx, cancel := Within(t.Context(), within, "script")
 	defer cancel()
 	res, err := g.ssh.RunInput(ctx, "sudo bash", bytes.NewReader([]byte(text)))
 	if err != nil || res.Code != 0 {
@@ -254,7 +253,7 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 		n += len(st.services)
 	}
 	// Who has not judged by then is reported by name.
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), stacksDeadline/2)
 	defer cancel()
 	tick := time.NewTicker(3 * time.Second)
 	defer tick.Stop()
@@ -280,7 +279,7 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 			}
 		}
 	}
-	for line := range strings.Lines(g.script(t, sh.String())) {
+	for line := range strings.Lines(g.script(t, stacksDeadline, sh.String())) {
 		key, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "\t")
 		if strings.HasPrefix(key, "/") {
 			r.files[key] = value
