@@ -20,6 +20,9 @@ type Options struct {
 	RAM int64 // bytes
 	// LibModules binds the machine's kernel modules; false where it has none.
 	LibModules bool
+	// Root is the tree that the console shares with the engine; empty is an
+	// overlay of its own.
+	Root string
 }
 
 // oomScore is inherited by an administrator's shell and what it starts: it
@@ -31,22 +34,11 @@ const oomScore = -100
 // shell on the serial line must be there when those are broken.
 func Unit(o Options) unit.Unit {
 	u := unit.Unit{
-		Name:  "console",
-		Image: "console",
-		Args:  []string{"/usr/bin/ros-console"},
-		Mounts: []unit.Mount{
-			// Everything of the machine's /run: the control socket, the
-			// engine's, the logs. rshared: what is mounted here or there
-			// appears on both sides, as it does for the next three.
-			{Source: "/run", Target: "/run", Options: []string{"rw", "rshared"}},
-			{Source: "/var", Target: "/var", Options: []string{"rw", "rshared"}},
-			{Source: "/mnt", Target: "/mnt", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
-			{Source: "/media", Target: "/media", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
-			// What people keep.
-			{Source: "/home", Target: "/home", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
-			{Source: "/opt", Target: "/opt", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
-			{Source: "/tmp", Target: "/tmp", Options: []string{"rw"}, Mkdir: 0o1777},
-		},
+		Name:           "console",
+		Image:          "console",
+		Root:           o.Root,
+		Args:           []string{"/usr/bin/ros-console"},
+		Mounts:         mounts(),
 		HostDev:        true, // terminals, disks: an administrator's tools
 		WritableSys:    true, // sysfs attributes
 		WritableCgroup: true, // look at and change every group
@@ -80,6 +72,22 @@ func Unit(o Options) unit.Unit {
 		u.Mounts = append(u.Mounts, unit.Mount{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}})
 	}
 	return u
+}
+
+// mounts are the directories of the machine. rshared: what is mounted here or
+// there appears on both sides.
+func mounts() []unit.Mount {
+	list := []unit.Mount{
+		// The control socket, the engine's, the logs.
+		{Source: "/run", Target: "/run", Options: []string{"rw", "rshared"}},
+		{Source: "/tmp", Target: "/tmp", Options: []string{"rw", "nosuid", "nodev"}, Mkdir: 0o1777},
+	}
+	// What lasts. A set-user-ID file or a device that a container leaves there
+	// gives nobody rights in the console.
+	for _, dir := range setup.Lasting() {
+		list = append(list, unit.Mount{Source: dir, Target: dir, Options: []string{"rw", "rshared", "nosuid", "nodev"}, Mkdir: 0o755})
+	}
+	return list
 }
 
 // ready is sshd's banner; without sshd the setup's first status.

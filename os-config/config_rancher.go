@@ -74,6 +74,9 @@ type State struct {
 	FSType string `yaml:"fstype,omitempty"`
 	// Whether the boot ends in the recovery console without it.
 	Required bool `yaml:"required,omitempty"`
+	// More directories that last, such as /data; /home, /root, /srv, /opt,
+	// /usr/local, /mnt, /media and /var always do.
+	Directories []string `yaml:"directories,omitempty"`
 	// Disks that may be formatted for it when they are empty.
 	Autoformat []string `yaml:"autoformat,omitempty"`
 	// Whether RAID arrays are assembled first.

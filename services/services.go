@@ -21,6 +21,8 @@ type Machine struct {
 	// TZ is the time zone as POSIX writes it, "CET-1CEST,M3.5.0,M10.5.0/3":
 	// the services' images have no table of zones. Empty is UTC.
 	TZ string
+	// Tree is the console's, mounted; the engine's root is on it.
+	Tree string
 	// Wifi says whether the image for it is there.
 	Wifi bool
 }
@@ -39,7 +41,6 @@ const (
 	NeedsState   = "state"
 	NeedsModules = "modules"
 	NeedsSettled = "udev-settled"
-	NeedsMounts  = "mounts"
 )
 
 // The ladder of out-of-memory scores: the lower, the later the kernel picks
@@ -80,7 +81,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 			Network:     cfg.Rancher.Network,
 			Environment: cfg.Rancher.Environment,
 			StopTimeout: stop,
-			AfterMounts: len(cfg.Mounts) > 0,
+			Root:        m.Tree,
 		}))
 	}
 	return units

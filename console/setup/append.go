@@ -62,13 +62,20 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 	return nil
 }
 
-// sharedMounts are the directories that the console has from the machine:
-// what is there outlasts it.
-func sharedMounts() []string {
-	return []string{"/home", "/opt", "/var", "/mnt", "/media", "/run", "/tmp"}
+// Lasting are the directories that are on the state file system, or on the RAM
+// in its place.
+func Lasting() []string {
+	return []string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var"}
 }
 
-func onSharedMount(path string) bool {
+// OnLasting reports whether a path is in one of those directories.
+func OnLasting(path string) bool { return below(path, Lasting()) }
+
+// onSharedMount reports whether a path is in a directory that the console has
+// from the machine: what is there outlasts it.
+func onSharedMount(path string) bool { return OnLasting(path) || below(path, []string{"/run", "/tmp"}) }
+
+func below(path string, dirs []string) bool {
 	path = filepath.Clean(path)
-	return slices.ContainsFunc(sharedMounts(), func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") })
+	return slices.ContainsFunc(dirs, func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") })
 }

@@ -91,14 +91,13 @@ func TestPhoneHomeToken(t *testing.T) {
 	}
 }
 
-// TestMountPointWithBlank: the kernel writes blanks in its tables in another
+// TestSwapFileWithBlank: the kernel writes blanks in its tables in another
 // way.
-func TestMountPointWithBlank(t *testing.T) {
+func TestSwapFileWithBlank(t *testing.T) {
 	r := newRoom(t)
 	s := r.setup()
-	r.write(t, "/proc/self/mountinfo", `60 1 8:1 / /mnt/my\040disk\134 rw - ext4 /dev/vdc rw`+"\n")
 	r.write(t, "/proc/swaps", "Filename Type Size Used Priority\n"+`/var/my\040swap file 1024 0 -2`+"\n")
-	if !s.isMounted(`/mnt/my disk\`) || s.isMounted("/mnt/my") || !s.swapIsOn("/var/my swap") {
+	if !s.swapIsOn("/var/my swap") || s.swapIsOn("/var/my") {
 		t.Error("a path with a blank is not found")
 	}
 }

@@ -27,7 +27,7 @@ func (s *setup) bootCommands(ctx context.Context, p Plan) {
 // two start scripts (once).
 func (s *setup) commands(ctx context.Context, p Plan) {
 	s.runAll(ctx, p, "runcmd", p.Commands, s.plan.Commands)
-	s.files(p, true)
+	s.files(p, func(f osconfig.File) bool { return f.Defer })
 	s.scripts(ctx, p, p.Scripts, s.plan.Scripts)
 	if s.status.Done {
 		return
@@ -71,11 +71,10 @@ func (s *setup) scripts(ctx context.Context, p Plan, list, before []osconfig.Fil
 	}
 }
 
-// files writes those of write_files that are new, the deferred ones or the
-// others.
-func (s *setup) files(p Plan, deferred bool) {
+// files writes those of write_files that are wanted and new.
+func (s *setup) files(p Plan, wanted func(osconfig.File) bool) {
 	for _, f := range p.Files {
-		if f.Defer == deferred && !slices.Contains(s.plan.Files, f) {
+		if wanted(f) && !slices.Contains(s.plan.Files, f) {
 			s.problem(s.writeFile(f))
 			s.changed = append(s.changed, f.Path)
 		}

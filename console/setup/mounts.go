@@ -13,37 +13,40 @@ import (
 )
 
 const (
-	// mountsAside is where a mount stands whose point is in no directory that
-	// the console shares with the machine: from here it reaches the engine.
-	mountsAside = "/run/pharos/mounts"
-	// mountsDone names what has been mounted since the boot; the console may
-	// be another one meanwhile.
+	// mountsDone names what has been mounted since the boot. The console may
+	// be another one meanwhile: it finds the mounts in its tree.
 	mountsDone = "/run/pharos/console/mounts"
 	// localWait and remoteWait bound how long all rows together wait for
-	// their devices and servers.
+	// their devices, and for their servers.
 	localWait  = 30 * time.Second
 	remoteWait = 60 * time.Second
 	mountEvery = 500 * time.Millisecond
 )
 
-// mounts mounts what is new in the plan and unmounts what is gone from it.
-// Nothing waits for a device that does not come longer than the two
-// deadlines.
-func (s *setup) mounts(ctx context.Context, p Plan) error {
+// localMounts mounts what is new in the plan and on this machine, and unmounts
+// what is gone from the plan.
+func (s *setup) localMounts(ctx context.Context, p Plan) error {
 	wanted := rows(p.Mounts, p.MountDefaults)
-	done := s.mountsDone()
-	errs := s.unmountGone(ctx, wanted, done)
-	local, cancel := context.WithTimeout(ctx, localWait)
+	errs := s.unmountGone(ctx, wanted, s.mountsDone())
+	wait, cancel := context.WithTimeout(ctx, localWait)
 	defer cancel()
-	remote, cancelRemote := context.WithTimeout(ctx, remoteWait)
-	defer cancelRemote()
+	return errors.Join(append(errs, s.mountRows(ctx, wait, wanted, false))...)
+}
+
+// remoteMounts mounts what is new in the plan and on servers. Users' containers
+// do not wait for it.
+func (s *setup) remoteMounts(ctx context.Context, p Plan) error {
+	wait, cancel := context.WithTimeout(ctx, remoteWait)
+	defer cancel()
+	return s.mountRows(ctx, wait, rows(p.Mounts, p.MountDefaults), true)
+}
+
+func (s *setup) mountRows(ctx, wait context.Context, wanted []row, remote bool) error {
+	done := s.mountsDone()
+	var errs []error
 	for _, r := range wanted {
-		if r.noauto || slices.Contains(done, r.key()) && s.standsHere(r) {
+		if r.remote() != remote || r.noauto || slices.Contains(done, r.key()) {
 			continue
-		}
-		wait := local
-		if r.remote() {
-			wait = remote
 		}
 		if err := s.mount(ctx, wait, r); err != nil {
 			errs = append(errs, r.failed(err))
@@ -55,28 +58,11 @@ func (s *setup) mounts(ctx context.Context, p Plan) error {
 	return errors.Join(errs...)
 }
 
-// standsHere reports whether a mount of an earlier console is in this one's
-// view, too.
-func (s *setup) standsHere(r row) bool {
-	return r.fstype == "swap" || HostPath(r.point) == filepath.Clean(r.point) || s.isMounted(r.point)
-}
-
-func (s *setup) isMounted(point string) bool {
-	text, err := os.ReadFile(s.path("/proc/self/mountinfo"))
-	if err != nil {
-		return false
-	}
-	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 4 && f[4] == escaped(filepath.Clean(point)) {
-			return true
-		}
-	}
-	return false
-}
-
-// escaped is a path as the kernel writes it in tables, see proc_pid_mountinfo(5).
-func escaped(path string) string {
-	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)
+// onRemote reports whether a path is in the place of a mount on a server.
+func onRemote(p Plan, path string) bool {
+	return slices.ContainsFunc(rows(p.Mounts, p.MountDefaults), func(r row) bool {
+		return r.remote() && !r.noauto && below(path, []string{filepath.Clean(r.point)})
+	})
 }
 
 func (s *setup) mountsDone() []string {
@@ -112,23 +98,11 @@ func (s *setup) mount(ctx, wait context.Context, r row) error {
 	if !filepath.IsAbs(r.point) || filepath.Clean(r.point) == "/" {
 		return fmt.Errorf("%q is no place to mount something", r.point)
 	}
-	real := HostPath(r.point)
-	if err := os.MkdirAll(s.path(real), 0o755); err != nil {
+	point := filepath.Clean(r.point)
+	if err := os.MkdirAll(s.path(point), 0o755); err != nil {
 		return err
 	}
-	if !s.isMounted(real) || onSharedMount(r.point) {
-		if err := s.callMount(ctx, wait, r, device, real); err != nil {
-			return err
-		}
-	}
-	if real == filepath.Clean(r.point) {
-		return nil
-	}
-	if err := os.MkdirAll(s.path(r.point), 0o755); err != nil {
-		return err
-	}
-	_, err = s.tool(ctx, "", "mount", "--rbind", real, filepath.Clean(r.point))
-	return err
+	return s.callMount(ctx, wait, r, device, point)
 }
 
 // callMount is mount(8), until a server answers.
@@ -215,13 +189,6 @@ func (s *setup) unmountGone(ctx context.Context, wanted []row, done []string) []
 func (s *setup) unmount(ctx context.Context, r row) error {
 	if r.fstype == "swap" {
 		_, err := s.tool(ctx, "", "swapoff", r.device)
-		return err
-	}
-	if real := HostPath(r.point); real != filepath.Clean(r.point) {
-		if _, err := s.tool(ctx, "", "umount", filepath.Clean(r.point)); err != nil {
-			return err
-		}
-		_, err := s.tool(ctx, "", "umount", real)
 		return err
 	}
 	_, err := s.tool(ctx, "", "umount", filepath.Clean(r.point))

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,16 +13,6 @@ type row struct {
 	device, point, fstype string
 	options               []string
 	noauto                bool
-}
-
-// HostPath is where a mount point of the configuration is as the machine sees
-// it.
-func HostPath(point string) string {
-	point = filepath.Clean(point)
-	if onSharedMount(point) {
-		return point
-	}
-	return filepath.Join(mountsAside, strings.ReplaceAll(strings.ReplaceAll(strings.Trim(point, "/"), "-", "--"), "/", "-"))
 }
 
 // rows fills the defaults in, cloud-init's way; a row without a mount point

@@ -141,16 +141,17 @@ func (s *setup) round(ctx context.Context) {
 
 	s.bootCommands(ctx, p)
 	s.problem(s.caCerts(p.CACerts))
-	s.problem(s.mounts(ctx, p))
+	s.problem(s.localMounts(ctx, p))
 	if len(p.Mounts) > 0 { // /home may be another one
 		s.problem(s.homes(p))
 	}
 	s.problem(s.swap(ctx, p.Swap))
 	s.problem(s.registries(p.Registries))
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && !onRemote(p, f.Path) })
+	s.report(func(st *Status) { st.Files = true }) // containers may start
+	s.problem(s.remoteMounts(ctx, p))
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && onRemote(p, f.Path) })
 	s.report(func(st *Status) { st.Mounts = true })
-
-	s.files(p, false)
-	s.report(func(st *Status) { st.Files = true })
 	s.reloadSSH()
 	if read { // a plan that is lost is no reason to stop what runs
 		s.applyUnits(ctx, p)

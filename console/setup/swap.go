@@ -244,3 +244,8 @@ func (s *setup) dropSwap(ctx context.Context, path string) error {
 	}
 	return nil
 }
+
+// escaped is a path as the kernel writes it in tables, see proc_pid_mountinfo(5).
+func escaped(path string) string {
+	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(path)
+}

@@ -81,7 +81,7 @@ func (s *systemTree) host(bin, osRelease, packages string) error {
 	if err := s.mergedUsr(); err != nil {
 		return err
 	}
-	for _, d := range []string{"dev", "proc", "sys", "run", "tmp", "var", "home", "opt", "etc", "mnt", "media", "root"} {
+	for _, d := range []string{"dev", "proc", "sys", "run", "tmp", "var", "home", "opt", "etc", "mnt", "media", "root", "srv", "usr/local"} {
 		if err := os.MkdirAll(s.path(d), 0o755); err != nil {
 			return err
 		}

@@ -1,7 +1,7 @@
 // Package rootfs owns the shape of the root file system while it is made:
 // tables of mounts, directories, links and small kernel files, and the switch
 // from the initramfs to the system image. It refuses what belongs to the
-// manager: /var, /home, /opt and the content of /etc.
+// manager: the directories that last, and the content of /etc.
 package rootfs
 
 import (

@@ -22,7 +22,7 @@ func TestTables(t *testing.T) {
 		"mount proc on /proc", "mount sysfs on /sys", "mount devtmpfs on /dev", "mount tmpfs on /run",
 		`write "1" to /sys/kernel/rcu_expedited`,
 		`write "madvise" to /sys/kernel/mm/transparent_hugepage/enabled`,
-		"directory /run/pharos 0755", "directory /sysroot 0755",
+		"mount tmpfs on /run/pharos", "directory /sysroot 0755",
 	}, names(Initramfs())); diff != "" {
 		t.Error(diff)
 	}

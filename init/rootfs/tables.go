@@ -21,7 +21,9 @@ func Initramfs() []Row {
 		// Huge pages only for who asks: unasked, they held 45 of the 80 MB that
 		// the machine's own programs had at idle.
 		Write{Path: "/sys/kernel/mm/transparent_hugepage/enabled", Text: "madvise", May: true},
-		Dir{Path: "/run/pharos", Mode: 0o755},
+		// Of its own, so that the user engine, which has the machine's /run,
+		// has nothing of the system's.
+		Mount{Source: "tmpfs", Target: "/run/pharos", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755"},
 		Dir{Path: Sysroot, Mode: 0o755},
 	}
 }

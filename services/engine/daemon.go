@@ -9,7 +9,8 @@ import (
 
 // Inside the unit.
 const (
-	dockerSocket     = "unix:///run/docker.sock"
+	// Process 1 of the unit listens on it and hands it down.
+	dockerSocket     = "unix://" + Socket
 	containerdSocket = "/run/containerd/containerd.sock"
 	// containersCgroup is the parent of user containers, in the unit's own
 	// cgroup namespace; the supervisor makes it beside its own leaf.

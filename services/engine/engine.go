@@ -8,16 +8,24 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/unit"
 )
 
-// Socket is the engine's API socket as the machine sees it: the unit's /run
-// is the machine's /run/engine.
-const Socket = "/run/engine/docker.sock"
+// Socket is the engine's API socket.
+const Socket = "/run/docker.sock"
+
+// Home is where the engine's programs are in the unit: the image's tree, on
+// the verified system image. The rest of the unit's root is the console's.
+const Home = "/usr/lib/pharos/engine"
+
+// The manager makes the file Go in GoDir when containers may start.
+const (
+	GoDir = "/run/pharos/engine"
+	Go    = GoDir + "/go"
+)
 
 // Options is what the unit depends on.
 type Options struct {
@@ -25,9 +33,9 @@ type Options struct {
 	Network     osconfig.Network  // for the proxies
 	Environment map[string]string // rancher.environment; its proxy variables count too
 	StopTimeout time.Duration     // how long user containers have to stop
-	// AfterMounts lets it wait until what the configuration mounts is there:
-	// a container that starts before would see the empty directory.
-	AfterMounts bool
+	// Root is the console's tree, which is the unit's root; empty is an overlay
+	// on the image.
+	Root string
 }
 
 // CertFile is the bundle of certificates that the engine trusts, the same
@@ -48,16 +56,13 @@ const oomScore = -500
 // the supervisor (process 1 of the namespace) nor anything of the system.
 func Unit(o Options) unit.Unit {
 	hostPID := o.Engine.PID == "host"
-	requires := []string{"state"}
-	if o.AfterMounts {
-		requires = append(requires, "mounts")
-	}
 	return unit.Unit{
 		Name:           "docker",
 		Image:          "docker",
+		Root:           o.Root,
 		Args:           args(o),
 		Env:            environment(o),
-		Mounts:         slices.Concat(mounts(), dataRootMount(o.Engine), tlsMount(o.Engine)),
+		Mounts:         slices.Concat(mounts(), tlsMount(o.Engine)),
 		HostDev:        true, // --device and privileged containers
 		WritableSys:    true, // bridge port attributes below /sys/class/net
 		WritableCgroup: true, // user containers' groups, below the unit's own and nowhere else
@@ -82,8 +87,9 @@ func Unit(o Options) unit.Unit {
 		// The network is not waited for: the engine is up meanwhile, and its
 		// rules do not depend on addresses.
 		// Not "modules": they are loaded beside its start, and what dockerd
-		// needs before that, the kernel asks for.
-		Requires: requires,
+		// needs before that, the kernel asks for. Not "files": process 1 waits
+		// for those.
+		Requires: []string{"state"},
 		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
 		// No health check: a restart of the unit ends every user container.
 		// The supervisor restarts a daemon that dies; containers live on.
@@ -100,7 +106,7 @@ func args(o Options) []string {
 	if err != nil { // only strings, lists and maps of strings, and booleans are in it
 		text = []byte("{}")
 	}
-	args := []string{"/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout)}
+	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--group=" + group(o.Engine), "--go=" + Go}
 	if o.Engine.ConfigFile != "" {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
 	}
@@ -116,40 +122,43 @@ func environment(o Options) []string {
 	return append(env, o.Engine.Environment...)
 }
 
-// mounts are the parts of the machine that user containers may bind.
+// mounts are what lies on the console's tree in the engine: the directories of
+// the machine, as the console has them, so that a bind source means to the
+// engine what it means to the person who types. rslave: what is mounted on the
+// machine or in the console arrives, and what the engine mounts, the roots and
+// network namespaces of containers, stays.
 func mounts() []unit.Mount {
+	arrives := []string{"rw", "rslave"}
 	list := []unit.Mount{
-		// The engine's /run is its own, on the machine at /run/engine: its
-		// sockets are reached there, and a killed engine's leftovers are found.
-		// rslave: network namespaces pinned there stay out of the machine.
-		{Source: "/run/engine", Target: "/run", Options: []string{"rw", "rslave"}, Mkdir: 0o755},
-		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
-		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
+		// Read-only, from the verified image: "rm -rf" in a container that has
+		// the whole tree does not reach the engine's own programs.
+		{Source: "/usr/lib/pharos/images/docker/rootfs", Target: Home, Options: []string{"ro"}},
 		// For containers that load or inspect modules from the host's tree.
 		{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}},
-		{Source: "/var/lib/docker", Target: "/var/lib/docker", Options: []string{"rw", "rslave"}, Mkdir: 0o710},
-	}
-	// What users bind into containers. Mounts that an admin makes there later
-	// in the console arrive (rslave); kubelet's volume mounts must also leave
-	// containers again (rshared).
-	for _, dir := range []string{"/home", "/opt", "/mnt", "/media"} {
-		list = append(list, unit.Mount{Source: dir, Target: dir, Options: []string{"rw", "rslave"}, Mkdir: 0o755})
-	}
-	return append(list,
-		unit.Mount{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
-		unit.Mount{Source: "/var/lib/cni", Target: "/var/lib/cni", Options: []string{"rw", "rslave"}, Mkdir: 0o755},
-	)
-}
 
-// dataRootMount binds a data root that is below none of the other mounts.
-func dataRootMount(e osconfig.Engine) []unit.Mount {
-	root := dataRoot(e)
-	for _, m := range mounts() {
-		if root == m.Target || strings.HasPrefix(root, m.Target+"/") {
-			return nil
-		}
+		// Of itself alone: /run/pharos, the manager's and the system
+		// containerd's, is a mount of its own and stays out of sight, but for
+		// the names, the log socket and the word to go.
+		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}},
+		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
+		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
+		{Source: GoDir, Target: GoDir, Options: []string{"ro"}, Mkdir: 0o755},
+		// What the console's logins and udev stand on: not to be deleted from here.
+		{Source: "/run/sshd", Target: "/run/sshd", Options: []string{"ro"}, Mkdir: 0o755},
+		{Source: "/run/udev", Target: "/run/udev", Options: []string{"ro"}, Mkdir: 0o755},
+
+		{Source: "/var", Target: "/var", Options: arrives},
+		// The machine's own state and its secrets.
+		{Source: "tmpfs", Target: "/var/lib/pharos", Type: "tmpfs", Options: []string{"ro", "nosuid", "nodev", "noexec", "size=4k", "mode=700"}},
+		{Source: "/var/lib/docker", Target: "/var/lib/docker", Options: arrives, Mkdir: 0o710},
+		// kubelet's volume mounts must also leave containers again.
+		{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
+		{Source: "/tmp", Target: "/tmp", Options: arrives},
 	}
-	return []unit.Mount{{Source: root, Target: root, Options: []string{"rw", "rslave"}, Mkdir: 0o710}}
+	for _, dir := range []string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media"} {
+		list = append(list, unit.Mount{Source: dir, Target: dir, Options: arrives})
+	}
+	return list
 }
 
 func dataRoot(e osconfig.Engine) string {
@@ -159,4 +168,12 @@ func dataRoot(e osconfig.Engine) string {
 		}
 	}
 	return "/var/lib/docker"
+}
+
+// group owns the socket.
+func group(e osconfig.Engine) string {
+	if e.Group != "" {
+		return e.Group
+	}
+	return "docker"
 }

@@ -104,20 +104,20 @@ func TestUnit(t *testing.T) {
 		Engine:      osconfig.Engine{DataRoot: "/data/docker", ConfigFile: "/opt/daemon.json", Environment: []string{"A=b"}, ExtraArgs: []string{"--dns=1.2.3.4"}},
 		Network:     osconfig.Network{HTTPProxy: "http://p:1"},
 		Environment: map[string]string{"NO_PROXY": "10.0.0.0/8", "OTHER": "x"},
-		StopTimeout: 20 * time.Second,
+		StopTimeout: 20 * time.Second, Root: "/view",
 	})
+	if u.Root != "/view" {
+		t.Errorf("root %q", u.Root)
+	}
 	if d := cmp.Diff([]string{"GOGC=200", "SSL_CERT_FILE=/run/pharos/etc/ca-certificates.crt", "HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=10.0.0.0/8", "no_proxy=10.0.0.0/8", "A=b"}, u.Env); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"--stop-timeout=20s", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
+	if d := cmp.Diff([]string{"--stop-timeout=20s", "--group=docker", "--go=/run/pharos/engine/go", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
 		t.Error(d)
 	}
 	var config map[string]any
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(u.Args[1], "--config=")), &config); err != nil || config["data-root"] != "/data/docker" {
 		t.Errorf("configuration %v, %v", config, err)
-	}
-	if last := u.Mounts[len(u.Mounts)-1]; last.Source != "/data/docker" || last.Target != "/data/docker" {
-		t.Errorf("data root is not mounted: %+v", last)
 	}
 	if u.StopTimeout <= 20*time.Second {
 		t.Errorf("stop timeout %v leaves nothing for the daemons", u.StopTimeout)

@@ -146,7 +146,7 @@ type plan struct {
 	image  oci.ImageConfig
 	spec   []byte // JSON
 	rootfs specs.Mount
-	upper  string
+	upper  string // empty with a lent root
 	work   string
 	log    string
 	digest string
@@ -170,9 +170,13 @@ func (c *Client) plan(u unit.Unit) (*plan, error) {
 	if p.spec, err = json.Marshal(spec); err != nil {
 		return nil, fmt.Errorf("unit %s: specification: %w", u.Name, err)
 	}
-	dir := c.dir(u)
-	p.upper, p.work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
-	p.rootfs = oci.Rootfs(filepath.Join(c.opts.Paths.Images, u.Image, "rootfs"), p.upper, p.work)
+	if u.Root != "" {
+		p.rootfs = oci.LentRoot(u.Root)
+	} else {
+		dir := c.dir(u)
+		p.upper, p.work = filepath.Join(dir, "upper"), filepath.Join(dir, "work")
+		p.rootfs = oci.Rootfs(filepath.Join(c.opts.Paths.Images, u.Image, "rootfs"), p.upper, p.work)
+	}
 	sum := sha256.New()
 	sum.Write(p.spec)
 	fmt.Fprintln(sum, p.rootfs, p.log, c.opts.RuncRoot)

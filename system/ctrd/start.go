@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/unit"
 )
 
@@ -125,6 +126,13 @@ func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, erro
 	if err != nil {
 		return nil, fmt.Errorf("unit %s: %w", name, err)
 	}
+	// The runtime has made the root by now, and private.
+	if p.unit.Root != "" {
+		if err := linux.JoinPeers(p.unit.Root, int(created.Pid)); err != nil {
+			fd.close()
+			return nil, fmt.Errorf("unit %s: %w", name, err)
+		}
+	}
 	return &Process{client: c, unit: p.unit, image: p.image, pid: int(created.Pid), fd: fd}, nil
 }
 
@@ -148,6 +156,9 @@ func (c *Client) prepare(p *plan) error {
 		}
 	}
 	for _, d := range []string{p.upper, p.work, filepath.Dir(p.log)} {
+		if d == "" {
+			continue
+		}
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return err
 		}

@@ -39,8 +39,9 @@ type Daemon struct {
 	Name    string
 	Command Command
 	// Before, when set, runs before each start: remove what a killed
-	// predecessor left. Its error counts as a failed start.
-	Before func() error
+	// predecessor left. It may change the command. Its error counts as a
+	// failed start.
+	Before func(*Command) error
 	// Started, when set, is told of each start.
 	Started func(*Process)
 	// StopTimeout is the time from SIGTERM to SIGKILL; 0 is 10 s.
@@ -70,7 +71,7 @@ func (r *Reaper) Keep(ctx context.Context, d Daemon, log *slog.Logger) {
 // once is one run of d, to its end.
 func (r *Reaper) once(ctx context.Context, d Daemon, log *slog.Logger) {
 	if d.Before != nil {
-		if err := d.Before(); err != nil {
+		if err := d.Before(&d.Command); err != nil {
 			log.Error("not started", "error", err)
 			return
 		}

@@ -80,6 +80,8 @@ type Command struct {
 	// Stdin, Stdout, Stderr: nil is /dev/null for the first, the
 	// supervisor's own for the others.
 	Stdin, Stdout, Stderr *os.File
+	// Files are passed on as well, from descriptor 3 on.
+	Files []*os.File
 	// Attr is passed on; nil gives the child a session of its own, so that a
 	// signal to its group never reaches the supervisor.
 	Attr *syscall.SysProcAttr
@@ -118,7 +120,7 @@ func (r *Reaper) Start(c Command) (*Process, error) {
 	child, err := os.StartProcess(c.Args[0], c.Args, &os.ProcAttr{
 		Dir:   c.Dir,
 		Env:   c.Env,
-		Files: []*os.File{pick(c.Stdin, null), pick(c.Stdout, os.Stdout), pick(c.Stderr, os.Stderr)},
+		Files: append([]*os.File{pick(c.Stdin, null), pick(c.Stdout, os.Stdout), pick(c.Stderr, os.Stderr)}, c.Files...),
 		Sys:   attr,
 	})
 	if err != nil {

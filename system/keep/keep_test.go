@@ -60,7 +60,7 @@ func TestKeepRestartsAndStops(t *testing.T) {
 			Name: "sleeper",
 			// The trap shows that SIGTERM comes first.
 			Command: Command{Args: []string{"/bin/sh", "-c", "trap 'echo term; exit 0' TERM; echo up $$; sleep 60 & wait"}, Stdout: out, Stderr: out},
-			Before:  func() error { befores++; return nil },
+			Before:  func(*Command) error { befores++; return nil },
 			Started: func(p *Process) { pids <- p },
 			Backoff: Backoff{Min: time.Millisecond},
 		}, slog.New(slog.DiscardHandler))

@@ -42,8 +42,13 @@ type MountInfo struct {
 }
 
 // Mounts lists the caller's mounts, oldest first.
-func Mounts() ([]MountInfo, error) {
-	data, err := os.ReadFile("/proc/self/mountinfo")
+func Mounts() ([]MountInfo, error) { return mounts("/proc/self/mountinfo") }
+
+// MountsOf lists the mounts of a process, with paths as it sees them.
+func MountsOf(pid int) ([]MountInfo, error) { return mounts(fmt.Sprintf("/proc/%d/mountinfo", pid)) }
+
+func mounts(table string) ([]MountInfo, error) {
+	data, err := os.ReadFile(table)
 	if err != nil {
 		return nil, fmt.Errorf("mount table: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pharos-os/pharos/services"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
+	"github.com/pharos-os/pharos/system/view"
 )
 
 // offlineConfig is the kernel command line's alone, for what must be known
@@ -117,12 +118,10 @@ const (
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
-	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true}))
+	machine.Tree = view.Root
+	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Root}))
 	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
-		if units[i].Name == "docker" {
-			units[i] = withMounts(units[i], c.Mounts)
-		}
 		if !slices.Contains(firstUnits(), units[i].Name) && !slices.Contains(earlyUnits(), units[i].Name) {
 			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
 		}
@@ -188,12 +187,6 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	}
 	if m.planChanges(after) {
 		errs = append(errs, m.reloadConsole(ctx, after))
-		if !reflect.DeepEqual(before.Mounts, after.Mounts) {
-			// The engine, if it starts anew for them, has to find them.
-			ctx, cancel := context.WithTimeoutCause(ctx, mountsDeadline, errors.New("the console has not done the mounts yet"))
-			defer cancel()
-			errs = append(errs, waitMounts(ctx, setup.PlanPath, setup.StatusPath))
-		}
 	}
 	errs = append(errs, m.switchUnits(ctx, m.unitsOf(before, after), after))
 	return errors.Join(errs...)

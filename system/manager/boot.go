@@ -36,7 +36,9 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "rancher.sysctl"},
 		{Name: "firewall", Lane: "network", After: []string{"config"}, Run: m.stepFirewall,
 			For: "the rules of rancher.network.firewall"},
-		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "overlay", "firewall"}, Run: m.stepUnits,
+		{Name: "tree", Lane: "manager", After: []string{"config", "overlay"}, Run: m.stepTree,
+			For: "the tree that the console and the engine share"},
+		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "tree", "firewall"}, Run: m.stepUnits,
 			For: "the definitions of the services"},
 		{Name: "drivers", Lane: "network", Run: m.stepDrivers,
 			For: "the drivers of the network links"},
@@ -54,8 +56,8 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "udev to have handled all devices", Deadline: udevDeadline},
 		{Name: "late-config", Lane: "manager", After: []string{"udev-settled"}, Run: m.stepLateConfig,
 			For: "configuration on disks that show up late"},
-		{Name: "mounts", Lane: "manager", After: []string{"units"}, Run: m.stepMounts,
-			For: "the console to mount what is configured", Deadline: mountsDeadline},
+		{Name: "files", Lane: "manager", After: []string{"units"}, Run: m.stepFiles,
+			For: "the console to put files and local mounts in place", Deadline: filesDeadline},
 		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
 			For: "all services to run", Deadline: servicesDeadline},
 		{Name: "ready", Lane: "manager", After: []string{"services", "late-config", "apply-datasource", "network", "sysctl", "config-modules"}, Run: m.stepReady,
@@ -70,9 +72,9 @@ const (
 	// udevDeadline ends the boot's wait for the coldplug, which gets the CPU
 	// that the engine's start leaves.
 	udevDeadline = 2 * time.Minute
-	// mountsDeadline ends the engine's wait for mounts; the console's own for
-	// devices and servers ends before.
-	mountsDeadline = 100 * time.Second
+	// filesDeadline ends the containers' wait for files and mounts; the
+	// console's own for devices ends before.
+	filesDeadline = 100 * time.Second
 	// servicesDeadline ends the boot's wait for the services. The engine is
 	// the slowest; on the slowest machine seen it took 25 s.
 	servicesDeadline = 3 * time.Minute

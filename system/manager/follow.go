@@ -104,6 +104,13 @@ func (m *Manager) watchSetup(ctx context.Context) {
 			}
 		}
 		notes = st.Notes
+		if _, ok := aboutPlan(setup.PlanPath, setup.StatusPath); ok && st.Files {
+			var wrong []string
+			if err := m.handTree(); err != nil {
+				wrong = append(wrong, err.Error())
+			}
+			m.note("tree", wrong...)
+		}
 	}
 }
 

@@ -86,6 +86,7 @@ type Manager struct {
 	imds       imds.Options        // how metadata services are asked
 	loading    sync.Mutex          // one reload at a time
 	applying   sync.Mutex          // one difference at a time
+	treeMu     sync.Mutex          // of the tree that console and engine share
 
 	mu         sync.Mutex
 	config     load.Result
@@ -208,7 +209,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		return nil, nil, err
 	}
 	m.sup = supervise.New(supervise.Options{
-		Runner: runner{m.containers}, Condition: m.condition, OnEvent: m.onEvent, Log: component("supervise"),
+		Runner: onTree{runner{m.containers}, m.lendTree}, Condition: m.condition, OnEvent: m.onEvent, Log: component("supervise"),
 	})
 	if m.graph, err = supervise.NewGraph(component("boot"), m.bootSteps()); err != nil {
 		return nil, nil, err

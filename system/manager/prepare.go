@@ -15,6 +15,7 @@ import (
 
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/state"
 )
@@ -32,8 +33,8 @@ func etcFiles() map[string]string {
 // runDirs are made below /run before any unit can want them.
 func runDirs() map[string]os.FileMode {
 	return map[string]os.FileMode{
-		"/run/lock": 0o755, "/run/engine": 0o755, runDir + "/etc": 0o755, runDir + "/syslog": 0o755,
-		runDir + "/units": 0o711, runDir + "/console": 0o755,
+		"/run/lock": 0o755, runDir + "/etc": 0o755, runDir + "/syslog": 0o755,
+		runDir + "/units": 0o711, runDir + "/console": 0o755, engine.GoDir: 0o755,
 	}
 }
 
@@ -58,7 +59,6 @@ func (m *Manager) stepEtc(context.Context) error {
 		"/etc/hostname":    "../run/pharos/etc/hostname",
 		"/etc/os-release":  "../usr/lib/os-release",
 		"/dev/log":         "/run/pharos/syslog/log",
-		"/run/docker.sock": "engine/docker.sock",
 	} {
 		if err := os.Symlink(target, link); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("link: %w", err)
@@ -83,7 +83,7 @@ func (m *Manager) stepState(ctx context.Context) error {
 	spec := m.offlineConfig(ctx).Rancher.State
 	mounted, err := state.Mount(ctx, state.Options{
 		Spec: spec, Expected: m.boot.Slot == "A" || m.boot.Slot == "B", Fsck: "/usr/sbin/e2fsck",
-		Disks: m.disks, Wait: stateWait, Log: m.log,
+		Image: consoleTree(), Disks: m.disks, Wait: stateWait, Log: m.log,
 	})
 	m.mu.Lock()
 	m.mounted = mounted

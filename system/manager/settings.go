@@ -1,28 +1,18 @@
 package manager
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path"
 	"path/filepath"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
-	"github.com/pharos-os/pharos/system/ctrd"
-	"github.com/pharos-os/pharos/system/unit"
 )
-
-// consoleTree is the console's image: it has what the machine itself and the
-// small services lack, time zones and certificates.
-func consoleTree() string { return filepath.Join(ctrd.DefaultPaths().Images, "console/rootfs") }
 
 // imageBundle is where Debian keeps the bundle of certificates, in images.
 const imageBundle = "/etc/ssl/certs/ca-certificates.crt"
@@ -82,57 +72,4 @@ func writeBundle(c osconfig.CACerts, defaults, target string) error {
 
 func (m *Manager) zone(c osconfig.Config) (string, error) {
 	return services.PosixTZ(os.DirFS(filepath.Join(consoleTree(), "usr/share/zoneinfo")), c.Timezone)
-}
-
-// withMounts gives the engine the mount points of the configuration that it
-// does not see anyhow.
-func withMounts(u unit.Unit, mounts []osconfig.Mount) unit.Unit {
-	for _, row := range mounts {
-		point := path.Clean(row.Point)
-		covered := slices.ContainsFunc(u.Mounts, func(m unit.Mount) bool {
-			return point == m.Target || strings.HasPrefix(point, m.Target+"/")
-		})
-		if !path.IsAbs(row.Point) || covered || ownedByEngine(point) {
-			continue
-		}
-		u.Mounts = append(slices.Clone(u.Mounts), unit.Mount{
-			Source: setup.HostPath(point), Target: point, Options: []string{"rw", "rslave"}, Mkdir: 0o755,
-		})
-	}
-	return u
-}
-
-// ownedByEngine names what must be the engine's image's own.
-func ownedByEngine(point string) bool {
-	for _, dir := range []string{"/bin", "/sbin", "/lib", "/lib64", "/usr", "/etc", "/run", "/dev", "/proc", "/sys", "/tmp", "/var/lib"} {
-		if point == "/" || point == "/var" || point == dir || strings.HasPrefix(point, dir+"/") && dir != "/var/lib" {
-			return true
-		}
-	}
-	return false
-}
-
-// stepMounts waits until the console has done what it can about mounts.
-func (m *Manager) stepMounts(ctx context.Context) error {
-	if len(m.cfg().Mounts) == 0 {
-		return nil
-	}
-	return waitMounts(ctx, setup.PlanPath, setup.StatusPath)
-}
-
-// waitMounts waits until the console has said that it has done the mounts of
-// the plan as it stands.
-func waitMounts(ctx context.Context, plan, status string) error {
-	tick := time.NewTicker(100 * time.Millisecond) // a file that is replaced
-	defer tick.Stop()
-	for {
-		if st, ok := aboutPlan(plan, status); ok && st.Mounts {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }

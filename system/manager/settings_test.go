@@ -5,36 +5,13 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
-	"github.com/pharos-os/pharos/services"
-	"github.com/pharos-os/pharos/system/supervise"
-	"github.com/pharos-os/pharos/system/unit"
 )
-
-func TestWithMounts(t *testing.T) {
-	u := unit.Unit{Mounts: []unit.Mount{{Source: "/mnt", Target: "/mnt"}, {Source: "/var/lib/docker", Target: "/var/lib/docker"}}}
-	got := withMounts(u, []osconfig.Mount{
-		{Point: "/mnt/data"}, {Point: "/data/"}, {Point: "/var/lib/docker"}, {Point: "/var/lib/app"},
-		{Point: "/data/sub"}, {Point: "none"}, {Point: "/etc/x"}, {Point: "/"}, {Point: "/run/x"},
-	})
-	rw := []string{"rw", "rslave"}
-	want := append(u.Mounts,
-		unit.Mount{Source: "/run/pharos/mounts/data", Target: "/data", Options: rw, Mkdir: 0o755},
-		unit.Mount{Source: "/var/lib/app", Target: "/var/lib/app", Options: rw, Mkdir: 0o755},
-	)
-	// What is mounted below another one propagates with it.
-	if d := cmp.Diff(want, got.Mounts); d != "" {
-		t.Error(d)
-	}
-}
 
 func TestWriteBundle(t *testing.T) {
 	dir := t.TempDir()
@@ -61,8 +38,8 @@ func TestWriteBundle(t *testing.T) {
 	}
 }
 
-// TestWaitMounts: what the console says about an older plan does not count.
-func TestWaitMounts(t *testing.T) {
+// TestWaitFiles: what the console says about an older plan does not count.
+func TestWaitFiles(t *testing.T) {
 	dir := t.TempDir()
 	plan, status := filepath.Join(dir, "setup.json"), filepath.Join(dir, "status.json")
 	if err := (setup.Plan{}).Write(plan); err != nil {
@@ -72,9 +49,9 @@ func TestWaitMounts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	say := func(mounts bool, about time.Time) {
+	say := func(files bool, about time.Time) {
 		t.Helper()
-		text, err := json.Marshal(setup.Status{Mounts: mounts, Plan: about})
+		text, err := json.Marshal(setup.Status{Files: files, Plan: about})
 		if err == nil {
 			err = os.WriteFile(status, text, 0o644)
 		}
@@ -83,35 +60,16 @@ func TestWaitMounts(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		mounts bool
-		about  time.Time
-		ok     bool
+		files bool
+		about time.Time
+		ok    bool
 	}{{true, info.ModTime().Add(-time.Second), false}, {false, info.ModTime(), false}, {true, info.ModTime(), true}} {
-		say(c.mounts, c.about)
+		say(c.files, c.about)
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		if err := waitMounts(ctx, plan, status); (err == nil) != c.ok {
+		if err := waitFiles(ctx, plan, status); (err == nil) != c.ok {
 			t.Errorf("%+v: %v", c, err)
 		}
 		cancel()
-	}
-}
-
-// TestEngineWaitsForMounts: with mounts the engine starts after them.
-func TestEngineWaitsForMounts(t *testing.T) {
-	m := &Manager{}
-	g, err := supervise.NewGraph(quiet(), m.bootSteps())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for mounts, want := range map[int]bool{0: false, 1: true} {
-		for _, u := range m.definitions(osconfig.Config{Mounts: make([]osconfig.Mount, mounts)}) {
-			if got := slices.Contains(u.Requires, services.NeedsMounts); u.Name == "docker" && got != want {
-				t.Errorf("with %d mounts it requires %q", mounts, u.Requires)
-			}
-		}
-	}
-	if g.Gate(services.NeedsMounts) == nil {
-		t.Error("there is no such step")
 	}
 }
 

@@ -19,6 +19,11 @@ func Rootfs(lower, upper, work string) specs.Mount {
 	}
 }
 
+// LentRoot is the one mount of a unit whose root the machine lends.
+func LentRoot(dir string) specs.Mount {
+	return specs.Mount{Type: "bind", Source: dir, Options: []string{"bind", "rw"}}
+}
+
 // mounts are the standard ones and the unit's, in the order in which they must
 // be made: a mount on a target comes after those on its parents, and the
 // unit's replaces a standard one on the same target.

@@ -29,16 +29,26 @@ func places() []place {
 	return []place{
 		{"var", "/var", 0o755},
 		{"home", "/home", 0o755},
+		{"root", "/root", 0o700},
+		{"srv", "/srv", 0o755},
 		{"opt", "/opt", 0o755},
+		{"usr-local", "/usr/local", 0o755},
+		{"mnt", "/mnt", 0o755},
+		{"media", "/media", 0o755},
 		{"conf", "/var/lib/pharos/conf", 0o700},
 	}
 }
 
-// place is a directory of the state file system and where it is bound.
+// place is a directory of the state file system and where it is bound. One
+// that is made begins with what the image has at target.
 type place struct {
 	dir, target string
 	perm        os.FileMode
 }
+
+// Extra is the directory of the state file system for a path of
+// rancher.state.directories.
+func Extra(path string) string { return filepath.Join(Root, "directories", filepath.Clean("/"+path)) }
 
 // dirs are made below /var: what services expect to be there.
 func dirs() map[string]os.FileMode {
@@ -54,6 +64,8 @@ type Options struct {
 	Spec osconfig.State
 	// Expected says that this machine is installed: no state is a problem.
 	Expected bool
+	// Image is the console's tree: what a new directory begins with.
+	Image string
 	// Fsck is the file system checker, /usr/sbin/e2fsck.
 	Fsck string
 	// Disks lists block devices.
@@ -63,13 +75,13 @@ type Options struct {
 	Log  *slog.Logger
 }
 
-// Mounted is what /var, /home and /opt are on.
+// Mounted is what the directories that last are on.
 type Mounted struct {
 	Device string // RAM when there is no state file system
 	FSType string
 }
 
-// Mount puts /var, /home, /opt and the configuration directory on the state
+// Mount puts the directories that last and the configuration on the state
 // file system, or on RAM when there is none. The error says what is wrong
 // with the state; the directories are usable all the same unless
 // Mounted.Device is empty.
@@ -87,7 +99,7 @@ func Mount(ctx context.Context, o Options) (Mounted, error) {
 		}
 		m = Mounted{Device: RAM, FSType: "tmpfs"}
 	}
-	return m, errors.Join(problem, bindPlaces("/", bindMount))
+	return m, errors.Join(problem, bindPlaces("/", o.Image, bindMount))
 }
 
 // alreadyMounted finds what an earlier manager has mounted.
@@ -118,7 +130,7 @@ func mountDisk(ctx context.Context, o Options) (Mounted, error) {
 	}
 	if !ok {
 		if expected {
-			return Mounted{}, fmt.Errorf("state file system %s was not found; /var, /home and /opt are in RAM and will be lost", spec)
+			return Mounted{}, fmt.Errorf("state file system %s was not found; nothing that is written lasts", spec)
 		}
 		return Mounted{}, nil
 	}
@@ -127,7 +139,7 @@ func mountDisk(ctx context.Context, o Options) (Mounted, error) {
 		fstype = d.Type
 	}
 	if fstype == "" {
-		return Mounted{}, fmt.Errorf("state device %s holds no file system that is known; it is left as it is, /var, /home and /opt are in RAM", d.Path)
+		return Mounted{}, fmt.Errorf("state device %s holds no file system that is known; it is left as it is, nothing that is written lasts", d.Path)
 	}
 	if fstype == "ext4" {
 		if err := check(ctx, o, d.Path); err != nil {
@@ -135,7 +147,7 @@ func mountDisk(ctx context.Context, o Options) (Mounted, error) {
 		}
 	}
 	if err := unix.Mount(d.Path, Root, fstype, unix.MS_NODEV|unix.MS_NOATIME, ""); err != nil {
-		return Mounted{}, fmt.Errorf("mount state file system %s (%s): %w; it is left as it is, /var, /home and /opt are in RAM", d.Path, fstype, err)
+		return Mounted{}, fmt.Errorf("mount state file system %s (%s): %w; it is left as it is, nothing that is written lasts", d.Path, fstype, err)
 	}
 	if fstype == "ext4" {
 		if err := grow(d.Path); err != nil {
@@ -190,7 +202,7 @@ func check(ctx context.Context, o Options, dev string) error {
 		o.Log.Info("state file system checked", "device", dev, "output", string(out))
 		return nil
 	case errors.As(err, &exit):
-		return fmt.Errorf("state file system %s is damaged (e2fsck ended with %d: %s); it is left as it is, /var, /home and /opt are in RAM; repair it with 'sudo e2fsck %s'", dev, exit.ExitCode(), lastLine(out), dev)
+		return fmt.Errorf("state file system %s is damaged (e2fsck ended with %d: %s); it is left as it is, nothing that is written lasts; repair it with 'sudo e2fsck %s'", dev, exit.ExitCode(), lastLine(out), dev)
 	}
 	return fmt.Errorf("check of state file system %s: %w", dev, err)
 }
@@ -198,11 +210,11 @@ func check(ctx context.Context, o Options, dev string) error {
 // bindPlaces puts the machine's directories on the state file system. What
 // cannot be made, on a full disk for instance, keeps nothing from its place
 // that is there already. root stands before every path.
-func bindPlaces(root string, bind func(source, target string) error) error {
+func bindPlaces(root, image string, bind func(source, target string) error) error {
 	var errs []error
 	for _, p := range places() {
 		source, target := filepath.Join(root, Root, p.dir), filepath.Join(root, p.target)
-		errs = append(errs, mkdir(source, p.perm))
+		errs = append(errs, fill(source, filepath.Join(image, p.target)), mkdir(source, p.perm))
 		if err := os.MkdirAll(target, p.perm); err != nil {
 			errs = append(errs, fmt.Errorf("state: %w", err))
 			continue
@@ -216,6 +228,29 @@ func bindPlaces(root string, bind func(source, target string) error) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// fill makes a directory with what the image has in its place, whole or not at
+// all. One that is there stays as it is.
+func fill(dir, from string) error {
+	if _, err := os.Lstat(dir); err == nil {
+		return nil
+	}
+	if info, err := os.Stat(from); err != nil || !info.IsDir() {
+		return nil
+	}
+	next := dir + ".new"
+	err := os.RemoveAll(next) // of an earlier try
+	if err == nil {
+		err = os.CopyFS(next, os.DirFS(from))
+	}
+	if err == nil {
+		err = os.Rename(next, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
 }
 
 func bindMount(source, target string) error {

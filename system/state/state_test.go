@@ -152,8 +152,17 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "var/lib/cni"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	// A new home of root begins with what the image has; /opt is older.
+	for path, text := range map[string]string{"image/root/.bashrc": "new", "image/opt/a": "new", Root + "/opt/a": "old"} {
+		if err := os.MkdirAll(filepath.Join(root, filepath.Dir(path)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var bound []string
-	err := bindPlaces(root, func(_, target string) error {
+	err := bindPlaces(root, filepath.Join(root, "image"), func(_, target string) error {
 		bound = append(bound, strings.TrimPrefix(target, root))
 		if target == filepath.Join(root, "/home") {
 			return errors.New("no")
@@ -163,8 +172,16 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/var/lib/cni") || !strings.Contains(err.Error(), "/home: no") {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"/var", "/home", "/opt", "/var/lib/pharos/conf"}, bound); diff != "" {
+	if diff := cmp.Diff([]string{"/var", "/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var/lib/pharos/conf"}, bound); diff != "" {
 		t.Error(diff)
+	}
+	for path, want := range map[string]string{"root/.bashrc": "new", "opt/a": "old"} {
+		if text, err := os.ReadFile(filepath.Join(root, Root, path)); string(text) != want {
+			t.Errorf("%s: %q, %v", path, text, err)
+		}
+	}
+	if info, err := os.Stat(filepath.Join(root, Root, "root")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("root's home: %v", err)
 	}
 	if info, err := os.Stat(filepath.Join(root, "var/lib/kubelet")); err != nil || !info.IsDir() {
 		t.Errorf("the other directories: %v", err)

@@ -18,6 +18,11 @@ type Unit struct {
 	// Env is added to the image's environment, KEY=VALUE.
 	Env []string
 
+	// Root is a directory of the machine, a mount of its own, that is the
+	// container's root instead of an overlay on the image's tree. What is
+	// mounted below it on the machine appears in the container and back, until
+	// the container says otherwise.
+	Root string
 	// Persist keeps the upper layer of the root overlay in
 	// /var/lib/pharos/units/<Name>; otherwise it is a tmpfs.
 	Persist bool

@@ -65,8 +65,22 @@ func merge(config map[string]any, path string) (map[string]any, error) {
 
 func (e *engine) configPath() string { return filepath.Join(e.Run, "docker-daemon.json") }
 
+// handed is the configuration with our socket as one that is handed down.
+func (e *engine) handed() map[string]any {
+	config := maps.Clone(e.config)
+	hosts, _ := config["hosts"].([]any)
+	list := []any{"fd://"}
+	for _, h := range hosts {
+		if h != "unix:///run/"+socketName && h != "unix:///var/run/"+socketName && h != "fd://" {
+			list = append(list, h)
+		}
+	}
+	config["hosts"] = list
+	return config
+}
+
 func (e *engine) writeConfig() error {
-	text, err := json.MarshalIndent(e.config, "", "  ")
+	text, err := json.MarshalIndent(e.handed(), "", "  ")
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}

@@ -29,6 +29,11 @@ func prepare(o Options) []error {
 		}
 	}
 	if o.Mounts {
+		// The root was a peer of the console's until now. What is mounted there
+		// goes on arriving here; what is mounted here stays.
+		if err := unix.Mount("", "/", "", unix.MS_SLAVE, ""); err != nil {
+			check(fmt.Errorf("mounts of the console: %w", err))
+		}
 		// So that "docker run -v /mnt:/mnt:rshared" has something to share.
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 			check(fmt.Errorf("shared mounts: %w", err))
@@ -43,9 +48,6 @@ func prepare(o Options) []error {
 	check(removeAll(filepath.Join(o.Run, "containerd"), filepath.Join(o.Run, "docker")))
 	check(os.MkdirAll(filepath.Join(o.Run, "containerd"), 0o711))
 	check(os.MkdirAll(filepath.Join(o.Run, "docker"), 0o700))
-	// Mount points and small files of dockerd and containerd.
-	check(os.MkdirAll(o.Temp, 0o1777))
-	check(os.Chmod(o.Temp, os.ModeSticky|0o777))
 	return problems
 }
 

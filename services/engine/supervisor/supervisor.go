@@ -39,13 +39,14 @@ type Options struct {
 	UserConfig  string         // path of a file whose keys are laid over Config
 	ExtraArgs   []string       // dockerd's arguments besides
 	StopTimeout time.Duration  // how long user containers have to stop; 0 is 60 s
+	Group       string         // owns the API socket; a name or a number
+	Go          string         // a file: containers may start when it is there; empty is at once
 
 	// The rest is fixed in the unit and replaced by tests.
 	Containerd, Dockerd []string // command and first arguments
 	Run                 string   // /run
 	Cgroup              string   // /sys/fs/cgroup
 	ProcSys             string   // /proc/sys
-	Temp                string   // /tmp
 	Mounts              bool     // make every mount shared
 	// Backoff is the daemons' restart policy.
 	Backoff keep.Backoff
@@ -88,18 +89,19 @@ func untilStopSignal(ctx context.Context) (context.Context, context.CancelFunc) 
 
 func parse(args []string) (Options, error) {
 	o := Options{
-		Containerd: []string{"/usr/bin/containerd"},
-		Dockerd:    []string{"/usr/bin/dockerd"},
+		Containerd: []string{Programs + "/containerd"},
+		Dockerd:    []string{Programs + "/dockerd"},
 		Run:        "/run",
 		Cgroup:     "/sys/fs/cgroup",
 		ProcSys:    "/proc/sys",
-		Temp:       "/tmp",
 		Mounts:     true,
 	}
 	flags := flag.NewFlagSet("ros-engine", flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the error says what was wrong
 	config := flags.String("config", "{}", "dockerd's configuration, JSON")
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
+	flags.StringVar(&o.Group, "group", "docker", "owns the API socket")
+	flags.StringVar(&o.Go, "go", "", "a file without which no container may start")
 	flags.DurationVar(&o.StopTimeout, "stop-timeout", 60*time.Second, "how long containers have to stop")
 	if err := flags.Parse(args); err != nil {
 		return o, fmt.Errorf("arguments: %w", err)
@@ -147,6 +149,8 @@ type engine struct {
 	log    *slog.Logger
 	reaper *keep.Reaper
 
+	listening socket // touched only before dockerd's starts, one at a time
+
 	mu      sync.Mutex
 	dockerd *keep.Process
 }
@@ -154,6 +158,15 @@ type engine struct {
 // run keeps both daemons until ctx ends, then stops in order: containers,
 // dockerd, containerd.
 func (e *engine) run(ctx context.Context) {
+	if e.Go != "" {
+		e.log.Info("waits for the word to go", "file", e.Go)
+	}
+	if err := awaitFile(ctx, e.Go); err != nil {
+		if ctx.Err() != nil {
+			return
+		}
+		e.log.Error("containers start without the word to go", "error", err)
+	}
 	base := context.WithoutCancel(ctx)
 	containerd, stopContainerd := context.WithCancel(base)
 	dockerd, stopDockerd := context.WithCancel(base)
@@ -209,7 +222,7 @@ func (e *engine) kill() {
 }
 
 func (e *engine) containerdSocket() string { return filepath.Join(e.Run, "containerd/containerd.sock") }
-func (e *engine) dockerSocket() string     { return filepath.Join(e.Run, "docker.sock") }
+func (e *engine) dockerSocket() string     { return filepath.Join(e.Run, socketName) }
 
 func (e *engine) containerd() keep.Daemon {
 	root, _ := e.config["data-root"].(string)
@@ -223,7 +236,7 @@ func (e *engine) containerd() keep.Daemon {
 	return keep.Daemon{
 		Name:        "containerd",
 		Command:     keep.Command{Args: args},
-		Before:      func() error { return removeAll(e.containerdSocket(), e.containerdSocket()+".ttrpc") },
+		Before:      func(*keep.Command) error { return removeAll(e.containerdSocket(), e.containerdSocket()+".ttrpc") },
 		StopTimeout: containerdTimeout,
 		Backoff:     e.Backoff,
 	}
@@ -246,10 +259,17 @@ func (e *engine) dockerDaemon() keep.Daemon {
 // small in a PID namespace: the one in an old pid file is soon somebody
 // else's, and dockerd would refuse to start. A containerd socket that nobody
 // listens on is worse than none: dockerd waits for the second only.
-func (e *engine) beforeDockerd() error {
-	if err := removeAll(filepath.Join(e.Run, "docker.pid"), e.dockerSocket()); err != nil {
+func (e *engine) beforeDockerd(c *keep.Command) error {
+	if err := removeAll(filepath.Join(e.Run, "docker.pid")); err != nil {
 		return err
 	}
+	if err := e.listening.open(e.dockerSocket(), e.Group, e.log); err != nil {
+		return err
+	}
+	// systemd's way to hand a socket down, sd_listen_fds(3). LISTEN_PID is set
+	// by our dockerd itself (scripts/dockerd-mod).
+	c.Files = []*os.File{e.listening.file}
+	c.Env = append(os.Environ(), "LISTEN_FDS=1")
 	if refuses(e.containerdSocket()) {
 		return removeAll(e.containerdSocket())
 	}

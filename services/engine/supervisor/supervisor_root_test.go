@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -46,8 +47,9 @@ func fakeUnit(dir string) {
 	err := Run(ctx, Options{
 		Config:      map[string]any{"live-restore": true, "data-root": dir + "/data"},
 		StopTimeout: 8 * time.Second,
-		Containerd:  self, Dockerd: self,
-		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys", Temp: dir + "/tmp",
+		Group:       "0", Go: os.Getenv("PHAROS_TEST_GO"),
+		Containerd: self, Dockerd: self,
+		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys",
 		Backoff: keep.Backoff{Min: 20 * time.Millisecond},
 	}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
@@ -111,8 +113,12 @@ func fakeDockerd(dir string) {
 		syscall.Kill(1, syscall.Signal(n))
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	})
+	mux.HandleFunc("/die", func(http.ResponseWriter, *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	mux.HandleFunc("/hang", func(http.ResponseWriter, *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGSTOP); select {} })
-	l, err := net.Listen("unix", dir+"/run/docker.sock")
+	if os.Getenv("LISTEN_FDS") != "1" {
+		fail(errors.New("no socket was handed down"))
+	}
+	l, err := net.FileListener(os.NewFile(3, "socket"))
 	fail(err)
 	go http.Serve(l, mux)
 
@@ -290,5 +296,100 @@ func TestRootSupervisorSurvivesKillAll(t *testing.T) {
 			os.Remove(u.dir + "/stopped")
 			u.stop(t)
 		})
+	}
+}
+
+// A client that has the socket, a container that has bound it for instance,
+// asks while dockerd is dead: the next dockerd answers.
+func TestRootSupervisorKeepsSocket(t *testing.T) {
+	u := start(t, 0)
+	u.ready(t, "")
+	before, err := os.Stat(u.dir + "/run/docker.sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := u.get("/die"); err == nil {
+		t.Error("the dead one answered")
+	}
+	if _, err := u.get("/_ping"); err != nil { // waits, and is not refused
+		t.Errorf("asked at once after dockerd's death: %v", err)
+	}
+	after, err := os.Stat(u.dir + "/run/docker.sock")
+	if err != nil || !os.SameFile(before, after) {
+		t.Errorf("the socket is another one, %v", err)
+	}
+	// One that was deleted is back with the next dockerd.
+	if err := os.Remove(u.dir + "/run/docker.sock"); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(u.childOf(t, "dockerd"), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	u.ready(t, "")
+	u.stop(t)
+}
+
+// Without the word to go neither daemon starts, and a stop ends the wait.
+func TestRootSupervisorWaitsForTheWord(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PHAROS_TEST_GO", dir+"/go")
+	u := start(t, 0)
+	u.logs(t, "waits for the word to go")
+	if _, err := os.Stat(u.dir + "/run/docker.sock"); err == nil {
+		t.Error("the socket is there: who asks would wait for what he has to say himself")
+	}
+	if err := os.WriteFile(dir+"/go", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	u.ready(t, "")
+	u.stop(t)
+
+	os.Remove(dir + "/go")
+	u = start(t, 0)
+	u.logs(t, "waits for the word to go")
+	u.end(t)
+}
+
+// childOf finds the process of a daemon, by how the fakes are called.
+func (u *unit) childOf(t *testing.T, name string) int {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", u.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []string
+	for _, list := range lists { // each thread has its own
+		text, _ := os.ReadFile(list)
+		pids = append(pids, strings.Fields(string(text))...)
+	}
+	for _, pid := range pids {
+		cmdline, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+		if strings.Contains(string(cmdline), "--config-file") == (name == "dockerd") {
+			n, err := strconv.Atoi(pid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("no process of %s", name)
+	return 0
+}
+
+// logs waits for a line of the supervisor's.
+func (u *unit) logs(t *testing.T, text string) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(10 * time.Second)
+	for {
+		if log, _ := os.ReadFile(u.dir + "/log"); strings.Contains(string(log), text) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("nothing says %q within 10 s", text)
+		}
 	}
 }

@@ -1,0 +1,104 @@
+package linux
+
+import (
+	"fmt"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// CopyTree returns a descriptor of a detached copy of the mount at path and of
+// all mounts below it, see open_tree(2). Copies of shared mounts are peers of
+// the originals.
+func CopyTree(path string) (int, error) { return copyMounts(path, unix.AT_RECURSIVE) }
+
+// CopyMount is CopyTree for one mount alone.
+func CopyMount(path string) (int, error) { return copyMounts(path, 0) }
+
+func copyMounts(path string, recursive uint) (int, error) {
+	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW|recursive)
+	if err != nil {
+		return -1, fmt.Errorf("copy the mounts at %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+// Attach mounts a copy on target, which is not followed when
+// it is a link.
+func Attach(fd int, target string) error {
+	if err := unix.MoveMount(fd, "", unix.AT_FDCWD, target, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+		return fmt.Errorf("attach mounts to %s: %w", target, err)
+	}
+	return nil
+}
+
+// Propagate sets how the mount at target shares what is mounted below it:
+// MS_SHARED, MS_SLAVE, MS_PRIVATE or MS_UNBINDABLE, with MS_REC for all mounts
+// below as well.
+func Propagate(target string, flags uintptr) error {
+	if err := retry(func() error { return unix.Mount("", target, "", flags, "") }); err != nil {
+		return fmt.Errorf("propagation of the mount at %s (flags %#x): %w", target, flags, err)
+	}
+	return nil
+}
+
+// InMountNamespace runs f in the mount namespace of a process, with that
+// namespace's root. The thread that ran it is not used again.
+func InMountNamespace(pid int, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if unix.Gettid() != unix.Getpid() {
+			done <- enterMountNamespace(pid, f)
+			return // locked: the thread ends with the goroutine
+		}
+		// The main thread is what /proc/self shows, and cannot end. While it
+		// is held here, the next goroutine gets another one.
+		defer runtime.UnlockOSThread()
+		done <- InMountNamespace(pid, f)
+	}()
+	return <-done
+}
+
+func enterMountNamespace(pid int, f func() error) error {
+	path := fmt.Sprintf("/proc/%d/ns/mnt", pid)
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("mount namespace of process %d: open %s: %w", pid, path, err)
+	}
+	defer unix.Close(fd)
+	// The kernel refuses a thread that shares its root with others.
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return fmt.Errorf("mount namespace of process %d: unshare: %w", pid, err)
+	}
+	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("mount namespace of process %d: setns: %w", pid, err)
+	}
+	return f()
+}
+
+// JoinPeers makes the root mount of a process a peer of the mount at path on
+// the same file system, so that what is mounted below one appears below the
+// other. A container runtime makes the root of a container private.
+func JoinPeers(path string, pid int) error {
+	from, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("peers of the mount at %s: %w", path, err)
+	}
+	defer unix.Close(from)
+	return InMountNamespace(pid, func() error {
+		if err := Propagate("/", unix.MS_PRIVATE); err != nil {
+			return err
+		}
+		to, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLOEXEC)
+		if err != nil {
+			return fmt.Errorf("root mount of process %d: %w", pid, err)
+		}
+		defer unix.Close(to)
+		const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH | unix.MOVE_MOUNT_SET_GROUP
+		if err := unix.MoveMount(from, "", to, "", flags); err != nil {
+			return fmt.Errorf("root mount of process %d joins the peers of %s: %w", pid, path, err)
+		}
+		return nil
+	})
+}

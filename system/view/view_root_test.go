@@ -1,0 +1,234 @@
+package view
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/pharos-os/pharos/system/linux"
+)
+
+// TestMain lets the test's own binary be a container: a process whose root is
+// the tree, made as a container runtime makes it.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "container" {
+		if err := container(os.Args[2], os.Args[3]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// container makes bind its root, with the directory shared on /share, says so
+// and lives until its input ends.
+func container(bind, shared string) error {
+	if err := linux.Propagate("/", unix.MS_SLAVE|unix.MS_REC); err != nil {
+		return err
+	}
+	if err := linux.Mount(bind, bind, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	if err := linux.Propagate(bind, unix.MS_PRIVATE); err != nil {
+		return err
+	}
+	if err := linux.Mount(shared, bind+"/share", "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	if err := os.Chdir(bind); err != nil {
+		return err
+	}
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return err
+	}
+	if err := linux.Unmount(".", unix.MNT_DETACH); err != nil {
+		return err
+	}
+	if err := os.Chdir("/"); err != nil {
+		return err
+	}
+	fmt.Println("here")
+	_, err := os.Stdin.Read(make([]byte, 1))
+	if err != nil && err.Error() != "EOF" {
+		return err
+	}
+	return nil
+}
+
+// run starts a container on the tree and returns its process number.
+func run(t *testing.T, v View, shared string) int {
+	t.Helper()
+	cmd := exec.Command("/proc/self/exe", "container", v.root(), shared)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { in.Close(); cmd.Wait() })
+	said := make([]byte, 4096)
+	n, err := out.Read(said)
+	if err != nil || strings.TrimSpace(string(said[:n])) != "here" {
+		t.Fatalf("container: %q, %v", said[:n], err)
+	}
+	if err := linux.JoinPeers(v.root(), cmd.Process.Pid); err != nil {
+		t.Fatal(err)
+	}
+	return cmd.Process.Pid
+}
+
+// in is a path as a process sees it.
+func in(pid int, path string) string { return fmt.Sprintf("/proc/%d/root%s", pid, path) }
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func holds(t *testing.T, path, want string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if string(text) != want || want != "" && err != nil {
+		t.Errorf("%s holds %q, want %q: %v", path, text, want, err)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRootView: console and engine see one tree, with what is mounted in the
+// console; a console that starts again has everything back; and a running
+// engine moves over, with its own mounts and all its processes.
+func TestRootView(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: mounts")
+	}
+	dir := t.TempDir()
+	// As on the machine, everything is shared but the tree's own directory.
+	must(t, linux.Mount(dir, dir, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { linux.Unmount(dir, unix.MNT_DETACH) })
+	must(t, linux.Propagate(dir, unix.MS_SHARED))
+	for path, text := range map[string]string{"lower/etc/os": "image", "lower/share/x": "", "shared/file": "of the machine"} {
+		write(t, filepath.Join(dir, path), text)
+	}
+	shared := filepath.Join(dir, "shared")
+	v := View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view")}
+	t.Cleanup(func() { linux.Unmount(v.Dir, unix.MNT_DETACH) })
+
+	must(t, v.Make())
+	must(t, v.Lend())
+	first, err := os.Stat(v.root())
+	must(t, err)
+	console, engine := run(t, v, shared), run(t, v, shared)
+	// What ros-engine does to its root (services/engine/supervisor).
+	must(t, linux.InMountNamespace(engine, func() error {
+		if err := linux.Propagate("/", unix.MS_SLAVE); err != nil {
+			return err
+		}
+		return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC)
+	}))
+
+	write(t, in(console, "/etc/mine"), "by hand")
+	holds(t, in(engine, "/etc/mine"), "by hand")
+	holds(t, in(engine, "/share/file"), "of the machine")
+	mount := func(pid int, target string) {
+		t.Helper()
+		must(t, linux.InMountNamespace(pid, func() error {
+			if err := os.MkdirAll(target, 0o755); err != nil {
+				return err
+			}
+			return linux.Mount("tmpfs", target, "tmpfs", 0, "size=64k")
+		}))
+	}
+	mount(console, "/data")
+	write(t, in(console, "/data/file"), "on a disk")
+	holds(t, in(engine, "/data/file"), "on a disk")
+	mount(engine, "/share/netns") // as dockerd does
+	write(t, in(engine, "/share/netns/file"), "a container's")
+	holds(t, in(console, "/share/netns/file"), "")
+	if stale, err := v.Stale(engine); stale || err != nil {
+		t.Errorf("the first tree is stale: %v, %v", stale, err)
+	}
+	must(t, v.Make()) // a manager that starts anew
+	if again, err := os.Stat(v.root()); err != nil || !os.SameFile(first, again) {
+		t.Errorf("a second Make made another tree: %v", err)
+	}
+
+	// A container with the whole tree: rm -rf /etc. Then the console restarts.
+	must(t, os.RemoveAll(in(engine, "/etc")))
+	must(t, v.Lend())
+	holds(t, filepath.Join(v.root(), "etc/os"), "image")
+	holds(t, filepath.Join(v.root(), "etc/mine"), "")
+	holds(t, filepath.Join(v.root(), "data/file"), "on a disk")
+	if stale, err := v.Stale(engine); !stale || err != nil {
+		t.Errorf("the engine's tree is not stale: %v, %v", stale, err)
+	}
+	holds(t, in(engine, "/data/file"), "on a disk") // until it is moved, too
+	console = run(t, v, shared)
+	mount(console, "/late")
+	write(t, in(console, "/late/file"), "later")
+	must(t, v.Hand(engine))
+	if stale, err := v.Stale(engine); stale || err != nil {
+		t.Errorf("the engine has not got the new tree: %v, %v", stale, err)
+	}
+	for path, want := range map[string]string{
+		"/etc/os": "image", "/data/file": "on a disk", "/late/file": "later", "/share/file": "of the machine",
+		"/share/netns/file": "a container's",
+	} {
+		holds(t, in(engine, path), want)
+	}
+	mount(console, "/new")
+	write(t, in(console, "/new/file"), "after the move")
+	holds(t, in(engine, "/new/file"), "after the move")
+	mount(engine, "/share/netns2")
+	holds(t, in(console, "/share/netns2/file"), "")
+	mounts, err := linux.MountsOf(engine)
+	must(t, err)
+	seen := map[string]bool{}
+	for _, m := range mounts {
+		if seen[m.Target] {
+			t.Errorf("%s is mounted twice in the engine", m.Target)
+		}
+		seen[m.Target] = true
+	}
+
+	// A directory that the configuration wants to last.
+	must(t, v.Bind(filepath.Join(dir, "state/db"), "/db"))
+	write(t, in(console, "/db/file"), "lasts")
+	holds(t, filepath.Join(dir, "state/db/file"), "lasts")
+	holds(t, in(engine, "/db/file"), "lasts")
+	must(t, v.Bind(filepath.Join(dir, "state/db"), "/db"))
+	must(t, os.Symlink("/tmp", filepath.Join(v.root(), "link")))
+	if err := v.Bind(filepath.Join(dir, "state/x"), "/link/x"); err == nil {
+		t.Error("a link led the mount out of the tree")
+	}
+}
+
+func TestOutermost(t *testing.T) {
+	got := strings.Join(outermost([]string{"/run/b", "/var", "/run", "/run-x", "/var"}), " ")
+	if got != "/run /run-x /var" {
+		t.Error(got)
+	}
+}
