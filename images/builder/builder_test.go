@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/ulikunitz/xz"
 )
 
 func TestMatchPath(t *testing.T) {
@@ -109,6 +111,32 @@ func TestModuleClosure(t *testing.T) {
 	}
 	if got := string(m.reduced("modules.dep", chosen)); strings.Contains(got, "snd") || strings.Count(got, "\n") != 3 {
 		t.Errorf("modules.dep: %q", got)
+	}
+}
+
+// TestUnxz: a module is unpacked with its signature, and none is taken without.
+func TestUnxz(t *testing.T) {
+	tr := tree{root: t.TempDir()}
+	source := filepath.Join(t.TempDir(), "m.ko.xz")
+	for text, want := range map[string]error{"code, signature" + signatureMark: nil, "code": errUnsigned, "": errUnsigned, signatureMark + "more": errUnsigned} {
+		var packed bytes.Buffer
+		w, err := xz.NewWriter(&packed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		write(t, source, packed.String())
+		if err := tr.unxz(source, "/m.ko"); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", text, err, want)
+		}
+		if got, err := os.ReadFile(tr.path("/m.ko")); err != nil || string(got) != text {
+			t.Errorf("%q became %q, %v", text, got, err)
+		}
 	}
 }
 

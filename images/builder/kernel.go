@@ -37,7 +37,8 @@ func kernelCommand(fs *flag.FlagSet) func(context.Context, *slog.Logger) error {
 // buildKernel copies the one kernel below in to out: vmlinuz as it is, modules
 // decompressed. The file system compresses them better in its own blocks, the
 // kernel needs no user memory to unpack them, and an appended signature is part
-// of the module's bytes and stays.
+// of the module's bytes and stays. Every module must have one: the kernel command
+// line says module.sig_enforce=1.
 func buildKernel(ctx context.Context, in, out string) error {
 	images, err := filepath.Glob(filepath.Join(in, "boot/vmlinuz-*"))
 	if err != nil || len(images) != 1 {
@@ -100,10 +101,38 @@ func (t tree) unxz(source, target string) error {
 	if err := os.MkdirAll(filepath.Dir(t.path(target)), 0o755); err != nil {
 		return err
 	}
-	out, err := os.OpenFile(t.path(target), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	out, err := os.OpenFile(t.path(target), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(out, r)
-	return errors.Join(err, out.Close())
+	if err == nil {
+		err = checkSigned(out)
+	}
+	if err := errors.Join(err, out.Close()); err != nil {
+		return fmt.Errorf("module %s: %w", source, err)
+	}
+	return nil
+}
+
+// signatureMark ends a signed module (MODULE_SIG_STRING of linux/module_signature.h).
+const signatureMark = "~Module signature appended~\n"
+
+var errUnsigned = errors.New("no signature at its end; the kernel would not load it (module.sig_enforce)")
+
+// checkSigned fails when a module's file has no signature. Whether it is by a
+// key that the kernel trusts is for the kernel to say.
+func checkSigned(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	end := make([]byte, min(info.Size(), int64(len(signatureMark))))
+	if _, err := f.ReadAt(end, info.Size()-int64(len(end))); err != nil {
+		return err
+	}
+	if string(end) != signatureMark {
+		return errUnsigned
+	}
+	return nil
 }

@@ -1,7 +1,8 @@
 // Package modules owns the loading of kernel modules by PID 1 and, on the
 // kernel's own request, in place of modprobe: matching modaliases, ordering by
-// dependency, finit_module(2). It refuses modprobe.d, blacklists and removal:
-// those belong to udev in its container.
+// dependency, finit_module(2), and the device nodes that lead to such a request
+// when they are opened. It refuses modprobe.d, blacklists and removal: those
+// belong to udev in its container.
 package modules
 
 import (

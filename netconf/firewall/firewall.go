@@ -1,9 +1,10 @@
-// Package firewall owns the machine's packet filter, which is
-// rancher.network.firewall: one nftables table of its own, "inet pharos". It
-// refuses to touch any other table, Docker's above all, and it knows nothing
-// of links or addresses: a rule names them as packets do.
+// Package firewall owns the machine's packet filter: rancher.network.firewall,
+// which is the nftables table "inet pharos", and the guard of a machine that
+// forwards IPv6 for its engine only, "ip6 pharos-forward" (Guard). It refuses
+// to touch any other table, Docker's above all, and it knows nothing of links
+// or addresses: a rule names them as packets do.
 //
-// The table filters what is addressed to the machine itself. Always allowed
+// The first table filters what is addressed to the machine itself. Always allowed
 // are the loopback link, answers to what the machine or its containers asked,
 // neighbour discovery and router advertisements, membership queries of
 // multicast, and a DHCP server's answers. Everything else is for the rules
@@ -47,18 +48,7 @@ func Apply(spec Spec) error {
 	if err != nil {
 		return fmt.Errorf("firewall: %w", err)
 	}
-	want := compile(spec)
-	have, err := marks(conn)
-	if err != nil {
-		return fmt.Errorf("firewall: %w", err)
-	}
-	if same(have, want) {
-		return nil
-	}
-	if err := replace(conn, want); err != nil {
-		return fmt.Errorf("firewall: table inet %s: %w", Table, err)
-	}
-	return nil
+	return ofSpec(spec).apply(conn)
 }
 
 // Plan says what Apply would change, a line each: none when the kernel has
@@ -69,14 +59,39 @@ func Plan(spec Spec) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("firewall: %w", err)
 	}
-	have, err := marks(conn)
+	want := ofSpec(spec)
+	have, err := want.marks(conn)
 	if err != nil {
 		return nil, fmt.Errorf("firewall: %w", err)
 	}
-	if same(have, compile(spec)) {
+	if same(have, want.chains) {
 		return nil, nil
 	}
 	return spec.Lines(), nil
+}
+
+// table is a table of this package's, as it is to be.
+type table struct {
+	name   string
+	family nftables.TableFamily
+	chains []chain // none: there is to be no table
+}
+
+func ofSpec(spec Spec) table { return table{Table, nftables.TableFamilyINet, compile(spec)} }
+
+// apply makes the kernel's table like t, if it is not.
+func (t table) apply(conn *nftables.Conn) error {
+	have, err := t.marks(conn)
+	if err != nil {
+		return fmt.Errorf("firewall: %w", err)
+	}
+	if same(have, t.chains) {
+		return nil
+	}
+	if err := t.replace(conn); err != nil {
+		return fmt.Errorf("firewall: table %s: %w", t.name, err)
+	}
+	return nil
 }
 
 // same compares the marks of what is there with those of what is wanted. A
@@ -95,21 +110,21 @@ func same(have map[string][]string, want []chain) bool {
 }
 
 // replace puts the chains in the place of whatever the table has.
-func replace(conn *nftables.Conn, chains []chain) error {
+func (t table) replace(conn *nftables.Conn) error {
 	// Deleting what is not there is an error, adding what is there is none:
 	// the table is added, deleted and added anew, all in one transaction.
-	table := conn.AddTable(&nftables.Table{Name: Table, Family: nftables.TableFamilyINet})
+	table := conn.AddTable(&nftables.Table{Name: t.name, Family: t.family})
 	conn.DelTable(table)
-	if len(chains) > 0 {
+	if len(t.chains) > 0 {
 		table = conn.AddTable(table)
 	}
-	for _, c := range chains {
+	for _, c := range t.chains {
 		policy := c.policy
 		base := conn.AddChain(&nftables.Chain{
 			Name: c.name, Table: table, Type: nftables.ChainTypeFilter,
 			Hooknum: c.hook, Priority: c.priority, Policy: &policy,
 		})
-		for i, mark := range c.marks(chains)[1:] {
+		for i, mark := range c.marks(t.chains)[1:] {
 			exprs, err := c.rules[i].expressions(conn, table)
 			if err != nil {
 				return err

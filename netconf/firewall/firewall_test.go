@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/nftables"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
@@ -95,6 +96,33 @@ func TestCompile(t *testing.T) {
 		if strings.HasSuffix(s, "drop") {
 			t.Errorf("policy accept: %s", s)
 		}
+	}
+}
+
+func TestGuardRules(t *testing.T) {
+	lines := func(own ...string) []string {
+		var out []string
+		for _, c := range guard(own).chains {
+			if c.policy != nftables.ChainPolicyDrop {
+				t.Errorf("policy of %s is %d", c.name, c.policy)
+			}
+			for _, r := range c.rules {
+				out = append(out, r.String())
+			}
+		}
+		return out
+	}
+	if d := cmp.Diff([]string{`meta iifkind "bridge" accept`, `meta oifkind "bridge" accept`}, lines()); d != "" {
+		t.Error(d)
+	}
+	want := []string{
+		`iifname "br-lan" oifname "br-lan" accept`,
+		`iifname "br0" oifname "br0" accept`,
+		`meta iifkind "bridge" iifname != "br-lan" iifname != "br0" accept`,
+		`meta oifkind "bridge" oifname != "br-lan" oifname != "br0" accept`,
+	}
+	if d := cmp.Diff(want, lines("br-lan", "br0")); d != "" {
+		t.Error(d)
 	}
 }
 

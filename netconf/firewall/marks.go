@@ -12,14 +12,14 @@ import (
 
 // marks reads back what the table has, by chain: the policy, then the comment
 // of each rule; nothing if there is no table.
-func marks(conn *nftables.Conn) (map[string][]string, error) {
+func (t table) marks(conn *nftables.Conn) (map[string][]string, error) {
 	out := map[string][]string{}
-	chains, err := conn.ListChainsOfTableFamily(nftables.TableFamilyINet)
+	chains, err := conn.ListChainsOfTableFamily(t.family)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("list of chains: %w", err)
 	}
 	for _, c := range chains {
-		if c.Table.Name != Table {
+		if c.Table.Name != t.name {
 			continue
 		}
 		out[c.Name] = nil
@@ -30,7 +30,7 @@ func marks(conn *nftables.Conn) (map[string][]string, error) {
 	if len(out) == 0 {
 		return out, nil
 	}
-	rules, err := comments()
+	rules, err := t.comments()
 	if err != nil && !errors.Is(err, os.ErrNotExist) { // gone since
 		return nil, fmt.Errorf("list of rules: %w", err)
 	}
@@ -45,7 +45,7 @@ type comment struct{ chain, comment string }
 // comments lists the table's rules in their order. Their expressions are of
 // no interest, and the library, which would decode them, takes the direction
 // of a ct expression for four bytes where the kernel sends one.
-func comments() ([]comment, error) {
+func (t table) comments() ([]comment, error) {
 	c, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
 	if err != nil {
 		return nil, err
@@ -54,13 +54,13 @@ func comments() ([]comment, error) {
 	// A message begins with struct nfgenmsg (linux/netfilter/nfnetlink.h):
 	// family, version, resource.
 	const header = 4
-	name, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.NFTA_RULE_TABLE, Data: []byte(Table + "\x00")}})
+	name, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.NFTA_RULE_TABLE, Data: []byte(t.name + "\x00")}})
 	if err != nil {
 		return nil, err
 	}
 	answers, err := c.Execute(netlink.Message{
 		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETRULE, Flags: netlink.Request | netlink.Dump},
-		Data:   append([]byte{unix.NFPROTO_INET, unix.NFNETLINK_V0, 0, 0}, name...),
+		Data:   append([]byte{byte(t.family), unix.NFNETLINK_V0, 0, 0}, name...),
 	})
 	if err != nil {
 		return nil, err
@@ -74,12 +74,12 @@ func comments() ([]comment, error) {
 		if err != nil {
 			return nil, err
 		}
-		var table string
+		var name string
 		var rule comment
 		for d.Next() {
 			switch d.Type() {
 			case unix.NFTA_RULE_TABLE:
-				table = d.String()
+				name = d.String()
 			case unix.NFTA_RULE_CHAIN:
 				rule.chain = d.String()
 			case unix.NFTA_RULE_USERDATA:
@@ -89,7 +89,7 @@ func comments() ([]comment, error) {
 		if err := d.Err(); err != nil {
 			return nil, err
 		}
-		if table == Table { // kernels before 4.19 list all of the family's
+		if name == t.name { // kernels before 4.19 list all of the family's
 			out = append(out, rule)
 		}
 	}

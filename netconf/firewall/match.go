@@ -101,17 +101,55 @@ func last(p netip.Prefix) netip.Addr {
 // linkName matches the link that packets come in by; a name that ends in "*"
 // is a beginning.
 func linkName(name string) match {
-	data := append([]byte(name), 0)
+	data := padded(name)
 	if prefix, ok := strings.CutSuffix(name, "*"); ok {
 		data = []byte(prefix)
-	} else {
-		data = append(data, make([]byte, unix.IFNAMSIZ-len(data))...)
 	}
 	m := match{text: fmt.Sprintf("iifname %q", name)}
 	if len(data) > 0 { // "*" alone is any
 		m.load = []expr.Any{&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: register}, equal(data)}
 	}
 	return m
+}
+
+// padded is a name as the kernel compares it.
+func padded(name string) []byte {
+	data := make([]byte, unix.IFNAMSIZ)
+	copy(data[:unix.IFNAMSIZ-1], name)
+	return data
+}
+
+// side is one of the two links that a forwarded packet passes.
+type side struct {
+	text       string // as in "iifname"
+	name, kind expr.MetaKey
+}
+
+// Keys of linux/netfilter/nf_tables.h that the libraries do not have: the kind
+// of a link as rtnetlink names it.
+const (
+	metaInKind  = 26 // NFT_META_IIFKIND
+	metaOutKind = 27 // NFT_META_OIFKIND
+)
+
+func incoming() side { return side{"iif", expr.MetaKeyIIFNAME, metaInKind} }
+func outgoing() side { return side{"oif", expr.MetaKeyOIFNAME, metaOutKind} }
+
+// is matches one link of this side.
+func (s side) is(name string) match {
+	return match{text: fmt.Sprintf("%sname %q", s.text, name), load: []expr.Any{&expr.Meta{Key: s.name, Register: register}, equal(padded(name))}}
+}
+
+// isNot matches all links but one.
+func (s side) isNot(name string) match {
+	return match{text: fmt.Sprintf("%sname != %q", s.text, name), load: []expr.Any{
+		&expr.Meta{Key: s.name, Register: register}, &expr.Cmp{Op: expr.CmpOpNeq, Register: register, Data: padded(name)},
+	}}
+}
+
+// isKind matches links of a kind. Hardware has none and never matches.
+func (s side) isKind(kind string) match {
+	return match{text: fmt.Sprintf("meta %skind %q", s.text, kind), load: []expr.Any{&expr.Meta{Key: s.kind, Register: register}, equal(padded(kind))}}
 }
 
 func equal(data []byte) expr.Any {

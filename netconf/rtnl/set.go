@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
-	"path/filepath"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -91,8 +89,7 @@ func (c *Conn) SetIPv6(id netconf.LinkID, v netconf.IPv6) error {
 	}
 	value := map[bool]string{true: "2", false: "0"}
 	for _, s := range [][2]string{{"accept_ra", value[v.AcceptRA]}, {"use_tempaddr", value[v.Privacy]}} {
-		err = os.WriteFile(filepath.Join(sysctls, f.Name, s[0]), []byte(s[1]), 0)
-		if err != nil {
+		if err = write(f.Name, s[0], s[1]); err != nil {
 			break
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"sync"
 )
 
@@ -151,5 +152,14 @@ func (q *QMP) CtrlAltDel(ctx context.Context) error {
 // those of user networks, "card0" and so on those on taps.
 func (q *QMP) SetLink(ctx context.Context, card string, up bool) error {
 	_, err := q.Do(ctx, "set_link", map[string]any{"name": card, "up": up})
+	return err
+}
+
+// Plug adds a device to the running machine: a driver's name, and its
+// properties as for -device.
+func (q *QMP) Plug(ctx context.Context, driver string, properties map[string]any) error {
+	args := map[string]any{"driver": driver}
+	maps.Copy(args, properties)
+	_, err := q.Do(ctx, "device_add", args)
 	return err
 }

@@ -35,6 +35,8 @@ type Spec struct {
 	Cards []Card
 	// SMBIOS are tables of the firmware, as for QEMU's -smbios.
 	SMBIOS []string
+	// Extra are further arguments of QEMU: devices, and ports to plug some in.
+	Extra []string
 	// Watchdog adds an i6300esb whose bite is reported and resets the guest.
 	Watchdog bool
 	// Hardware are further arguments: graphics, sound, USB.
@@ -113,6 +115,7 @@ func (s Spec) Args(dir string) []string {
 	for _, table := range s.SMBIOS {
 		a = append(a, "-smbios", table)
 	}
+	a = append(a, s.Extra...)
 	if s.Watchdog {
 		a = append(a, "-device", "i6300esb", "-action", "watchdog=reset")
 	}

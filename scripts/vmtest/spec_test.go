@@ -49,6 +49,7 @@ func TestSpecArgs(t *testing.T) {
 			"tap,id=tap0,ifname=t,script=no,downscript=no -device virtio-net-pci,netdev=tap0,id=card0,mac=m,romfile= ",
 			"dgram,id=tap1,local.type=inet,local.host=127.0.0.1,local.port=7001,remote.type=inet,remote.host=127.0.0.1,remote.port=7002 " +
 				"-device virtio-net-pci,netdev=tap1,id=card1,mac=n,romfile=,speed=10000,duplex=full"}},
+		{"extra", Spec{Extra: []string{"-device", "qemu-xhci,id=usb"}, Watchdog: true}, []string{"-device qemu-xhci,id=usb -device i6300esb"}},
 		{"kvm", Spec{KVM: true, Memory: 512, CPUs: 1}, []string{"-accel kvm -cpu host -smp 1 -m 512"}},
 	}
 	for _, tt := range tests {

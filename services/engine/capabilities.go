@@ -5,14 +5,13 @@ package engine
 // anything else with a clear message. Left out, because they reach beyond the
 // user world and no namespace contains them:
 //
-//	CAP_SYS_MODULE                 code in the kernel; the manager loads rancher.modules
 //	CAP_SYS_BOOT                   reboot(2) here kills the supervisor
 //	CAP_MAC_ADMIN, MAC_OVERRIDE    the machine's security policy
 //	CAP_AUDIT_CONTROL, SYS_PACCT   machine-wide accounting
 //	CAP_WAKE_ALARM, BLOCK_SUSPEND  the machine's sleep
 //
 // With rancher.docker.pid: host the engine is in the machine's world anyway,
-// and the first two come back: that is RancherOS's behaviour, asked for.
+// and the first one comes back: that is RancherOS's behaviour, asked for.
 func capabilities(hostPID bool) []string {
 	caps := []string{
 		"CAP_AUDIT_READ",         // privileged: listen to audit events
@@ -42,6 +41,7 @@ func capabilities(hostPID bool) []string {
 		"CAP_SYSLOG",             // dmesg in a privileged container
 		"CAP_SYS_ADMIN",          // mounts, namespaces, cgroups, quotas
 		"CAP_SYS_CHROOT",         // layer unpacking; default set
+		"CAP_SYS_MODULE",         // --cap-add by VPNs and iSCSI; the kernel takes only signed modules (module.sig_enforce)
 		"CAP_SYS_NICE",           // --cpu-rt-runtime, --cap-add by databases
 		"CAP_SYS_PTRACE",         // enter namespaces, docker top, debuggers
 		"CAP_SYS_RAWIO",          // SG_IO: smartctl in a privileged container
@@ -50,7 +50,7 @@ func capabilities(hostPID bool) []string {
 		"CAP_SYS_TTY_CONFIG",     // privileged: kiosks on a virtual terminal
 	}
 	if hostPID {
-		caps = append(caps, "CAP_SYS_BOOT", "CAP_SYS_MODULE")
+		caps = append(caps, "CAP_SYS_BOOT")
 	}
 	return caps
 }

@@ -27,6 +27,9 @@ const (
 	Go    = GoDir + "/go"
 )
 
+// Name is the unit's.
+const Name = "docker"
+
 // Options is what the unit depends on.
 type Options struct {
 	Engine      osconfig.Engine
@@ -57,7 +60,7 @@ const oomScore = -500
 func Unit(o Options) unit.Unit {
 	hostPID := o.Engine.PID == "host"
 	return unit.Unit{
-		Name:           "docker",
+		Name:           Name,
 		Image:          "docker",
 		Root:           o.Root,
 		Args:           args(o),

@@ -2,8 +2,7 @@ package engine
 
 // Modules are the kernel modules that the manager loads before the engine
 // starts, while there is CPU to spare. Everything else the kernel asks for
-// itself when it is used, and PID 1's program loads it (init/modules): the
-// engine may not load any (CAP_SYS_MODULE is left out). The order
+// itself when it is used, and PID 1's program loads it (init/modules). The order
 // is that of need; one that is missing or built in is no error. Names are
 // those of Linux 6.12.
 func Modules() []string {

@@ -92,7 +92,7 @@ func (m *Manager) plan(c osconfig.Config) setup.Plan {
 }
 
 func (m *Manager) stepSysctl(context.Context) error {
-	return errors.Join(applySysctl(baseSysctl(m.machine.RAM)), applySysctl(m.cfg().Rancher.Sysctl))
+	return applySysctl(baseSysctl(m.machine.RAM), m.cfg().Rancher.Sysctl)
 }
 
 func (m *Manager) stepConfigModules(context.Context) error {
@@ -182,6 +182,7 @@ func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Co
 	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
 		errs = append(errs, applySysctl(after.Rancher.Sysctl))
 	}
+	errs = append(errs, m.forward(after))
 	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {
 		errs = append(errs, m.loadModules(after.Rancher.Modules))
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/services"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
@@ -22,6 +23,8 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "the control groups"},
 		{Name: "etc", Lane: "manager", Run: m.stepEtc,
 			For: "the generated /etc"},
+		{Name: "devices", Lane: "manager", Run: m.stepDevices,
+			For: "the device nodes of kernel modules"},
 		{Name: "containerd", Lane: "manager", After: []string{"cgroups"}, Run: m.stepContainerd,
 			For: "the system containerd to answer"},
 		{Name: "overlay", Lane: "manager", Run: m.stepOverlay,
@@ -36,9 +39,11 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "rancher.sysctl"},
 		{Name: "firewall", Lane: "network", After: []string{"config"}, Run: m.stepFirewall,
 			For: "the rules of rancher.network.firewall"},
+		{Name: "forwarding", Lane: "network", After: []string{"firewall"}, Run: m.stepForwarding,
+			For: "IPv6 forwarding for the engine's networks"},
 		{Name: "tree", Lane: "manager", After: []string{"config", "overlay"}, Run: m.stepTree,
 			For: "the tree that the console and the engine share"},
-		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "tree", "firewall"}, Run: m.stepUnits,
+		{Name: "units", Lane: "manager", After: []string{"config", "containerd", "devices", "tree", "firewall"}, Run: m.stepUnits,
 			For: "the definitions of the services"},
 		{Name: "drivers", Lane: "network", Run: m.stepDrivers,
 			For: "the drivers of the network links"},
@@ -56,7 +61,9 @@ func (m *Manager) bootSteps() []supervise.Step {
 			For: "udev to have handled all devices", Deadline: udevDeadline},
 		{Name: "late-config", Lane: "manager", After: []string{"udev-settled"}, Run: m.stepLateConfig,
 			For: "configuration on disks that show up late"},
-		{Name: "files", Lane: "manager", After: []string{"units"}, Run: m.stepFiles,
+		// dockerd starts then. It restores its networks, IPv6 ones only where
+		// the machine forwards.
+		{Name: "files", Lane: "manager", After: []string{"units", "forwarding"}, Run: m.stepFiles,
 			For: "the console to put files and local mounts in place", Deadline: filesDeadline},
 		{Name: "services", Lane: "manager", After: []string{"units"}, Run: m.stepServices,
 			For: "all services to run", Deadline: servicesDeadline},
@@ -79,6 +86,15 @@ const (
 	// the slowest; on the slowest machine seen it took 25 s.
 	servicesDeadline = 3 * time.Minute
 )
+
+// stepDevices makes the nodes of modules that are loaded when they are opened,
+// before a container can name one: --device /dev/net/tun.
+func (m *Manager) stepDevices(context.Context) error {
+	if _, err := os.Stat(coldplugged); err == nil {
+		return nil
+	}
+	return modules.StaticNodes("/dev")
+}
 
 func (m *Manager) stepCgroups(context.Context) error { return makeCgroups(m.machine.RAM) }
 

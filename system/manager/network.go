@@ -68,8 +68,13 @@ func (m *Manager) applyNetwork(c osconfig.Config) {
 	if err := m.filter(c); err != nil { // it is noted already
 		m.log.Error("firewall", "error", err)
 	}
-	spec, errs := m.networkSpec(c)
 	var wrong []string
+	if m.isGuarded() { // the guard knows our bridges before they are there
+		if err := m.forward(c); err != nil {
+			wrong = append(wrong, "network: "+err.Error())
+		}
+	}
+	spec, errs := m.networkSpec(c)
 	for _, err := range errs {
 		wrong = append(wrong, "network: "+err.Error())
 	}

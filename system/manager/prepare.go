@@ -182,31 +182,45 @@ func isNetworkCard(bus, modalias string) bool {
 	return true
 }
 
-// applySysctl writes kernel parameters; keys have dots or slashes.
-func applySysctl(values map[string]string) error {
+// applySysctl writes kernel parameters, one layer after the other; keys have
+// dots or slashes.
+func applySysctl(layers ...map[string]string) error { return setSysctl("/proc/sys", layers...) }
+
+func setSysctl(proc string, layers ...map[string]string) error {
 	var errs []error
-	for key, value := range values {
-		path := key
-		if !strings.Contains(key, "/") {
-			path = strings.ReplaceAll(key, ".", "/")
-		}
-		if err := writeFile(filepath.Join("/proc/sys", filepath.Clean("/"+path)), value); err != nil {
-			errs = append(errs, fmt.Errorf("sysctl %s: %w", key, err))
+	for _, values := range layers {
+		for key, value := range values {
+			if err := writeFile(filepath.Join(proc, filepath.Clean("/"+sysctlPath(key))), value); err != nil {
+				errs = append(errs, fmt.Errorf("sysctl %s: %w", key, err))
+			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
+// sysctlPath is a parameter's file below /proc/sys.
+func sysctlPath(key string) string {
+	if strings.Contains(key, "/") {
+		return key
+	}
+	return strings.ReplaceAll(key, ".", "/")
+}
+
 // baseSysctl is set on every machine, before the configuration's values.
 func baseSysctl(ram int64) map[string]string {
 	values := map[string]string{
-		"kernel.panic":                  "10",
-		"fs.inotify.max_user_instances": "1024",
+		"kernel.panic": "10",
+		// What containers need; docs/docker.md has a reason for each. The limits
+		// of inotify count by user, and the root of all containers is one user.
+		"fs.inotify.max_user_instances": "8192",
+		"fs.inotify.max_user_watches":   "1048576", // the most that the kernel itself would choose
+		"vm.max_map_count":              "1048576",
+		"net.core.rmem_max":             "7500000",
+		"net.core.wmem_max":             "7500000",
 		// What root does in directories that others may write to; see the
 		// kernel's admin-guide/sysctl/fs. Its own default is 0.
 		"fs.protected_hardlinks": "1",
 		"fs.protected_symlinks":  "1",
-		"vm.max_map_count":       "262144",
 		// Without it the kernel takes the other addresses of a network away
 		// together with the first one (Documentation/networking/ip-sysctl).
 		"net.ipv4.conf.all.promote_secondaries": "1",

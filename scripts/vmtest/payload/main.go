@@ -1,7 +1,8 @@
 // Command payload is what the virtual machine tests run in user containers: a
 // web server, one that ignores SIGTERM, a killer of everything that it can
-// see, a time server, a look at a file, and a container of a compose project
-// that checks what it got. It is static and needs nothing beside itself.
+// see, a time server, a look at a file, a client of the Docker API, and a
+// container of a compose project that checks what it got. It is static and
+// needs nothing beside itself.
 package main
 
 import (
@@ -34,6 +35,11 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		fmt.Println(args[1], "exists")
 		return nil
 	}
+	if len(args) == 2 && args[0] == "ask" {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+		return ask(ctx, args[1])
+	}
 	switch strings.Join(args, " ") {
 	case "serve":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
@@ -56,7 +62,7 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|ntp|stack|healthy|kill-all|exists PATH")
+	return errors.New("usage: payload serve|stubborn|ntp|stack|healthy|kill-all|exists PATH|ask SOCKET")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {
