@@ -39,8 +39,6 @@ type Spec struct {
 	Extra []string
 	// Watchdog adds an i6300esb whose bite is reported and resets the guest.
 	Watchdog bool
-	// Hardware are further arguments: graphics, sound, USB.
-	Hardware []string
 	// ExitOnReset ends QEMU where the guest would reboot.
 	ExitOnReset bool
 }
@@ -119,7 +117,6 @@ func (s Spec) Args(dir string) []string {
 	if s.Watchdog {
 		a = append(a, "-device", "i6300esb", "-action", "watchdog=reset")
 	}
-	a = append(a, s.Hardware...)
 	if s.ExitOnReset {
 		a = append(a, "-action", "reboot=shutdown")
 	}

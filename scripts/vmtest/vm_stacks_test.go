@@ -27,7 +27,7 @@ func TestVMStacks(t *testing.T) {
 func TestGenericStacks(t *testing.T) {
 	l := newGenericLab(t)
 	spec := l.direct(l.files.SystemImg)
-	spec.Hardware = []string{
+	spec.Extra = []string{
 		"-device", "virtio-gpu-pci",
 		"-audiodev", "none,id=sound", "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound",
 		"-device", "qemu-xhci", "-device", "usb-tablet",
