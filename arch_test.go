@@ -116,7 +116,8 @@ func allowed() map[string]string {
 		"images/builder":               "",
 		"scripts/bench":                "scripts/vmtest",
 		"scripts/vmtest":               "",
-		"scripts/vmtest/payload":       "",
+		"scripts/vmtest/inside":        "",
+		"scripts/vmtest/payload":       "scripts/vmtest/inside",
 		"system/ctrd/ctrdtest/payload": "",
 	}
 }

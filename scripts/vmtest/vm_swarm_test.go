@@ -112,9 +112,9 @@ func (g *guest) joins(t *testing.T, role, more string) string {
 	return fmt.Sprintf("    swarm:\n      join: {remote: [%s], token: %s}\n%s", swarmNet(1), token, more)
 }
 
-// stack is what the tests deploy: two replicas behind the mesh, and one task
+// stackFile is what the tests deploy: two replicas behind the mesh, and one task
 // on each machine, on a plain and on an encrypted network.
-const stack = `
+const stackFile = `
 version: "3.8"
 services:
   web:
@@ -152,7 +152,7 @@ func (g *guest) deploy(t *testing.T, machines int) {
 	g.run(t, "echo 'a setting' >settings; echo 'a secret' >word")
 	ctx, cancel := Within(t.Context(), stepDeadline, "docker stack deploy")
 	defer cancel()
-	r, err := g.ssh.RunInput(ctx, "docker stack deploy --detach=true --resolve-image never -c - app", bytes.NewReader([]byte(stack)))
+	r, err := g.ssh.RunInput(ctx, "docker stack deploy --detach=true --resolve-image never -c - app", bytes.NewReader([]byte(stackFile)))
 	if err != nil || r.Code != 0 {
 		t.Fatalf("docker stack deploy: %v: code %d\n%s%s", err, r.Code, r.Stdout, r.Stderr)
 	}

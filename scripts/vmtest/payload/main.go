@@ -1,7 +1,8 @@
 // Command payload is what the virtual machine tests run in user containers: a
 // web server, one that ignores SIGTERM, a killer of everything that it can
-// see, a time server, a client of the Docker API, and looks at files, names and
-// other servers. It is static and needs nothing beside itself.
+// see, a time server, a client of the Docker API, looks at files, names and
+// other servers, and a container of a compose project that checks what it got.
+// It is static and needs nothing beside itself.
 package main
 
 import (
@@ -60,11 +61,17 @@ func run(ctx context.Context, log *slog.Logger, args []string) error {
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 		defer stop()
 		return ntp(ctx, log)
+	case "stack":
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
+		return stack(ctx, log, os.Stdout)
+	case "healthy":
+		return healthy(ctx)
 	case "kill-all":
 		// Everything but this process and its namespace's PID 1.
 		return syscall.Kill(-1, syscall.SIGKILL)
 	}
-	return errors.New("usage: payload serve|stubborn|ntp|kill-all|exists PATH|ask SOCKET|show PATH|fetch HOST:PORT|look-up NAME")
+	return errors.New("usage: payload serve|stubborn|ntp|stack|healthy|kill-all|exists PATH|ask SOCKET|show PATH|fetch HOST:PORT|look-up NAME")
 }
 
 func listen(ctx context.Context, log *slog.Logger) error {
@@ -72,17 +79,17 @@ func listen(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, log, ln)
+	// The time at which this process started shows a restart to who asks.
+	body := fmt.Sprintf("payload %d", time.Now().UnixNano())
+	if says := os.Getenv("PAYLOAD_SAYS"); says != "" {
+		body += " " + says
+	}
+	return serve(ctx, log, ln, body+"\n")
 }
 
-// serve answers with the time at which this process started, so that who asks
-// sees a restart, and with what PAYLOAD_SAYS has. It owns ln and returns when ctx ends.
-func serve(ctx context.Context, log *slog.Logger, ln net.Listener) error {
+// serve answers with body. It owns ln and returns when ctx ends.
+func serve(ctx context.Context, log *slog.Logger, ln net.Listener, body string) error {
 	defer context.AfterFunc(ctx, func() { ln.Close() })()
-	body := fmt.Sprintf("payload %d\n", time.Now().UnixNano())
-	if says := os.Getenv("PAYLOAD_SAYS"); says != "" {
-		body = strings.TrimSuffix(body, "\n") + " " + says + "\n"
-	}
 	for {
 		conn, err := ln.Accept()
 		if ctx.Err() != nil {
