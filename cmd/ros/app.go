@@ -27,6 +27,7 @@ func newApp(t *terminal) *cli.App {
 			configCommand(t),
 			networkCommand(t),
 			engineCommand(t),
+			dockerCommand(t),
 			versionCommand(t),
 			completionCommand(t),
 			{Name: "help", Aliases: []string{"h"}, Usage: "show help of a command", ArgsUsage: "[COMMAND]…"},

@@ -101,6 +101,13 @@ func TestOutput(t *testing.T) {
 		{golden: "config-apply-try.txt", args: "config apply --try 90s", code: 1, manager: withChanges},
 		{golden: "config-confirm.txt", args: "config confirm"},
 		{golden: "status-notes.txt", args: "status", manager: func(m *fakeManager) { m.status.Notes = aSwarm().Notes }},
+		{golden: "doctor.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) {
+			m.binds = []api.Bind{
+				{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data]"},
+				{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
+			}
+		}},
+		{golden: "doctor-healthy.txt", args: "docker doctor"},
 		{golden: "swarm-status.txt", args: "engine swarm status", manager: withSwarm},
 		{golden: "swarm-status.json", args: "engine swarm status --json", manager: withSwarm},
 		{golden: "swarm-status-locked.txt", args: "engine swarm status", code: 1, manager: func(m *fakeManager) {

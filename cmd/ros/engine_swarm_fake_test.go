@@ -12,6 +12,8 @@ import (
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
+func (m *fakeManager) Binds(context.Context) ([]api.Bind, error) { return m.binds, nil }
+
 func (m *fakeManager) Swarm(context.Context) (api.Swarm, error) { return m.swarm, nil }
 
 func (m *fakeManager) SwarmToken(_ context.Context, role string, rotate bool) (api.SwarmToken, error) {

@@ -57,6 +57,7 @@ type fakeManager struct {
 	config   fakeConfig
 	network  fakeNetwork
 	swarm    api.Swarm
+	binds    []api.Bind
 }
 
 func newFakeManager() *fakeManager {

@@ -50,6 +50,7 @@ func routes() []route {
 		{"POST " + api.PathNetworkPlan, (*handler).networkPlan},
 		{"POST " + api.PathNetworkApply, (*handler).networkApply},
 		{"POST " + api.PathNetworkLinks + "/{name}/renew", (*handler).networkRenew},
+		{"GET " + api.PathBinds, (*handler).binds},
 		{"GET " + api.PathSwarm, (*handler).swarm},
 		{"POST " + api.PathSwarmToken, (*handler).swarmToken},
 		{"GET " + api.PathSwarmKey, (*handler).swarmKey},

@@ -77,8 +77,10 @@ type NetworkBackend interface {
 	NetworkRenew(ctx context.Context, link string) (api.NetworkLink, error)
 }
 
-// SwarmBackend is the part of Backend that is about the engine's swarm.
+// SwarmBackend is the part of Backend that is about the engine and its swarm.
 type SwarmBackend interface {
+	// Binds lists what containers may write to and the next boot empties.
+	Binds(ctx context.Context) ([]api.Bind, error)
 	Swarm(ctx context.Context) (api.Swarm, error)
 	// SwarmToken is the token with which workers or managers join; rotate
 	// makes a new one first.

@@ -16,6 +16,10 @@ func (h *handler) swarm(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return s, err
 }
 
+func (h *handler) binds(_ http.ResponseWriter, r *http.Request) (any, error) {
+	return answered(h.backend.Binds(r.Context()))
+}
+
 // onlyRoot guards what opens the swarm: who has a manager's token is root on
 // each of its machines.
 func onlyRoot(r *http.Request, what string) error {

@@ -11,6 +11,10 @@ import (
 	"github.com/pharos-os/pharos/system/control/client"
 )
 
+func (m *fakeManager) Binds(context.Context) ([]api.Bind, error) {
+	return []api.Bind{{Container: "web", Source: "/data"}}, nil
+}
+
 func (m *fakeManager) Swarm(context.Context) (api.Swarm, error) {
 	return api.Swarm{State: "inactive"}, nil
 }

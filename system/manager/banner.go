@@ -24,7 +24,7 @@ const bannerReasons = 8
 // writeBanner brings both files up to date; last is what they say. It returns
 // what they say now.
 func (m *Manager) writeBanner(last string) string {
-	text := bannerText(m.Status())
+	text := bannerText(m.state())
 	if text == last {
 		return last
 	}

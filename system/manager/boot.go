@@ -156,7 +156,7 @@ func (m *Manager) stepReady(ctx context.Context) error {
 		return err
 	}
 	go m.tellCloud(context.WithoutCancel(ctx))
-	if st := m.Status(); st.State == "ready" {
+	if st := m.state(); st.State == "ready" {
 		m.reach("ready")
 	} else {
 		m.log.Warn("boot done, but not all is well", "state", st.State, "reasons", st.Reasons)

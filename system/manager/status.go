@@ -17,8 +17,17 @@ import (
 	"github.com/pharos-os/pharos/system/unit"
 )
 
-// Status says how the machine is.
+// Status says how the machine is, and what is worth knowing besides.
 func (m *Manager) Status() api.Status {
+	st := m.state()
+	if st.Engine.Ready {
+		st.Notes = append(st.Notes, m.bindNotes()...)
+	}
+	return st
+}
+
+// state is Status without what has to be asked of the engine.
+func (m *Manager) state() api.Status {
 	net := m.net.State()
 	reasons := m.reasons(net)
 	eng, engineOn := m.engineStatus()

@@ -7,13 +7,13 @@ _ros() {
       "ros service ls") path="ros service list" ;;
       "ros c") path="ros config" ;;
       "ros net") path="ros network" ;;
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros engine"|"ros engine swarm"|"ros engine swarm status"|"ros engine swarm token"|"ros engine swarm unlock"|"ros engine swarm unlock-key"|"ros version"|"ros completion") path="$path $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros engine"|"ros engine swarm"|"ros engine swarm status"|"ros engine swarm token"|"ros engine swarm unlock"|"ros engine swarm unlock-key"|"ros docker"|"ros docker doctor"|"ros version"|"ros completion") path="$path $word" ;;
     esac
   done
   local keys='KEYS'
   case "$path" in
     "ros")
-      words='status boot service logs config network engine version completion --help'
+      words='status boot service logs config network engine docker version completion --help'
       ;;
     "ros status")
       words='--json --help'
@@ -146,6 +146,12 @@ _ros() {
       ;;
     "ros engine swarm unlock-key")
       words='--help'
+      ;;
+    "ros docker")
+      words='doctor --help'
+      ;;
+    "ros docker doctor")
+      words='--json --help'
       ;;
     "ros version")
       words='--json --help'

@@ -11,7 +11,7 @@ function __ros_at
         set path "ros config"
       case "ros net"
         set path "ros network"
-      case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros network" "ros network status" "ros network plan" "ros network apply" "ros network renew" "ros engine" "ros engine swarm" "ros engine swarm status" "ros engine swarm token" "ros engine swarm unlock" "ros engine swarm unlock-key" "ros version" "ros completion"
+      case "ros status" "ros boot" "ros service" "ros service list" "ros service logs" "ros service start" "ros service stop" "ros service restart" "ros service ps" "ros logs" "ros config" "ros config get" "ros config set" "ros config unset" "ros config append" "ros config remove" "ros config merge" "ros config edit" "ros config export" "ros config validate" "ros config diff" "ros config apply" "ros config confirm" "ros config history" "ros config rollback" "ros config schema" "ros config sources" "ros network" "ros network status" "ros network plan" "ros network apply" "ros network renew" "ros engine" "ros engine swarm" "ros engine swarm status" "ros engine swarm token" "ros engine swarm unlock" "ros engine swarm unlock-key" "ros docker" "ros docker doctor" "ros version" "ros completion"
         set path "$path $word"
     end
   end
@@ -25,6 +25,7 @@ complete -c ros -n '__ros_at ros' -a logs -d 'print the logs of the system, the 
 complete -c ros -n '__ros_at ros' -a config -d 'show, check, change and apply the configuration'
 complete -c ros -n '__ros_at ros' -a network -d 'show, plan and apply the network'
 complete -c ros -n '__ros_at ros' -a engine -d 'look after the user engine'
+complete -c ros -n '__ros_at ros' -a docker -d 'look at how containers use the machine'
 complete -c ros -n '__ros_at ros' -a version -d 'print this program\'s version'
 complete -c ros -n '__ros_at ros' -a completion -d 'print the completion script of a shell'
 complete -c ros -n '__ros_at ros' -l help -d 'show help'
@@ -176,6 +177,10 @@ complete -c ros -n '__ros_at ros engine swarm token' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros engine swarm token' -l help -d 'show help'
 complete -c ros -n '__ros_at ros engine swarm unlock' -l help -d 'show help'
 complete -c ros -n '__ros_at ros engine swarm unlock-key' -l help -d 'show help'
+complete -c ros -n '__ros_at ros docker' -a doctor -d 'list what containers write to places that the next boot empties'
+complete -c ros -n '__ros_at ros docker' -l help -d 'show help'
+complete -c ros -n '__ros_at ros docker doctor' -l json -d 'print JSON'
+complete -c ros -n '__ros_at ros docker doctor' -l help -d 'show help'
 complete -c ros -n '__ros_at ros version' -l json -d 'print JSON'
 complete -c ros -n '__ros_at ros version' -l help -d 'show help'
 complete -c ros -n '__ros_at ros completion' -a bash -d ''

@@ -9,7 +9,7 @@ _ros() {
       "ros service ls") at="ros service list" ;;
       "ros c") at="ros config" ;;
       "ros net") at="ros network" ;;
-      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros engine"|"ros engine swarm"|"ros engine swarm status"|"ros engine swarm token"|"ros engine swarm unlock"|"ros engine swarm unlock-key"|"ros version"|"ros completion") at="$at $word" ;;
+      "ros status"|"ros boot"|"ros service"|"ros service list"|"ros service logs"|"ros service start"|"ros service stop"|"ros service restart"|"ros service ps"|"ros logs"|"ros config"|"ros config get"|"ros config set"|"ros config unset"|"ros config append"|"ros config remove"|"ros config merge"|"ros config edit"|"ros config export"|"ros config validate"|"ros config diff"|"ros config apply"|"ros config confirm"|"ros config history"|"ros config rollback"|"ros config schema"|"ros config sources"|"ros network"|"ros network status"|"ros network plan"|"ros network apply"|"ros network renew"|"ros engine"|"ros engine swarm"|"ros engine swarm status"|"ros engine swarm token"|"ros engine swarm unlock"|"ros engine swarm unlock-key"|"ros docker"|"ros docker doctor"|"ros version"|"ros completion") at="$at $word" ;;
     esac
   done
   local -a keys=(KEYS)
@@ -23,6 +23,7 @@ _ros() {
         'config:show, check, change and apply the configuration'
         'network:show, plan and apply the network'
         'engine:look after the user engine'
+        'docker:look at how containers use the machine'
         'version:print this program'\''s version'
         'completion:print the completion script of a shell'
         '--help:show help')
@@ -291,6 +292,16 @@ _ros() {
       ;;
     "ros engine swarm unlock-key")
       found=(
+        '--help:show help')
+      ;;
+    "ros docker")
+      found=(
+        'doctor:list what containers write to places that the next boot empties'
+        '--help:show help')
+      ;;
+    "ros docker doctor")
+      found=(
+        '--json:print JSON'
         '--help:show help')
       ;;
     "ros version")

@@ -39,6 +39,16 @@ type Engine struct {
 	Ready   bool   `json:"ready"`
 }
 
+// Bind is one entry of GET /v1/engine/binds: a container may write to a place
+// that the next boot empties.
+type Bind struct {
+	Container string `json:"container"`
+	Project   string `json:"project,omitempty"` // of Compose
+	Source    string `json:"source"`
+	Target    string `json:"target"` // in the container
+	Advice    string `json:"advice"` // what to write instead
+}
+
 // Link is one network link, as people want to see it.
 type Link struct {
 	Name      string   `json:"name"`

@@ -65,8 +65,9 @@ type SwarmKey struct {
 	Key string `json:"key"`
 }
 
-// Paths of the API about the swarm.
+// Paths of the API about the engine and its swarm.
 const (
+	PathBinds       = "/v1/engine/binds"
 	PathSwarm       = "/v1/engine/swarm"
 	PathSwarmToken  = "/v1/engine/swarm/token"
 	PathSwarmKey    = "/v1/engine/swarm/unlock-key"

@@ -7,6 +7,11 @@ import (
 )
 
 // Swarm asks how the machine stands in the swarm of its engine.
+func (c *Client) Binds(ctx context.Context) ([]api.Bind, error) {
+	var out []api.Bind
+	return out, c.get(ctx, api.PathBinds, &out)
+}
+
 func (c *Client) Swarm(ctx context.Context) (api.Swarm, error) {
 	var out api.Swarm
 	return out, c.get(ctx, api.PathSwarm, &out)
