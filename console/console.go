@@ -20,9 +20,9 @@ type Options struct {
 	RAM int64 // bytes
 	// LibModules binds the machine's kernel modules; false where it has none.
 	LibModules bool
-	// Root is the tree that the console shares with the engine; empty is an
-	// overlay of its own.
-	Root string
+	// Root is the tree that the console shares with the engine, and RootPeers
+	// the mount of it that both follow; empty is an overlay of its own.
+	Root, RootPeers string
 }
 
 // oomScore is inherited by an administrator's shell and what it starts: it
@@ -37,6 +37,7 @@ func Unit(o Options) unit.Unit {
 		Name:           "console",
 		Image:          "console",
 		Root:           o.Root,
+		RootPeers:      o.RootPeers,
 		Args:           []string{"/usr/bin/ros-console"},
 		Mounts:         mounts(),
 		HostDev:        true, // terminals, disks: an administrator's tools

@@ -21,8 +21,9 @@ type Machine struct {
 	// TZ is the time zone as POSIX writes it, "CET-1CEST,M3.5.0,M10.5.0/3":
 	// the services' images have no table of zones. Empty is UTC.
 	TZ string
-	// Tree is the console's, mounted; the engine's root is on it.
-	Tree string
+	// Tree is the console's, which is the engine's, too: what its root is bound
+	// from, and the mount whose peers it joins.
+	Tree, TreePeers string
 	// Wifi says whether the image for it is there.
 	Wifi bool
 	// InSwarm says whether dockerd has the state of a swarm on disk.
@@ -84,6 +85,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 			Environment: cfg.Rancher.Environment,
 			StopTimeout: stop,
 			Root:        m.Tree,
+			RootPeers:   m.TreePeers,
 			InSwarm:     m.InSwarm,
 		}))
 	}

@@ -36,9 +36,9 @@ type Options struct {
 	Network     osconfig.Network  // for the proxies
 	Environment map[string]string // rancher.environment; its proxy variables count too
 	StopTimeout time.Duration     // how long user containers have to stop
-	// Root is the console's tree, which is the unit's root; empty is an overlay
-	// on the image.
-	Root string
+	// Root is the console's tree, which is the unit's root, and RootPeers the
+	// mount of it that the unit follows; empty is an overlay on the image.
+	Root, RootPeers string
 	// InSwarm says that dockerd has the state of a swarm on disk: with it
 	// dockerd starts only as rancher.docker.swarm makes it start.
 	InSwarm bool
@@ -80,6 +80,7 @@ func Unit(o Options) unit.Unit {
 		Name:           Name,
 		Image:          "docker",
 		Root:           o.Root,
+		RootPeers:      o.RootPeers,
 		Args:           args(o),
 		Env:            environment(o),
 		Mounts:         slices.Concat(mounts(), tlsMount(o.Engine)),
@@ -166,6 +167,9 @@ func mounts() []unit.Mount {
 		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: GoDir, Target: GoDir, Options: []string{"ro"}, Mkdir: 0o755},
+		// Its containerd's and its runc's own: the machine's /run/containerd is
+		// where the system's have their sockets and states.
+		{Source: "/run/engine/containerd", Target: "/run/containerd", Options: []string{"rw", "rslave"}, Mkdir: 0o711},
 		// What the console's logins and udev stand on: not to be deleted from here.
 		{Source: "/run/sshd", Target: "/run/sshd", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: "/run/udev", Target: "/run/udev", Options: []string{"ro"}, Mkdir: 0o755},

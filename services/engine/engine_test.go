@@ -112,7 +112,7 @@ func TestUnit(t *testing.T) {
 		Engine:      osconfig.Engine{DataRoot: "/data/docker", ConfigFile: "/opt/daemon.json", Environment: []string{"A=b"}, ExtraArgs: []string{"--dns=1.2.3.4"}},
 		Network:     osconfig.Network{HTTPProxy: "http://p:1"},
 		Environment: map[string]string{"NO_PROXY": "10.0.0.0/8", "OTHER": "x"},
-		StopTimeout: 20 * time.Second, Root: "/view",
+		StopTimeout: 20 * time.Second, Root: "/view", RootPeers: "/peers",
 	})
 	if u.Root != "/view" {
 		t.Errorf("root %q", u.Root)

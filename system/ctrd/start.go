@@ -128,7 +128,7 @@ func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, erro
 	}
 	// The runtime has made the root by now, and private.
 	if p.unit.Root != "" {
-		if err := linux.JoinPeers(p.unit.Root, int(created.Pid)); err != nil {
+		if err := linux.JoinPeers(p.unit.RootPeers, int(created.Pid)); err != nil {
 			fd.close()
 			return nil, fmt.Errorf("unit %s: %w", name, err)
 		}

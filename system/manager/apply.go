@@ -118,9 +118,9 @@ const (
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
-	machine.Tree = view.Root
+	machine.Tree, machine.TreePeers = view.Lent, view.Root
 	machine.InSwarm = hasSwarm(c)
-	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Root}))
+	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Lent, RootPeers: view.Root}))
 	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
 		if !slices.Contains(firstUnits(), units[i].Name) && !slices.Contains(earlyUnits(), units[i].Name) {

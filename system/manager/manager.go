@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -225,6 +226,25 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	}, nil
 }
 
+// hideContainers keeps what containerd mounts for its containers out of the
+// binds of /run, the console's for instance.
+func hideContainers() error {
+	mounts, err := linux.Mounts()
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == containerdDir }) {
+		return nil // by an earlier manager
+	}
+	if err := os.MkdirAll(containerdDir, 0o711); err != nil {
+		return err
+	}
+	if err := linux.Mount(containerdDir, containerdDir, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	return linux.Propagate(containerdDir, unix.MS_UNBINDABLE)
+}
+
 const (
 	containerdDir    = runDir + "/containerd"
 	containerdSocket = containerdDir + "/containerd.sock"
@@ -235,6 +255,9 @@ func (m *Manager) run(ctx context.Context) error {
 	m.reach("manager")
 	if err := raiseFileLimit(); err != nil {
 		m.log.Warn("limits", "error", err)
+	}
+	if err := hideContainers(); err != nil {
+		m.log.Warn("the roots of containers show up in the console", "error", err)
 	}
 	l, err := control.Listen(api.Socket, controlGroup)
 	if err != nil {

@@ -27,23 +27,23 @@ const (
 // places says what of the machine lives where on the state file system.
 func places() []place {
 	return []place{
-		{"var", "/var", 0o755},
-		{"home", "/home", 0o755},
-		{"root", "/root", 0o700},
-		{"srv", "/srv", 0o755},
-		{"opt", "/opt", 0o755},
-		{"usr-local", "/usr/local", 0o755},
-		{"mnt", "/mnt", 0o755},
-		{"media", "/media", 0o755},
-		{"conf", "/var/lib/pharos/conf", 0o700},
+		{"var", "/var", 0o755, false},
+		{"home", "/home", 0o755, false},
+		{"root", "/root", 0o700, true},
+		{"srv", "/srv", 0o755, false},
+		{"opt", "/opt", 0o755, false},
+		{"usr-local", "/usr/local", 0o755, true},
+		{"mnt", "/mnt", 0o755, false},
+		{"media", "/media", 0o755, false},
+		{"conf", "/var/lib/pharos/conf", 0o700, false},
 	}
 }
 
-// place is a directory of the state file system and where it is bound. One
-// that is made begins with what the image has at target.
+// place is a directory of the state file system and where it is bound.
 type place struct {
 	dir, target string
 	perm        os.FileMode
+	furnished   bool // one that is made begins with what the image has at target
 }
 
 // Extra is the directory of the state file system for a path of
@@ -214,7 +214,10 @@ func bindPlaces(root, image string, bind func(source, target string) error) erro
 	var errs []error
 	for _, p := range places() {
 		source, target := filepath.Join(root, Root, p.dir), filepath.Join(root, p.target)
-		errs = append(errs, fill(source, filepath.Join(image, p.target)), mkdir(source, p.perm))
+		if p.furnished {
+			errs = append(errs, fill(source, filepath.Join(image, p.target)))
+		}
+		errs = append(errs, mkdir(source, p.perm))
 		if err := os.MkdirAll(target, p.perm); err != nil {
 			errs = append(errs, fmt.Errorf("state: %w", err))
 			continue

@@ -18,11 +18,13 @@ type Unit struct {
 	// Env is added to the image's environment, KEY=VALUE.
 	Env []string
 
-	// Root is a directory of the machine, a mount of its own, that is the
-	// container's root instead of an overlay on the image's tree. What is
-	// mounted below it on the machine appears in the container and back, until
-	// the container says otherwise.
+	// Root is a directory of the machine, a private mount of its own, that is
+	// the container's root instead of an overlay on the image's tree.
 	Root string
+	// RootPeers is a shared mount of the same file system. What is mounted below
+	// it appears below the container's root and back, until the container says
+	// otherwise.
+	RootPeers string
 	// Persist keeps the upper layer of the root overlay in
 	// /var/lib/pharos/units/<Name>; otherwise it is a tmpfs.
 	Persist bool

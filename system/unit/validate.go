@@ -21,6 +21,7 @@ func (u Unit) Validate() error {
 		c.require(ok && name != "", field("env", i), "%q is not KEY=VALUE", e)
 	}
 	c.require(u.Root == "" || absolute(u.Root) && u.Root != "/", "root", "%q is not a clean absolute path", u.Root)
+	c.require((u.Root == "") == (u.RootPeers == ""), "root", "a lent root needs the mount whose peers it joins")
 	c.require(u.Root == "" || !u.Persist, "root", "a lent root has no layer of the unit's to persist")
 	c.mounts(u.Mounts)
 	c.capabilities(u.Capabilities)

@@ -25,6 +25,11 @@ import (
 // Root is where the tree is mounted on the machine.
 const Root = Dir + "/root"
 
+// Lent is the same tree as a mount that shares nothing, for a container runtime
+// to bind. What it has bound, it unmounts again with everything below, and that
+// must not reach Root.
+const Lent = Dir + "/for-runtime"
+
 // Dir holds the upper layer and the mount point. It is a mount of its own that
 // no bind of /run copies: the console sees the tree as its root and not once
 // more below /run.
@@ -38,7 +43,8 @@ type View struct {
 	Dir string
 }
 
-func (v View) root() string { return filepath.Join(v.Dir, "root") }
+func (v View) root() string       { return filepath.Join(v.Dir, "root") }
+func (v View) forRuntime() string { return filepath.Join(v.Dir, "for-runtime") }
 
 // lent marks, in the upper layer's file system, that a console has had the tree.
 func (v View) lent() string { return filepath.Join(v.Dir, "lent") }
@@ -63,7 +69,7 @@ func (v View) mount() error {
 		return err
 	}
 	upper, work := filepath.Join(v.Dir, "upper"), filepath.Join(v.Dir, "work")
-	for _, dir := range []string{upper, work, v.root()} {
+	for _, dir := range []string{upper, work, v.root(), v.forRuntime()} {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return err
 		}
@@ -76,7 +82,10 @@ func (v View) mount() error {
 	if err := linux.Propagate(v.Dir, unix.MS_UNBINDABLE); err != nil {
 		return err
 	}
-	return linux.Propagate(v.root(), unix.MS_PRIVATE|unix.MS_REC) // it may have been shared by its parent
+	if err := linux.Propagate(v.root(), unix.MS_PRIVATE); err != nil { // its parent was shared
+		return err
+	}
+	return linux.Mount(v.root(), v.forRuntime(), "", unix.MS_BIND, "")
 }
 
 // Lend prepares the tree for a console that starts. The first one gets it as
@@ -267,6 +276,11 @@ func pivot(tree int, there []string, late []child) error {
 
 // fill mounts on the new root what the old one has, and what came later.
 func fill(there []string, late []child) error {
+	// First of all: what is mounted in the console reaches the engine, and not
+	// the other way.
+	if err := linux.Propagate(next, unix.MS_SLAVE); err != nil {
+		return err
+	}
 	for _, path := range there {
 		fd, err := linux.CopyTree(path)
 		if err != nil {
@@ -286,8 +300,7 @@ func fill(there []string, late []child) error {
 			return err
 		}
 	}
-	// What is mounted in the console reaches the engine, and not the other way.
-	return linux.Propagate(next, unix.MS_SLAVE)
+	return nil
 }
 
 // attach mounts a tree on target and makes the mount point, a directory or an

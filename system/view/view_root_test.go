@@ -65,7 +65,7 @@ func container(bind, shared string) error {
 // run starts a container on the tree and returns its process number.
 func run(t *testing.T, v View, shared string) int {
 	t.Helper()
-	cmd := exec.Command("/proc/self/exe", "container", v.root(), shared)
+	cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -198,6 +198,9 @@ func TestRootView(t *testing.T) {
 		"/share/netns/file": "a container's",
 	} {
 		holds(t, in(engine, path), want)
+	}
+	if all, err := linux.Mounts(); err != nil || strings.Join(below(v.root(), all), " ") != "/data /late" {
+		t.Errorf("mounted in the tree on the machine: %q, %v", below(v.root(), all), err)
 	}
 	mount(console, "/new")
 	write(t, in(console, "/new/file"), "after the move")
