@@ -105,6 +105,7 @@ func allowed() map[string]string {
 		"services/wifi":              "os-config system/atomicfile",
 		"services/chrony":            "os-config system/atomicfile",
 		"services/engine":            "os-config system/unit",
+		"services/engine/buildcache": "system/atomicfile",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
 		"console/setup":              "console/units os-config system/atomicfile system/keep",
