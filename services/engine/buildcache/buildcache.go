@@ -1,7 +1,7 @@
 // Package buildcache decides whether the build cache that dockerd finds at its
-// start may be used. BuildKit notes a step as done at once, and the kernel
-// writes the step's files up to half a minute later: after a power cut the cache
-// may name files that are empty. The package owns a mark in BuildKit's folder,
+// start may be used. BuildKit notes what it has before the kernel has written all
+// of it: after a power cut the cache may name files that are not there, or not
+// whole. The package owns a mark in BuildKit's folder,
 // from the start of dockerd to its ordered end. It refuses to know how the cache
 // is emptied; scripts/dockerd-mod calls it from dockerd.
 package buildcache
