@@ -108,6 +108,7 @@ func allowed() map[string]string {
 		"services/engine":            "os-config system/unit",
 		"services/engine/dockerapi":  "",
 		"services/engine/swarm":      "os-config services/engine services/engine/dockerapi",
+		"services/engine/buildcache": "system/atomicfile",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
 		"console/setup":              "console/units os-config system/atomicfile system/keep",

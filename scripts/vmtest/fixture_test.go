@@ -200,7 +200,13 @@ func (g *guest) login(t *testing.T) {
 // try runs a command in the guest; only a broken session ends the test.
 func (g *guest) try(t *testing.T, command string) Result {
 	t.Helper()
-	ctx, cancel := Within(t.Context(), stepDeadline, command)
+	return g.tryWithin(t, stepDeadline, command)
+}
+
+// tryWithin is try for a command that takes long.
+func (g *guest) tryWithin(t *testing.T, within time.Duration, command string) Result {
+	t.Helper()
+	ctx, cancel := Within(t.Context(), within, command)
 	defer cancel()
 	res, err := g.ssh.Run(ctx, command)
 	if err != nil {
