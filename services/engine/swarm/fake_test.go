@@ -31,11 +31,12 @@ type fake struct {
 	lock    bool
 	key     string
 
-	refuse map[string]string // "POST /swarm/init" → message
-	asked  []string          // what changes something, in order
-	dir    string
-	down   map[string]bool // addresses that do not answer
-	now    time.Time
+	refuse    map[string]string // "POST /swarm/init" → message
+	asked     []string          // what changes something, in order
+	dir       string
+	down      map[string]bool // addresses that do not answer
+	connected bool
+	now       time.Time
 }
 
 func newFake(t *testing.T) (*fake, *Reconciler) {
@@ -60,6 +61,7 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		}
 		return nil
 	}
+	r.Connected = func([]string) bool { return f.connected }
 	r.Now = func() time.Time { return f.now }
 	return f, r
 }

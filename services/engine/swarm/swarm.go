@@ -70,7 +70,9 @@ type Reconciler struct {
 	Docker dockerapi.Client
 	Dir    string // where dockerd keeps the state of its swarm
 	Dial   func(ctx context.Context, address string) error
-	Now    func() time.Time
+	// Connected reports whether the machine is connected to one of the addresses.
+	Connected func(addresses []string) bool
+	Now       func() time.Time
 
 	retries   int
 	remote    int       // the next manager to join through
@@ -82,7 +84,7 @@ type Reconciler struct {
 
 // New is a reconciler of the engine at socket whose state is in dir.
 func New(socket, dir string) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Now: time.Now}
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {

@@ -216,7 +216,14 @@ func TestManagersMoved(t *testing.T) {
 	if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
-	f.down["10.0.0.2:2377"] = true
+	f.down["10.0.0.2:2377"], f.connected = true, true
+	for range 2 { // what is connected needs no new connection
+		if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
+			t.Errorf("%+v", res)
+		}
+		f.later(time.Minute)
+	}
+	f.connected = false
 	r.Reconcile(t.Context(), m)
 	f.later(time.Minute)
 	says(t, r.Reconcile(t.Context(), m).Reasons, "none of its managers answers at 10.0.0.2:2377")
