@@ -7,7 +7,9 @@ package swarm
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -166,6 +168,18 @@ func (r *Reconciler) saved() saved {
 	return s
 }
 
+// isWorker reports whether the certificate of this machine is that of a worker:
+// a node that is not active does not say.
+func (r *Reconciler) isWorker() bool {
+	text, err := os.ReadFile(filepath.Join(r.Dir, "certificates/swarm-node.crt"))
+	block, _ := pem.Decode(text)
+	if err != nil || block == nil {
+		return false
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && slices.Contains(certificate.Subject.OrganizationalUnit, "swarm-worker")
+}
+
 func (r *Reconciler) info(ctx context.Context) (info, error) {
 	var i info
 	return i, r.call(ctx, http.MethodGet, "/info", nil, &i)
@@ -242,7 +256,9 @@ func said(err error) string {
 	if e, ok := errors.AsType[*dockerapi.Error](err); ok {
 		text = e.Message
 	}
-	text = strings.TrimPrefix(text, "rpc error: code = ")
+	if _, after, ok := strings.Cut(text, " desc = "); ok && strings.HasPrefix(text, "rpc error: code = ") {
+		text = after
+	}
 	return strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
 }
 
