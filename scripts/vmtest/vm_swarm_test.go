@@ -36,32 +36,45 @@ const swarmPorts = `
         - {protocol: any, from: [10.80.0.0/28]}
 `
 
-// swarmMachine boots machine n of the swarm from its cloud-config alone. It
-// has a card on the tap lanN; interfaces says what is configured on it, docker
-// what stands below rancher.docker.
-func (l lab) swarmMachine(t *testing.T, n int, rest, docker string, launch func(lab, Spec) *guest) *guest {
+// swarmMachine is a machine of a swarm, from its cloud-config alone.
+type swarmMachine struct {
+	n      int    // it has a card on the tap lanN and the name nodeN
+	leased bool   // by DHCP, instead of swarmNet(n)
+	rest   string // what stands below rancher.network besides
+	docker string // what stands below rancher.docker
+}
+
+// prepare makes the machine's files, and a state disk that it keeps.
+func (s swarmMachine) prepare(t *testing.T, l lab) (lab, Spec) {
 	t.Helper()
 	own := l
-	own.dir = fmt.Sprintf("%s-%d", l.dir, n) // beside the other: their folder has the places of machines
+	own.dir = fmt.Sprintf("%s-%d", l.dir, s.n) // beside the other: their folder has the places of machines
 	if err := os.RemoveAll(own.dir); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(own.dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	interfaces := fmt.Sprintf("      lan0: {match: \"mac=%s\", set_name: lan0, address: %s/24}\n  docker:\n%s", cardMAC(n), swarmNet(n), docker)
-	spec := own.networked(t, interfaces, rest, Card{Tap: fmt.Sprintf("lan%d", n), MAC: cardMAC(n)})
-	spec.Append += fmt.Sprintf(" cc.hostname=node%d", n)
+	address := "address: " + swarmNet(s.n) + "/24"
+	if s.leased {
+		address = "dhcp: true"
+	}
+	interfaces := fmt.Sprintf("      lan0: {match: \"mac=%s\", set_name: lan0, %s}\n  docker:\n%s", cardMAC(s.n), address, s.docker)
+	spec := own.networked(t, interfaces, strings.TrimPrefix(s.rest, "\n"), Card{Tap: fmt.Sprintf("lan%d", s.n), MAC: cardMAC(s.n)})
+	spec.Append += fmt.Sprintf(" cc.hostname=node%d", s.n)
 	spec.Memory, spec.CPUs = 1024, 1
 	spec.Disks = append(spec.Disks, Disk{Path: own.stateDisk(t, "state.img")})
-	g := launch(own, spec)
+	return own, spec
+}
+
+// boot starts it in a place of its own and waits until it is ready.
+func (s swarmMachine) boot(t *testing.T, l lab) *guest {
+	t.Helper()
+	own, spec := s.prepare(t, l)
+	g := own.start(t, spec, false)
 	g.login(t)
 	g.ready(t, bootDeadline)
 	return g
-}
-
-func started(t *testing.T) func(lab, Spec) *guest {
-	return func(l lab, spec Spec) *guest { return l.start(t, spec, false) }
 }
 
 // swarm asks `ros engine swarm status --json`.
@@ -173,10 +186,10 @@ func (g *guest) replicas(t *testing.T, within time.Duration, want map[string]str
 }
 
 // meshPage asks a machine's published port, from beside it.
-func meshPage(ctx context.Context, n int) (string, error) {
+func meshPage(ctx context.Context, address string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+swarmNet(n)+":8080/", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+":8080/", nil)
 	if err != nil {
 		return "", err
 	}
@@ -194,17 +207,17 @@ func meshPage(ctx context.Context, n int) (string, error) {
 
 // meshServes waits until each machine's published port is answered by so many
 // different replicas, all of which end with word.
-func meshServes(t *testing.T, within time.Duration, replicas int, word string, machines ...int) {
+func meshServes(t *testing.T, within time.Duration, replicas int, word string, machines ...string) {
 	t.Helper()
 	ctx, cancel := Within(t.Context(), within, fmt.Sprintf("%d replicas that say %q at machines %v", replicas, word, machines))
 	defer cancel()
 	const row = 6 // questions, one after the other: a service's replicas take turns
-	for _, n := range machines {
+	for _, address := range machines {
 		for {
 			var pages []string
 			var last error
 			for range row {
-				page, err := meshPage(ctx, n)
+				page, err := meshPage(ctx, address)
 				if err != nil {
 					last = err
 					break
@@ -218,7 +231,7 @@ func meshServes(t *testing.T, within time.Duration, replicas int, word string, m
 				break
 			}
 			if ctx.Err() != nil {
-				t.Fatalf("%v: machine %d: %q, %v", context.Cause(ctx), n, pages, last)
+				t.Fatalf("%v: %s: %q, %v", context.Cause(ctx), address, pages, last)
 			}
 			select {
 			case <-ctx.Done():
@@ -246,7 +259,7 @@ func TestVMSwarm(t *testing.T) {
 	}
 	l := newLab(t)
 	bridge(t, "lan", []string{"10.80.0.1/24"}, "lan1", "lan2")
-	first := l.swarmMachine(t, 1, "", "    live_restore: true\n    swarm: {init: true, advertise_addr: lan0, labels: {rack: a}}\n", started(t))
+	first := swarmMachine{n: 1, docker: "    live_restore: true\n    swarm: {init: true, advertise_addr: lan0, labels: {rack: a}}\n"}.boot(t, l)
 	first.inSwarm(t, stepDeadline, active("manager"))
 	if s := first.swarm(t); !s.Leader || s.Address != swarmNet(1) || s.Autolock == nil || *s.Autolock || s.Quorum != (api.SwarmQuorum{Managers: 1, Reachable: 1, Needed: 1}) {
 		t.Errorf("swarm of one: %+v", s)
@@ -254,9 +267,9 @@ func TestVMSwarm(t *testing.T) {
 	first.prints(t, [][2]string{
 		{"docker info -f '{{.LiveRestoreEnabled}}'", "false"},
 		{"ros status", "containers restart when it does"},
-		{"ros engine swarm token worker 2>&1", "use sudo"},
+		{"ros engine swarm token worker 2>&1 || true", "use sudo"},
 	})
-	second := l.swarmMachine(t, 2, strings.TrimPrefix(swarmPorts, "\n"), first.joins(t, "worker", "      labels: {rack: b}\n"), started(t))
+	second := swarmMachine{n: 2, rest: swarmPorts, docker: first.joins(t, "worker", "      labels: {rack: b}\n")}.boot(t, l)
 	second.inSwarm(t, swarmDeadline, active("worker"))
 	first.readyNodes(t, stepDeadline, 2)
 	second.tellsNone(t, []string{first.run(t, "sudo ros engine swarm token worker -q")}, "ros engine swarm status --json", "docker info")
@@ -269,7 +282,7 @@ func TestVMSwarm(t *testing.T) {
 		g.loadPayload(t)
 	}
 	first.deploy(t, 2)
-	t.Run("Mesh", func(t *testing.T) { meshServes(t, swarmDeadline, 2, " one", 1, 2) })
+	t.Run("Mesh", func(t *testing.T) { meshServes(t, swarmDeadline, 2, " one", swarmNet(1), swarmNet(2)) })
 	t.Run("Networks", func(t *testing.T) { testOverlay(t, first, second) })
 	t.Run("Files", func(t *testing.T) {
 		task := second.task(t, "app_web")
@@ -280,13 +293,13 @@ func TestVMSwarm(t *testing.T) {
 	})
 	t.Run("Update", func(t *testing.T) {
 		first.run(t, "docker service update --detach --env-add PAYLOAD_SAYS=two app_web")
-		meshServes(t, swarmDeadline, 2, " two", 1, 2)
+		meshServes(t, swarmDeadline, 2, " two", swarmNet(1), swarmNet(2))
 	})
 	t.Run("Restart", func(t *testing.T) {
 		second.run(t, "sudo ros service restart docker")
 		first.replicas(t, swarmDeadline, map[string]string{"app_web": "2/2", "app_agent": "2/2"})
 		second.inSwarm(t, swarmDeadline, active("worker"))
-		meshServes(t, swarmDeadline, 2, " two", 2)
+		meshServes(t, swarmDeadline, 2, " two", swarmNet(2))
 	})
 	t.Run("Leave", func(t *testing.T) { testLeave(t, first, second) })
 }

@@ -60,6 +60,12 @@ func (m *machine) boot() string {
 				return map[string]string{"syslog": "restarts", "docker": "restarts"}
 			}
 			return nil
+		},
+		Costs: func(_ context.Context, before, after osconfig.Config) []string {
+			if before.Rancher.Docker.Swarm.On() && !after.Rancher.Docker.Swarm.On() {
+				return []string{"the swarm ends"}
+			}
+			return nil
 		}})
 	said, err := m.Recover()
 	if err != nil {

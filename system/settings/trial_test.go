@@ -69,6 +69,24 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// What cannot be undone is done with yes alone, and never on trial.
+func TestCosts(t *testing.T) {
+	m := newMachine(t, map[string]string{"cloud-config.yml": "rancher: {docker: {swarm: {init: true}}}\n"})
+	m.set("rancher.docker.swarm.init", "false")
+	for _, try := range []time.Duration{0, time.Minute} {
+		if _, err := m.Apply(t.Context(), try, try > 0, "ann"); !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "the swarm ends. That cannot be undone") || !strings.Contains(err.Error(), "--yes") {
+			t.Errorf("trial of %s: %v", try, err)
+		}
+	}
+	if len(m.applied) > 0 || m.pendingThere() {
+		t.Errorf("applied %q", m.applied)
+	}
+	d, err := m.Apply(t.Context(), 0, true, "ann")
+	if err != nil || len(d.Changes) != 1 || d.Changes[0].Unit != "docker" || len(m.applied) != 1 {
+		t.Errorf("%+v, %v", d, err)
+	}
+}
+
 // Units that restart are named, once.
 func TestUnitsInDiff(t *testing.T) {
 	m := newMachine(t, nil)

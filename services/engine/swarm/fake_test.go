@@ -2,10 +2,17 @@ package swarm
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
@@ -31,11 +38,12 @@ type fake struct {
 	lock    bool
 	key     string
 
-	refuse map[string]string // "POST /swarm/init" → message
-	asked  []string          // what changes something, in order
-	dir    string
-	down   map[string]bool // addresses that do not answer
-	now    time.Time
+	refuse    map[string]string // "POST /swarm/init" → message
+	asked     []string          // what changes something, in order
+	dir       string
+	down      map[string]bool // addresses that do not answer
+	connected bool
+	now       time.Time
 }
 
 func newFake(t *testing.T) (*fake, *Reconciler) {
@@ -60,6 +68,7 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		}
 		return nil
 	}
+	r.Connected = func([]string) bool { return f.connected }
 	r.Now = func() time.Time { return f.now }
 	return f, r
 }
@@ -98,6 +107,27 @@ func (f *fake) member(manager bool) {
 	f.save(saved{})
 	if manager {
 		f.node("n1", "ready", "reachable", true)
+	}
+}
+
+// certificate gives it a node's certificate.
+func (f *fake) certificate(unit string) {
+	f.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{OrganizationalUnit: []string{unit}}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	dir := filepath.Join(f.dir, "certificates")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "swarm-node.crt"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		f.t.Fatal(err)
 	}
 }
 

@@ -134,7 +134,14 @@ func (r *Reconciler) pending(ctx context.Context, m Machine, i info, s saved) Re
 		if waited < settle {
 			return Result{Again: firstRetry}
 		}
-		return Result{Reasons: r.alone(ctx, i), Again: firstRetry}
+		res := Result{Again: firstRetry}
+		if r.isWorker() && m.Want.On() {
+			r.worker(ctx, m.Want, i, &res)
+		}
+		if len(res.Reasons)+len(res.Notes) == 0 {
+			res.Reasons = r.alone(ctx, i)
+		}
+		return res
 	}
 	if waited < joinWait || !m.Want.On() || m.Want.Init {
 		return Result{Reasons: reason("joining through %s takes long; Docker goes on with it", m.Want.Join.Remote), Again: firstRetry}

@@ -204,11 +204,9 @@ func (r *Reconciler) keepAutolock(ctx context.Context, want bool) error {
 // have moved to an address that the configuration knows.
 func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, res *Result) {
 	known := i.remotes()
-	for _, remote := range known {
-		if r.Dial(ctx, remote) == nil {
-			r.lost = time.Time{}
-			return
-		}
+	if r.Connected(known) || slices.ContainsFunc(known, func(remote string) bool { return r.Dial(ctx, remote) == nil }) {
+		r.lost = time.Time{}
+		return
 	}
 	if len(known) == 0 || r.since(&r.lost) < settle {
 		res.Again = firstRetry

@@ -7,7 +7,9 @@ package swarm
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -70,7 +72,9 @@ type Reconciler struct {
 	Docker dockerapi.Client
 	Dir    string // where dockerd keeps the state of its swarm
 	Dial   func(ctx context.Context, address string) error
-	Now    func() time.Time
+	// Connected reports whether the machine is connected to one of the addresses.
+	Connected func(addresses []string) bool
+	Now       func() time.Time
 
 	retries   int
 	remote    int       // the next manager to join through
@@ -82,7 +86,7 @@ type Reconciler struct {
 
 // New is a reconciler of the engine at socket whose state is in dir.
 func New(socket, dir string) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Now: time.Now}
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {
@@ -164,6 +168,18 @@ func (r *Reconciler) saved() saved {
 	return s
 }
 
+// isWorker reports whether the certificate of this machine is that of a worker:
+// a node that is not active does not say.
+func (r *Reconciler) isWorker() bool {
+	text, err := os.ReadFile(filepath.Join(r.Dir, "certificates/swarm-node.crt"))
+	block, _ := pem.Decode(text)
+	if err != nil || block == nil {
+		return false
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	return err == nil && slices.Contains(certificate.Subject.OrganizationalUnit, "swarm-worker")
+}
+
 func (r *Reconciler) info(ctx context.Context) (info, error) {
 	var i info
 	return i, r.call(ctx, http.MethodGet, "/info", nil, &i)
@@ -240,7 +256,9 @@ func said(err error) string {
 	if e, ok := errors.AsType[*dockerapi.Error](err); ok {
 		text = e.Message
 	}
-	text = strings.TrimPrefix(text, "rpc error: code = ")
+	if _, after, ok := strings.Cut(text, " desc = "); ok && strings.HasPrefix(text, "rpc error: code = ") {
+		text = after
+	}
 	return strings.TrimSuffix(strings.Join(strings.Fields(text), " "), ".")
 }
 

@@ -146,6 +146,28 @@ func TestWaitsForOthers(t *testing.T) {
 	f.wasAsked()
 }
 
+// So does a worker, which joins anew where its managers have moved to.
+func TestWorkerAfterReboot(t *testing.T) {
+	f, r := newFake(t)
+	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377"}
+	f.save(saved{})
+	f.down["10.0.0.2:2377"] = true
+	m := machine(joinOf("10.0.0.2", "10.0.0.3"))
+	for _, unit := range []string{"swarm-manager", "swarm-worker"} {
+		f.certificate(unit)
+		for range 20 {
+			if r.Reconcile(t.Context(), m); f.state == stateActive {
+				break
+			}
+			f.later(20 * time.Second)
+		}
+		if unit == "swarm-manager" {
+			f.wasAsked()
+		}
+	}
+	f.wasAsked("POST /swarm/leave", "POST /swarm/join")
+}
+
 // Availability and labels are set where they differ; what others have set
 // stays.
 func TestKeepsNode(t *testing.T) {
@@ -216,7 +238,14 @@ func TestManagersMoved(t *testing.T) {
 	if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
-	f.down["10.0.0.2:2377"] = true
+	f.down["10.0.0.2:2377"], f.connected = true, true
+	for range 2 { // what is connected needs no new connection
+		if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
+			t.Errorf("%+v", res)
+		}
+		f.later(time.Minute)
+	}
+	f.connected = false
 	r.Reconcile(t.Context(), m)
 	f.later(time.Minute)
 	says(t, r.Reconcile(t.Context(), m).Reasons, "none of its managers answers at 10.0.0.2:2377")

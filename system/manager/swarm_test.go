@@ -1,0 +1,91 @@
+package manager
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+// inSwarm is a configuration whose engine keeps its data below dir.
+func inSwarm(dir string, on bool) osconfig.Config {
+	return osconfig.Config{Rancher: osconfig.Rancher{Docker: osconfig.Engine{DataRoot: dir, Swarm: osconfig.Swarm{Init: on}}}}
+}
+
+// joined makes dockerd's file below dir.
+func joined(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Join(dir, "swarm"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "swarm", engine.SwarmState), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The engine of a machine that is in a swarm starts as a swarm needs it, also
+// when the key has gone without ros config apply.
+func TestEngineInSwarm(t *testing.T) {
+	m := &Manager{}
+	docker := func(c osconfig.Config) unit.Unit {
+		units := m.definitions(c)
+		return units[slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == "docker" })]
+	}
+	dir := t.TempDir()
+	without, with := docker(inSwarm(dir, false)), docker(inSwarm(dir, true))
+	if slices.Contains(without.Requires, "network") || !slices.Contains(with.Requires, "network") {
+		t.Errorf("requires %v and, in a swarm, %v", without.Requires, with.Requires)
+	}
+	joined(t, dir)
+	if diff := cmp.Diff(with, docker(inSwarm(dir, false))); diff != "" {
+		t.Errorf("a member without the key:\n%s", diff)
+	}
+}
+
+// Only who has a swarm to lose is asked, and the engine tells what it costs.
+func TestSwarmCosts(t *testing.T) {
+	m := &Manager{}
+	dir := t.TempDir()
+	on, off := inSwarm(dir, true), inSwarm(dir, false)
+	if costs := m.costs(t.Context(), on, off); len(costs) > 0 {
+		t.Errorf("a machine that has not joined: %q", costs)
+	}
+	joined(t, dir)
+	for _, pair := range [][2]osconfig.Config{{off, on}, {on, on}, {off, off}} {
+		if costs := m.costs(t.Context(), pair[0], pair[1]); len(costs) > 0 {
+			t.Errorf("costs %q", costs)
+		}
+	}
+	if costs := m.costs(t.Context(), on, off); len(costs) != 1 { // no engine here: that is said
+		t.Errorf("costs %q", costs)
+	}
+	if err := m.leaveSwarm(t.Context(), on, off); err == nil {
+		t.Error("left without an engine")
+	}
+}
+
+func TestSwarmLinks(t *testing.T) {
+	link := func(name string, loopback bool, addresses ...string) netconf.LinkState {
+		l := netconf.LinkState{Link: netconf.Link{LinkID: netconf.LinkID{Name: name}, Loopback: loopback}}
+		for _, a := range addresses {
+			l.Addresses = append(l.Addresses, netconf.Address{Prefix: netip.MustParsePrefix(a)})
+		}
+		return l
+	}
+	got := swarmLinks(netconf.State{Links: []netconf.LinkState{
+		link("lo", true, "127.0.0.1/8", "10.0.0.9/32"), link("eth0", false, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"), link("veth1", false, "fe80::2/64"), link("eth1", false),
+	}})
+	want := []swarm.Link{{Name: "eth0", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}}}
+	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		t.Error(diff)
+	}
+}
