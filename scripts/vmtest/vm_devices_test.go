@@ -41,7 +41,7 @@ func TestVMDevices(t *testing.T) {
 	l.radvd(t, "br-routed", "fd83::/64", "")
 	spec := l.networked(t, devicesInterfaces, "",
 		Card{Tap: "t-inner", MAC: cardMAC(0)}, Card{Tap: "t-outer", MAC: cardMAC(1)}, Card{Tap: "t-routed", MAC: cardMAC(2)})
-	spec.Extra = []string{"-device", "pcie-root-port,id=port,chassis=1"}
+	spec.Extra = []string{"-device", "pcie-root-port,id=hotport,chassis=1"}
 	g := l.start(t, spec, false)
 	g.login(t)
 	g.ready(t, bootDeadline)
@@ -162,7 +162,7 @@ func testHotPlug(t *testing.T, g *guest) {
 	if _, err := g.QMP.Do(ctx, "blockdev-add", map[string]any{"node-name": "hot", "driver": "raw", "read-only": true, "file": map[string]any{"driver": "file", "filename": path}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.QMP.Plug(ctx, "virtio-blk-pci", map[string]any{"drive": "hot", "serial": "hotdisk", "bus": "port", "id": "hotdisk"}); err != nil {
+	if err := g.QMP.Plug(ctx, "virtio-blk-pci", map[string]any{"drive": "hot", "serial": "hotdisk", "bus": "hotport", "id": "hotdisk"}); err != nil {
 		t.Fatal(err)
 	}
 	const link = "/dev/disk/by-id/virtio-hotdisk"
