@@ -94,6 +94,7 @@ type Manager struct {
 	mounted    state.Mounted
 	milestones []api.Milestone
 	notes      map[string][]string // what is wrong, by topic; sentences
+	deviceless bool                // containers of the engine wait for devices
 	booted     bool
 	goingDown  string // the action, once a shutdown has begun
 	engine     string // version, once it has answered
