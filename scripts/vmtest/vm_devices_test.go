@@ -298,7 +298,7 @@ func testIPv6Networks(t *testing.T, g *guest, hosts [2]*netconftest.Peer) {
 	g.eventually(t, bootDeadline, "docker ps -q --filter status=running | wc -l", func(r Result) bool { return strings.TrimSpace(r.Stdout) == "3" })
 	works("after a restart of the engine")
 	passes("after a restart of the engine", false)
-	g.run(t, "sudo kill -KILL $(pidof rosd)")
+	g.run(t, "sudo kill -KILL $(pgrep -xo rosd)")
 	g.ready(t, bootDeadline)
 	works("after the manager's death")
 	passes("after the manager's death", false)
