@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestVMDevices(t *testing.T) {
 	l.radvd(t, "br-routed", "fd83::/64", "")
 	spec := l.networked(t, devicesInterfaces, "",
 		Card{Tap: "t-inner", MAC: cardMAC(0)}, Card{Tap: "t-outer", MAC: cardMAC(1)}, Card{Tap: "t-routed", MAC: cardMAC(2)})
-	spec.Extra = []string{"-device", "pcie-root-port,id=port,chassis=1"}
+	spec.Extra = []string{"-device", "pcie-root-port,id=hotport,chassis=1"}
 	g := l.start(t, spec, false)
 	g.login(t)
 	g.ready(t, bootDeadline)
@@ -105,9 +106,7 @@ func inContainer(options, script string) string {
 // testNodes: each node of modules.devname is there, with the mode that udev
 // gives it, and loads its module when a container opens it.
 func testNodes(t *testing.T, g *guest) {
-	if out := g.run(t, "sed -n '/^#/d; s/^[^ ]* \\([^ ]*\\) .*/\\1/p' /lib/modules/$(uname -r)/modules.devname | while read n; do test -c /dev/$n || test -b /dev/$n || echo $n; done"); out != "" {
-		t.Errorf("there is no /dev/%s", strings.ReplaceAll(out, "\n", " nor /dev/"))
-	}
+	g.hasAllNodes(t)
 	want := `crw-rw-rw- root root /dev/fuse
 crw-rw---- root disk /dev/loop-control
 crw-rw-rw- root root /dev/net/tun
@@ -141,6 +140,17 @@ crw-rw---- root kvm /dev/vhost-vsock`
 	g.run(t, inContainer("--cap-add NET_ADMIN --device /dev/net/tun", "busybox tunctl -t tun7 && busybox ip link show tun7"))
 }
 
+func (g *guest) hasAllNodes(t *testing.T) {
+	t.Helper()
+	const list = `sed -n '/^#/d; s/^[^ ]* \([^ ]*\) .*/\1/p' /lib/modules/$(uname -r)/modules.devname`
+	if n := g.number(t, list+" | wc -l"); n < 5 {
+		t.Errorf("%d nodes in modules.devname", n)
+	}
+	if out := g.run(t, list+" | while read n; do test -c /dev/$n || test -b /dev/$n || echo $n; done"); out != "" {
+		t.Errorf("there is no /dev/%s", strings.ReplaceAll(out, "\n", " nor /dev/"))
+	}
+}
+
 // testHotPlug plugs a disk in while containers run: those whose rules allow it
 // use it, others do not.
 func testHotPlug(t *testing.T, g *guest) {
@@ -162,7 +172,7 @@ func testHotPlug(t *testing.T, g *guest) {
 	if _, err := g.QMP.Do(ctx, "blockdev-add", map[string]any{"node-name": "hot", "driver": "raw", "read-only": true, "file": map[string]any{"driver": "file", "filename": path}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := g.QMP.Plug(ctx, "virtio-blk-pci", map[string]any{"drive": "hot", "serial": "hotdisk", "bus": "port", "id": "hotdisk"}); err != nil {
+	if err := g.QMP.Plug(ctx, "virtio-blk-pci", map[string]any{"drive": "hot", "serial": "hotdisk", "bus": "hotport", "id": "hotdisk"}); err != nil {
 		t.Fatal(err)
 	}
 	const link = "/dev/disk/by-id/virtio-hotdisk"
@@ -266,14 +276,14 @@ func testIPv6Networks(t *testing.T, g *guest, hosts [2]*netconftest.Peer) {
 	passes := func(when string, want bool) {
 		t.Helper()
 		for i, to := range []string{"fd82::5", "fd81::5"} {
-			reached := strings.Contains(pingFrom(hosts[i], to), " 0% packet loss")
+			reached := strings.Contains(g.pingFrom(hosts[i], to), " 0% packet loss")
 			if reached != want {
 				t.Errorf("%s: the machine forwards from one network to %s: %t, want %t", when, to, reached, want)
 			}
 		}
 	}
 	for i, own := range []string{"fd81::2", "fd82::2"} {
-		if out := pingFrom(hosts[i], own); !strings.Contains(out, " 0% packet loss") {
+		if out := g.pingFrom(hosts[i], own); !strings.Contains(out, " 0% packet loss") {
 			t.Fatalf("host %d does not reach the machine: %s", i, out)
 		}
 	}
@@ -288,7 +298,7 @@ func testIPv6Networks(t *testing.T, g *guest, hosts [2]*netconftest.Peer) {
 	g.eventually(t, bootDeadline, "docker ps -q --filter status=running | wc -l", func(r Result) bool { return strings.TrimSpace(r.Stdout) == "3" })
 	works("after a restart of the engine")
 	passes("after a restart of the engine", false)
-	g.run(t, "sudo kill -KILL $(pidof rosd)")
+	g.run(t, "sudo kill -KILL $(pgrep -xo rosd)")
 	g.ready(t, bootDeadline)
 	works("after the manager's death")
 	passes("after the manager's death", false)
@@ -296,7 +306,8 @@ func testIPv6Networks(t *testing.T, g *guest, hosts [2]*netconftest.Peer) {
 }
 
 // pingFrom sends three echo requests and returns what busybox says.
-func pingFrom(host *netconftest.Peer, to string) string {
-	out, err := host.Command("busybox", "ping6", "-c", "3", "-W", fmt.Sprint(int(patience.Seconds())), to).CombinedOutput()
+func (g *guest) pingFrom(host *netconftest.Peer, to string) string {
+	busybox := filepath.Join(g.lab.files.Root, "build/toolbox/usr/bin/busybox")
+	out, err := host.Command(busybox, "ping6", "-c", "3", "-W", fmt.Sprint(int(patience.Seconds())), to).CombinedOutput()
 	return fmt.Sprintf("%s%v", out, err)
 }

@@ -92,6 +92,54 @@ func TestGenericWifi(t *testing.T) {
 	testReplug(t, g)
 }
 
+// TestGenericDevices has what virtual machines of clouds have not: a graphics
+// card, sound, USB, and a serial port on USB that is plugged in while
+// containers run.
+func TestGenericDevices(t *testing.T) {
+	l := newGenericLab(t)
+	spec := l.direct(l.files.SystemImg, l.keyParam())
+	spec.Extra = []string{"-device", "virtio-gpu-pci", "-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0",
+		"-audiodev", "none,id=silence", "-device", "intel-hda", "-device", "hda-duplex,audiodev=silence", "-chardev", "null,id=line"}
+	g := l.start(t, spec, false)
+	g.login(t)
+	g.ready(t, bootDeadline)
+	g.logSteps(t, "devices", "forwarding")
+	g.loadTools(t)
+	g.hasAllNodes(t)
+	access := func(want, files string) {
+		t.Helper()
+		g.eventually(t, stepDeadline, "stat -L -c '%A %U %G' "+files+" | sort -u", func(r Result) bool { return strings.TrimSpace(r.Stdout) == want })
+	}
+	access("crw-rw---- root video", "/dev/dri/card*")
+	access("crw-rw---- root render", "/dev/dri/renderD128")
+	access("crw-rw---- root audio", "/dev/snd/controlC0 /dev/snd/pcmC0D0p /dev/snd/seq /dev/snd/timer")
+	access("crw-rw-r-- root root", "/dev/bus/usb/*/*")
+	access("crw-rw-rw- root root", "/dev/fuse /dev/net/tun")
+	g.run(t, "ls /dev/dri/by-path/*-card /dev/dri/by-path/*-render /dev/snd/by-path/*")
+	g.run(t, inContainer("--device /dev/dri --device /dev/snd --device /dev/bus/usb --device /dev/ppp",
+		": </dev/dri/renderD128 && : </dev/snd/controlC0 && : </dev/snd/seq && : </dev/ppp && for d in /dev/bus/usb/*/*; do : <$d || exit 1; done"))
+	g.run(t, "grep -E '^(snd_seq|ppp_generic) ' /proc/modules")
+	if r := g.try(t, inContainer("--user 1000 --group-add $(getent group render | cut -d: -f3) --device /dev/dri", ": </dev/dri/renderD128")); r.Code != 0 {
+		t.Errorf("a member of the group render does not open the card: %s", r.Stderr)
+	}
+
+	g.run(t, "docker run -d --init=false --name bridge -v /dev:/dev --device-cgroup-rule 'c 188:* rmw' "+toolsImage) // 188 is USB's serial ports
+	ctx, cancel := Within(t.Context(), stepDeadline, "a serial port on USB")
+	defer cancel()
+	if err := g.QMP.Plug(ctx, "usb-serial", map[string]any{"chardev": "line", "bus": "usb.0", "id": "stick"}); err != nil {
+		t.Fatal(err)
+	}
+	const byID = "/dev/serial/by-id/usb-*-port0"
+	access("crw-rw---- root dialout", byID)
+	g.prints(t, [][2]string{
+		{"docker exec bridge busybox sh -c 'busybox stty -F " + byID + "'", "speed"},
+		{"docker run --rm --device $(readlink -f " + byID + "):/dev/ttyZigbee " + toolsImage + " busybox stty -F /dev/ttyZigbee", "speed"},
+		{"docker run --rm --device $(ls " + byID + "):/dev/ttyZigbee " + toolsImage + " busybox stty -F /dev/ttyZigbee", "speed"},
+	})
+	g.prints(t, [][2]string{{"sudo cat /sys/module/module/parameters/sig_enforce", "Y"}, {"cat /proc/sys/kernel/tainted", "0"}})
+	g.ready(t, stepDeadline)
+}
+
 // testReplug pulls the radios and plugs one in: it is told of the network
 // again, where nobody serves it any longer.
 func testReplug(t *testing.T, g *guest) {

@@ -58,7 +58,7 @@ func TestVMNetworkFirewall(t *testing.T) {
 	t.Run("restart of the engine", func(t *testing.T) { testFirewallEngine(t, g) })
 	t.Run("off", func(t *testing.T) {
 		g.run(t, "ros config set rancher.network.firewall.policy '' && ros network apply")
-		if out := g.run(t, listTables); strings.Contains(out, "pharos") || !strings.Contains(out, "docker") {
+		if out := g.run(t, listTables); strings.Contains(out, "inet pharos") || !strings.Contains(out, "docker") {
 			t.Errorf("with the firewall off:\n%s", out)
 		}
 		doors(t, map[string]string{"10.72.0.2:22": open, "10.72.0.2:8101": open, "10.72.0.2:8102": open, "10.72.0.2:8202": open, "10.72.0.2:8103": refused})

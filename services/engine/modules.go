@@ -7,11 +7,12 @@ package engine
 // those of Linux 6.12.
 func Modules() []string {
 	return []string{
+		"nf_tables",                            // the guard of IPv6 forwarding, which the engine waits for
 		"overlay",                              // snapshotter
 		"bridge",                               // docker0
 		"veth",                                 // every container on it
 		"nf_conntrack", "nf_conntrack_netlink", // without the second dockerd tries modprobe twice
-		"nf_tables", "nf_nat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct", // its rules
+		"nf_nat", "nft_chain_nat", "nft_nat", "nft_masq", "nft_ct", // its rules
 		"nft_fib", "nft_fib_ipv4", "nft_fib_ipv6", // "fib daddr type local"
 	}
 }

@@ -14,6 +14,7 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
 	"github.com/pharos-os/pharos/system/view"
@@ -105,8 +106,22 @@ func (m *Manager) stepConfigModules(context.Context) error {
 // coldplug several; on a fast one this defers them by a second.
 func firstUnits() []string { return []string{"docker", "console"} }
 
-// earlyUnits do not wait for these: the network waits for them.
-func earlyUnits() []string { return []string{"wifi"} }
+// earlyUnits do not wait for these: the network waits for Wi-Fi, and the
+// engine for udev where its containers do.
+func (m *Manager) earlyUnits() []string {
+	if m.lacksDevices() {
+		return []string{"wifi", "udev"}
+	}
+	return []string{"wifi"}
+}
+
+// lacksDevices tells whether, when the units were made, containers named
+// devices that were not there yet.
+func (m *Manager) lacksDevices() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.deviceless
+}
 
 const (
 	launchedFirst  = "launched"
@@ -123,7 +138,10 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Lent, RootPeers: view.Root}))
 	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
-		if !slices.Contains(firstUnits(), units[i].Name) && !slices.Contains(earlyUnits(), units[i].Name) {
+		if units[i].Name == engine.Name && m.lacksDevices() {
+			units[i].Requires = append(slices.Clone(units[i].Requires), services.NeedsSettled)
+		}
+		if !slices.Contains(firstUnits(), units[i].Name) && !slices.Contains(m.earlyUnits(), units[i].Name) {
 			units[i].Requires = append(slices.Clone(units[i].Requires), launchedFirst)
 		}
 	}
@@ -137,6 +155,12 @@ func (m *Manager) addUnits() error {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	c := m.cfg()
+	if missing := engine.MissingDevices(c.Rancher.Docker, "/"); len(missing) > 0 {
+		m.log.Info("the engine waits for devices of containers", "missing", missing)
+		m.mu.Lock()
+		m.deviceless = true
+		m.mu.Unlock()
+	}
 	m.unitsOf(c, c)
 	errs := []error{m.loadSwarmModules(c)}
 	units := m.definitions(c)

@@ -39,6 +39,9 @@ func (m *Manager) forward(c osconfig.Config) error {
 		}
 		return os.Remove(filepath.Join(m.root, guarded))
 	}
+	if _, err := os.Stat("/proc/sys/net/ipv6/conf/all"); err != nil { // the kernel was told to have no IPv6
+		return nil
+	}
 	if !m.isGuarded() && !hasEngine(services.Core(c, m.machine)) {
 		return nil
 	}

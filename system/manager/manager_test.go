@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -193,6 +194,22 @@ func TestBootGraphIsSound(t *testing.T) {
 	for _, s := range m.bootSteps() {
 		if s.For == "" || s.Run == nil || s.Lane == "" {
 			t.Errorf("step %s is not complete", s.Name)
+		}
+	}
+}
+
+// TestDevicesOfContainers: the engine waits for udev when containers do, and
+// udev then waits for nobody.
+func TestDevicesOfContainers(t *testing.T) {
+	for _, lacks := range []bool{false, true} {
+		m := &Manager{deviceless: lacks}
+		for _, u := range m.definitions(osconfig.Config{}) {
+			if u.Name == "docker" && slices.Contains(u.Requires, "udev-settled") != lacks {
+				t.Errorf("devices are missing: %t, and the engine requires %q", lacks, u.Requires)
+			}
+			if u.Name == "udev" && slices.Contains(u.Requires, launchedFirst) == lacks {
+				t.Errorf("devices are missing: %t, and udev requires %q", lacks, u.Requires)
+			}
 		}
 	}
 }
