@@ -72,6 +72,10 @@ func (l lab) runStacks(t *testing.T, spec Spec, list []stack) {
 
 const composeCommand = "cd " + projectDir + " && AGENT_SECRET='" + agentSecret + "' COMPOSE_PARALLEL_LIMIT=6 docker compose --progress plain"
 
+// logsCommand prints what all containers have logged, with one process for
+// all; `docker compose logs` of 2.26 may end before it has printed everything.
+const logsCommand = `curl -s --unix-socket /run/docker.sock "http://docker/containers/{$(docker ps -aq | paste -sd,)}/logs?stdout=1"`
+
 // stackFiles is the user-data that writes what stacks bind below /etc.
 func stackFiles(list []stack) string {
 	var b strings.Builder
@@ -262,7 +266,7 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 	tick := time.NewTicker(3 * time.Second)
 	defer tick.Stop()
 	for done := false; !done; {
-		r.readVerdicts(g.try(t, composeCommand+" logs --no-color --no-log-prefix").Stdout)
+		r.readVerdicts(g.try(t, logsCommand).Stdout)
 		r.readStates(g.try(t, "docker inspect -f '{{index .Config.Labels \"com.docker.compose.service\"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}} {{.State.ExitCode}} {{.State.Error}}' $(docker ps -aq)").Stdout)
 		select {
 		case <-ctx.Done():
@@ -306,8 +310,7 @@ func (r report) readOutside(text string) {
 }
 
 func (r report) readVerdicts(log string) {
-	// Compose writes codes for a terminal between the lines, and may write two
-	// containers' lines as one.
+	// The engine puts a binary head before each line.
 	const head = `{"service":`
 	for _, rest := range strings.Split(log, head)[1:] {
 		var v inside.Verdict
