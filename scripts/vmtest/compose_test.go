@@ -179,8 +179,14 @@ func absolute(p string) string {
 	return path.Clean(p)
 }
 
-// nonce is what the test writes into what a container binds.
-func nonce(source string) string { return "this is " + source }
+// nonce is what the test writes into what a container binds. Docker's client
+// reads one of those files.
+func nonce(source string) string {
+	if strings.HasSuffix(source, ".json") {
+		return fmt.Sprintf(`{"this is": %q}`, source)
+	}
+	return "this is " + source
+}
 
 // nonceName is the file with the nonce of a directory.
 const nonceName = "stacks-nonce"

@@ -478,7 +478,7 @@ func genericStacks() []stack {
 	localtime := "/etc/localtime:/etc/localtime:ro"
 	return []stack{
 		{"Jellyfin", []service{{
-			Name: "jellyfin", User: "1000:1000", GroupAdd: []string{"44"}, Devices: []string{"/dev/dri/renderD128:/dev/dri/renderD128", "/dev/dri/card0:/dev/dri/card0"},
+			Name: "jellyfin", GroupAdd: []string{"44"}, Devices: []string{"/dev/dri/renderD128:/dev/dri/renderD128", "/dev/dri/card0:/dev/dri/card0"},
 			Ports: []string{"8096:8096", "7359:7359/udp"}, Volumes: []string{"/srv/jellyfin/:/config", "/mnt/media/:/media:ro"}, Healthy: true,
 		}}},
 		{"Plex with a GPU", []service{{
@@ -499,7 +499,7 @@ func genericStacks() []stack {
 		}}},
 		{"OctoPrint with hot plug", []service{{
 			Name: "octoprint", DeviceRules: []string{"c 188:* rmw"}, Volumes: []string{"/dev:/dev", "octoprint:/octoprint"}, Ports: []string{"8092:80"},
-			Also: []inside.Check{{Kind: "contains", Path: "/proc/self/mounts", Want: " /dev devtmpfs "}},
+			Also: []inside.Check{{Kind: "device", Path: serialPort, Want: "c 188:0"}},
 		}}},
 		{"Snapcast and MPD", []service{{
 			Name: "mpd", Devices: []string{"/dev/snd:/dev/snd"}, GroupAdd: []string{"29"}, IPC: "host", Ports: []string{"6600:6600"}, Volumes: []string{"/mnt/music/:/music:ro"},

@@ -72,6 +72,10 @@ func (l lab) runStacks(t *testing.T, spec Spec, list []stack) {
 
 const composeCommand = "cd " + projectDir + " && AGENT_SECRET='" + agentSecret + "' COMPOSE_PARALLEL_LIMIT=6 docker compose --progress plain"
 
+// logsCommand prints what all containers have logged, with one process for
+// all; `docker compose logs` of 2.26 may end before it has printed everything.
+const logsCommand = `curl -s --unix-socket /run/docker.sock "http://docker/containers/{$(docker ps -aq | paste -sd,)}/logs?stdout=1"`
+
 // stackFiles is the user-data that writes what stacks bind below /etc.
 func stackFiles(list []stack) string {
 	var b strings.Builder
@@ -113,6 +117,17 @@ func madeBinds(list []stack) []bind {
 // the machine's own are.
 func (g *guest) prepareStacks(t *testing.T, list []stack) facts {
 	t.Helper()
+	f := facts{}
+	for line := range strings.Lines(g.script(t, stepDeadline, prepareScript(list))) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
+			f[key] = value
+		}
+	}
+	return f
+}
+
+// prepareScript makes what stacks bind and prints facts, KEY TAB VALUE.
+func prepareScript(list []stack) string {
 	var sh strings.Builder
 	sh.WriteString("set -e\n")
 	file := func(name, text, mode string) {
@@ -140,14 +155,7 @@ func (g *guest) prepareStacks(t *testing.T, list []stack) facts {
 	}
 	file(projectDir+"/grafana/grafana.env", "GF_FROM_FILE="+nonce(projectDir+"/grafana/grafana.env"), "644")
 	fmt.Fprintf(&sh, "chown rancher '%s'\n", projectDir)
-	sh.WriteString(questions(list))
-	f := facts{}
-	for line := range strings.Lines(g.script(t, stepDeadline, sh.String())) {
-		if key, value, ok := strings.Cut(strings.TrimSpace(line), "\t"); ok {
-			f[key] = value
-		}
-	}
-	return f
+	return sh.String() + questions(list)
 }
 
 // questions is a script that prints facts, KEY TAB VALUE.
@@ -258,7 +266,7 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 	tick := time.NewTicker(3 * time.Second)
 	defer tick.Stop()
 	for done := false; !done; {
-		r.readVerdicts(g.try(t, composeCommand+" logs --no-color --no-log-prefix").Stdout)
+		r.readVerdicts(g.try(t, logsCommand).Stdout)
 		r.readStates(g.try(t, "docker inspect -f '{{index .Config.Labels \"com.docker.compose.service\"}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}} {{.State.ExitCode}} {{.State.Error}}' $(docker ps -aq)").Stdout)
 		select {
 		case <-ctx.Done():
@@ -267,6 +275,14 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 			done = len(r.verdicts) == n && !slices.ContainsFunc(slices.Collect(maps.Values(r.states)), func(s string) bool { return strings.HasPrefix(s, "running starting") })
 		}
 	}
+	r.readOutside(g.script(t, stacksDeadline, outsideScript(list)))
+	t.Logf("%d of %d verdicts and all from outside after %.0f s more", len(r.verdicts), n, time.Since(began).Seconds())
+	return r
+}
+
+// outsideScript prints what each port of the machine answers, and whether each
+// file that a service writes is on the machine: KEY TAB VALUE.
+func outsideScript(list []stack) string {
 	var sh strings.Builder
 	for _, st := range list {
 		for _, s := range st.services {
@@ -279,7 +295,11 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 			}
 		}
 	}
-	for line := range strings.Lines(g.script(t, stacksDeadline, sh.String())) {
+	return sh.String()
+}
+
+func (r report) readOutside(text string) {
+	for line := range strings.Lines(text) {
 		key, value, _ := strings.Cut(strings.TrimRight(line, "\r\n"), "\t")
 		if strings.HasPrefix(key, "/") {
 			r.files[key] = value
@@ -287,14 +307,14 @@ func (g *guest) lookAtStacks(t *testing.T, list []stack) report {
 			r.answers[key] = value
 		}
 	}
-	t.Logf("%d of %d verdicts and all from outside after %.0f s more", len(r.verdicts), n, time.Since(began).Seconds())
-	return r
 }
 
 func (r report) readVerdicts(log string) {
-	for line := range strings.Lines(log) {
+	// The engine puts a binary head before each line.
+	const head = `{"service":`
+	for _, rest := range strings.Split(log, head)[1:] {
 		var v inside.Verdict
-		if strings.HasPrefix(line, `{"service":`) && json.Unmarshal([]byte(line), &v) == nil {
+		if json.NewDecoder(strings.NewReader(head+rest)).Decode(&v) == nil {
 			r.verdicts[v.Service] = v
 		}
 	}
@@ -307,16 +327,20 @@ func (r report) readStates(list string) {
 	}
 }
 
-// ask is a script that prints what a port of the machine says, without a
-// process of its own for each.
+// ask is a script that prints what a port of the machine says. The shell reads
+// byte by byte, which a packet does not survive.
 func (p publishedPort) ask() string {
 	host, number, _ := strings.Cut(p.address, ":")
+	read := "while read -r -t 5 -u 3 line; do case $line in payload*) answer=$line; break;; esac; done"
+	if p.network == "udp" {
+		read = "answer=$(timeout 5 dd bs=1500 count=1 <&3 2>/dev/null)"
+	}
 	return fmt.Sprintf(`answer=; if exec 3<>/dev/%s/%s/%s; then
 printf 'GET / HTTP/1.0\r\n\r\n' >&3
-while read -r -t 5 -u 3 line; do case $line in payload*) answer=$line; break;; esac; done
+%s
 exec 3>&-; fi 2>&1
 printf '%%s\t%%s\n' '%s' "$answer"
-`, p.network, host, number, p.key())
+`, p.network, host, number, read, p.key())
 }
 
 func (p publishedPort) key() string { return p.network + " " + p.address }
