@@ -184,6 +184,26 @@ func TestServiceLife(t *testing.T) {
 	})
 }
 
+// TestRestartByWhoIsGone: a session of the console restarts the console, and
+// ends with its first half.
+func TestRestartByWhoIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, unit.Unit{Name: "console", Restart: unit.RestartAlways})
+		defer b.stop()
+		synctest.Wait()
+		first := b.runner.last()
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-first.done; cancel() }()
+		if err := b.Restart(ctx, "console"); err != nil && !errors.Is(err, context.Canceled) {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if i, err := b.Get("console"); err != nil || i.State != Running || b.runner.last() == first {
+			t.Errorf("the console is %s, %v", i.State, err)
+		}
+	})
+}
+
 func TestServiceAdoptedAndLeftRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := &fakeProc{pid: 7, done: make(chan struct{})}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/pharos-os/pharos/system/unit"
 )
@@ -193,12 +194,28 @@ func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	return svc.await(ctx, func(i Info) (bool, error) { return i.State == Stopped, nil })
 }
 
-// Restart is Stop, then Start.
+// restartTimeout bounds a restart that nobody waits for any more.
+const restartTimeout = 10 * time.Minute
+
+// Restart is Stop, then Start. It goes on when ctx ends: whoever restarts the
+// console from a session of it is gone after the first half.
 func (s *Supervisor) Restart(ctx context.Context, name string) error {
-	if err := s.Stop(ctx, name); err != nil {
+	done := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartTimeout)
+		defer cancel()
+		if err := s.Stop(ctx, name); err != nil {
+			done <- err
+			return
+		}
+		done <- s.Start(ctx, name)
+	}()
+	select {
+	case err := <-done:
 		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	return s.Start(ctx, name)
 }
 
 // Shutdown refuses every later start.

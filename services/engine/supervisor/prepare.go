@@ -45,10 +45,24 @@ func prepare(o Options) []error {
 	check(os.WriteFile(filepath.Join(o.ProcSys, "net/ipv4/ip_forward"), []byte("1"), 0o644))
 	// Left by an engine that was killed with its container: none of its
 	// shims live, and containerd would wait for each of them.
-	check(removeAll(filepath.Join(o.Run, "containerd"), filepath.Join(o.Run, "docker")))
+	check(empty(filepath.Join(o.Run, "containerd")))
+	check(removeAll(filepath.Join(o.Run, "docker")))
 	check(os.MkdirAll(filepath.Join(o.Run, "containerd"), 0o711))
 	check(os.MkdirAll(filepath.Join(o.Run, "docker"), 0o700))
 	return problems
+}
+
+// empty removes what is in a directory, which may be a mount point itself.
+func empty(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	all := []error{err}
+	for _, e := range entries {
+		all = append(all, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return errors.Join(all...)
 }
 
 // groups makes both groups, moves every process of the root into the leaf and
