@@ -28,9 +28,9 @@ const devicesInterfaces = `
   sysctl: {vm.max_map_count: "300000"}
 `
 
-// TestVMDevices: what a container needs of the kernel. Device nodes, devices
+// TestSoakDevices: what a container needs of the kernel. Device nodes, devices
 // that come later, modules, limits, and IPv6 networks.
-func TestVMDevices(t *testing.T) {
+func TestSoakDevices(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}

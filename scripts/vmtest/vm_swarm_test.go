@@ -251,9 +251,9 @@ func (g *guest) task(t *testing.T, service string) string {
 	return id
 }
 
-// TestVMSwarm makes a swarm of two machines, each from its cloud-config alone,
+// TestSoakSwarmOfTwo makes a swarm of two machines, each from its cloud-config alone,
 // and runs on it what swarms are for.
-func TestVMSwarm(t *testing.T) {
+func TestSoakSwarmOfTwo(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}

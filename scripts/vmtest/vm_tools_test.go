@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// buildImage is the image on which the builds of TestVMTools stand: busybox and
+// buildImage is the image on which the builds of TestSoakTools stand: busybox and
 // a client of the SSH agent, without a shell of the name sh.
 const buildImage = "tools:test"
 
@@ -46,9 +46,9 @@ RUN echo reached $((40+2)); busybox sleep $pause
 RUN busybox sha256sum -c /1.sum /2.sum /4.sum
 `
 
-// TestVMTools uses Docker's tools on the console, on somebody's laptop and in a
+// TestSoakTools uses Docker's tools on the console, on somebody's laptop and in a
 // Go program, cuts the power in a build and builds again.
-func TestVMTools(t *testing.T) {
+func TestSoakTools(t *testing.T) {
 	l := newLab(t)
 	var err error
 	if l.key, err = LoadKey(l.path("id")); err != nil {
