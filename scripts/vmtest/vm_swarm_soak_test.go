@@ -34,8 +34,7 @@ func (s *soaker) add(t *testing.T, m swarmMachine) *guest {
 func (s *soaker) launch(t *testing.T, n int) {
 	t.Helper()
 	s.machines[n] = s.labs[n].launch(t, s.specs[n])
-	s.machines[n].login(t)
-	s.machines[n].ready(t, 2*bootDeadline)
+	s.machines[n].booted(t)
 }
 
 // leader is the number of the machine that leads, as machine n says.

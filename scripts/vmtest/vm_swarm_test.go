@@ -72,9 +72,21 @@ func (s swarmMachine) boot(t *testing.T, l lab) *guest {
 	t.Helper()
 	own, spec := s.prepare(t, l)
 	g := own.start(t, spec, false)
-	g.login(t)
-	g.ready(t, bootDeadline)
+	g.booted(t)
 	return g
+}
+
+// booted logs in and waits until the machine is ready. One CPU beside another
+// machine's takes its time.
+func (g *guest) booted(t *testing.T) {
+	t.Helper()
+	ctx, cancel := Within(t.Context(), 2*bootDeadline, "milestone ssh")
+	defer cancel()
+	if _, err := g.WaitMilestone(ctx, 0, "ssh"); err != nil {
+		t.Fatal(err)
+	}
+	g.login(t)
+	g.ready(t, 2*bootDeadline)
 }
 
 // swarm asks `ros engine swarm status --json`.

@@ -79,7 +79,9 @@ func (r *Reconciler) Leave(ctx context.Context, backups string) (string, error) 
 		return "", fmt.Errorf("leave the swarm: copy of %s to %s: %w", r.Dir, place, err)
 	}
 	if i.Swarm.ControlAvailable {
-		r.demote(ctx, i) // what comes of it is seen by whether it is a manager still
+		if err := r.demote(ctx, i); err != nil {
+			return place, fmt.Errorf("leave the swarm: this manager cannot be made a worker first: %s; it stays, and its state is copied to %s", said(err), place)
+		}
 	}
 	// Docker asks for force where a manager leaves; costs have been told.
 	if err := r.call(ctx, http.MethodPost, "/swarm/leave?force=1", nil, nil); err != nil {
@@ -89,11 +91,12 @@ func (r *Reconciler) Leave(ctx context.Context, backups string) (string, error) 
 }
 
 // demote makes a manager among several a worker, so that the others do not
-// count it any more, and waits until it is one.
-func (r *Reconciler) demote(ctx context.Context, i info) {
-	all, err := r.nodes(ctx)
+// count it any more, and waits until it is one. Without a majority of managers
+// nobody can be made a worker: that costs has told.
+func (r *Reconciler) demote(ctx context.Context, i info) error {
+	all, err := r.majority(ctx)
 	if err != nil {
-		return
+		return nil
 	}
 	others := 0
 	var self node
@@ -106,24 +109,45 @@ func (r *Reconciler) demote(ctx context.Context, i info) {
 		}
 	}
 	if others == 0 || self.ID == "" {
-		return
+		return nil
 	}
 	self.Spec["Role"] = []byte(`"worker"`)
-	if r.call(ctx, http.MethodPost, updatePath(self), self.Spec, nil) != nil {
-		return
+	if err := r.call(ctx, http.MethodPost, updatePath(self), self.Spec, nil); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, demoteTime)
+	return poll(ctx, demoteTime, func() error {
+		if i, err := r.info(ctx); err != nil || i.Swarm.ControlAvailable {
+			return errors.New("it is still a manager")
+		}
+		return nil
+	})
+}
+
+// majority lists the nodes; it gives managers the time of an election.
+func (r *Reconciler) majority(ctx context.Context) (all []node, err error) {
+	err = poll(ctx, electionTime, func() error {
+		all, err = r.nodes(ctx)
+		return err
+	})
+	return all, err
+}
+
+// poll tries until do succeeds, for so long at most, and returns its last
+// error. Docker has no event for what it is used for.
+func poll(ctx context.Context, most time.Duration, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
-	tick := time.NewTicker(time.Second) // Docker has no event for it
+	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if i, err := r.info(ctx); err == nil && !i.Swarm.ControlAvailable {
-			return
+		err := do()
+		if err == nil {
+			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return
+			return err
 		}
 	}
 }

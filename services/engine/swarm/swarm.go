@@ -44,6 +44,8 @@ const (
 	callTime   = 40 * time.Second // Docker itself gives up after 20 s
 	dialTime   = 3 * time.Second
 	demoteTime = time.Minute
+	// electionTime is what managers need to elect a leader, and some more.
+	electionTime = 20 * time.Second
 )
 
 // Machine is what a decision depends on besides the engine.
