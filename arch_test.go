@@ -90,7 +90,7 @@ func allowed() map[string]string {
 		"system/keep":           "",
 		"system/unit":           "",
 		"system/oci":            "system/unit",
-		"system/ctrd":           "system/linux system/oci system/unit",
+		"system/ctrd":           "system/oci system/unit system/view",
 		"system/ctrd/ctrdtest":  "",
 		"system/control":        "system/control/api",
 		"system/control/api":    "",

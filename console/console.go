@@ -38,6 +38,7 @@ func Unit(o Options) unit.Unit {
 		Image:          "console",
 		Root:           o.Root,
 		RootPeers:      o.RootPeers,
+		RootBack:       o.RootPeers != "", // an administrator mounts for containers
 		Args:           []string{"/usr/bin/ros-console"},
 		Mounts:         mounts(),
 		HostDev:        true, // terminals, disks: an administrator's tools

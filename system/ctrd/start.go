@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/unit"
+	"github.com/pharos-os/pharos/system/view"
 )
 
 // The type names under which containerd knows JSON of the runtime
@@ -128,7 +128,7 @@ func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, erro
 	}
 	// The runtime has made the root by now, and private.
 	if p.unit.Root != "" {
-		if err := linux.JoinPeers(p.unit.RootPeers, int(created.Pid)); err != nil {
+		if err := view.Join(p.unit.RootPeers, int(created.Pid), p.unit.RootBack); err != nil {
 			fd.close()
 			return nil, fmt.Errorf("unit %s: %w", name, err)
 		}

@@ -77,28 +77,18 @@ func enterMountNamespace(pid int, f func() error) error {
 	return f()
 }
 
-// JoinPeers makes the root mount of a process a peer of the mount at path on
-// the same file system, so that what is mounted below one appears below the
-// other. A container runtime makes the root of a container private.
-func JoinPeers(path string, pid int) error {
-	from, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLOEXEC)
+// JoinPeers makes the root mount of the calling thread's namespace, which is
+// private, a peer of a mount on the same file system, so that what is mounted
+// below one appears below the other. from is that mount as open_tree(2) gives it.
+func JoinPeers(from int) error {
+	to, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
-		return fmt.Errorf("peers of the mount at %s: %w", path, err)
+		return fmt.Errorf("root mount: %w", err)
 	}
-	defer unix.Close(from)
-	return InMountNamespace(pid, func() error {
-		if err := Propagate("/", unix.MS_PRIVATE); err != nil {
-			return err
-		}
-		to, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLOEXEC)
-		if err != nil {
-			return fmt.Errorf("root mount of process %d: %w", pid, err)
-		}
-		defer unix.Close(to)
-		const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH | unix.MOVE_MOUNT_SET_GROUP
-		if err := unix.MoveMount(from, "", to, "", flags); err != nil {
-			return fmt.Errorf("root mount of process %d joins the peers of %s: %w", pid, path, err)
-		}
-		return nil
-	})
+	defer unix.Close(to)
+	const flags = unix.MOVE_MOUNT_F_EMPTY_PATH | unix.MOVE_MOUNT_T_EMPTY_PATH | unix.MOVE_MOUNT_SET_GROUP
+	if err := unix.MoveMount(from, "", to, "", flags); err != nil {
+		return fmt.Errorf("root mount: join peers: %w", err)
+	}
+	return nil
 }

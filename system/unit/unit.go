@@ -22,9 +22,10 @@ type Unit struct {
 	// the container's root instead of an overlay on the image's tree.
 	Root string
 	// RootPeers is a shared mount of the same file system. What is mounted below
-	// it appears below the container's root and back, until the container says
-	// otherwise.
+	// it appears in the container; with RootBack, what is mounted in the
+	// container appears there, too.
 	RootPeers string
+	RootBack  bool
 	// Persist keeps the upper layer of the root overlay in
 	// /var/lib/pharos/units/<Name>; otherwise it is a tmpfs.
 	Persist bool

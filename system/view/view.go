@@ -115,18 +115,10 @@ func (v View) Lend() error {
 }
 
 func (v View) renew() error {
-	mounts, err := linux.Mounts()
+	children, err := copies(v.root(), nil)
+	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
-	}
-	var children []child
-	defer func() { closeAll(children) }()
-	for _, path := range below(v.root(), mounts) {
-		fd, err := linux.CopyTree(filepath.Join(v.root(), path))
-		if err != nil {
-			return err
-		}
-		children = append(children, child{path, fd})
 	}
 	// Private first: unmounting must not reach the copies in containers.
 	if err := linux.Propagate(v.root(), unix.MS_PRIVATE|unix.MS_REC); err != nil {
@@ -168,6 +160,70 @@ func (v View) Bind(source, target string) error {
 	return linux.Mount(source, at, "", unix.MS_BIND, "")
 }
 
+// Join lets the root of a container, a bind of Lent that its runtime has made
+// private, follow the mount at peers: what is mounted below that appears in the
+// container, what is there already and what comes later. With back, what the
+// container mounts appears there, too.
+func Join(peers string, pid int, back bool) error {
+	from, err := unix.OpenTree(unix.AT_FDCWD, peers, unix.OPEN_TREE_CLOEXEC)
+	if err != nil {
+		return fmt.Errorf("tree of the console: %s: %w", peers, err)
+	}
+	defer unix.Close(from)
+	own, err := linux.MountsOf(pid)
+	if err != nil {
+		return err
+	}
+	children, err := copies(peers, below("/", own))
+	defer func() { closeAll(children) }()
+	if err != nil {
+		return err
+	}
+	return linux.InMountNamespace(pid, func() error {
+		if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
+			return err
+		}
+		for _, c := range children {
+			if err := attach(c.fd, c.path); err != nil {
+				return err
+			}
+			if back {
+				continue
+			}
+			if err := linux.Propagate(c.path, unix.MS_SLAVE|unix.MS_REC); err != nil {
+				return err
+			}
+		}
+		if err := linux.JoinPeers(from); err != nil {
+			return err
+		}
+		if back {
+			return nil
+		}
+		return linux.Propagate("/", unix.MS_SLAVE)
+	})
+}
+
+// copies are those of the mounts below root, but for the paths in without.
+func copies(root string, without []string) ([]child, error) {
+	mounts, err := linux.Mounts()
+	if err != nil {
+		return nil, err
+	}
+	var list []child
+	for _, path := range below(root, mounts) {
+		if slices.Contains(without, path) {
+			continue
+		}
+		fd, err := linux.CopyTree(filepath.Join(root, path))
+		if err != nil {
+			return list, err
+		}
+		list = append(list, child{path, fd})
+	}
+	return list, nil
+}
+
 // Stale reports whether the root of a process is another tree than the one
 // that the console has now.
 func (v View) Stale(pid int) (bool, error) {
@@ -199,20 +255,10 @@ func (v View) Hand(pid int) error {
 	}
 	there := below("/", mounts)
 	// What was mounted in the new tree since it is the console's.
-	if mounts, err = linux.Mounts(); err != nil {
-		return err
-	}
-	var late []child
+	late, err := copies(v.root(), there)
 	defer func() { closeAll(late) }()
-	for _, path := range below(v.root(), mounts) {
-		if slices.Contains(there, path) {
-			continue
-		}
-		fd, err := linux.CopyTree(filepath.Join(v.root(), path))
-		if err != nil {
-			return err
-		}
-		late = append(late, child{path, fd})
+	if err != nil {
+		return err
 	}
 	return linux.InMountNamespace(pid, func() error { return pivot(tree, there, late) })
 }

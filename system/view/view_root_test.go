@@ -63,7 +63,7 @@ func container(bind, shared string) error {
 }
 
 // run starts a container on the tree and returns its process number.
-func run(t *testing.T, v View, shared string) int {
+func run(t *testing.T, v View, shared string, back bool) int {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
@@ -84,7 +84,7 @@ func run(t *testing.T, v View, shared string) int {
 	if err != nil || strings.TrimSpace(string(said[:n])) != "here" {
 		t.Fatalf("container: %q, %v", said[:n], err)
 	}
-	if err := linux.JoinPeers(v.root(), cmd.Process.Pid); err != nil {
+	if err := Join(v.root(), cmd.Process.Pid, back); err != nil {
 		t.Fatal(err)
 	}
 	return cmd.Process.Pid
@@ -141,14 +141,13 @@ func TestRootView(t *testing.T) {
 	must(t, v.Lend())
 	first, err := os.Stat(v.root())
 	must(t, err)
-	console, engine := run(t, v, shared), run(t, v, shared)
-	// What ros-engine does to its root (services/engine/supervisor).
-	must(t, linux.InMountNamespace(engine, func() error {
-		if err := linux.Propagate("/", unix.MS_SLAVE); err != nil {
-			return err
-		}
-		return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC)
-	}))
+	must(t, v.Bind(filepath.Join(dir, "state/early"), "/early")) // before there is a container
+	console, engine := run(t, v, shared, true), run(t, v, shared, false)
+	// What ros-engine does (services/engine/supervisor).
+	must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+	write(t, in(console, "/early/file"), "lasts")
+	holds(t, in(engine, "/early/file"), "lasts")
+	holds(t, filepath.Join(dir, "state/early/file"), "lasts")
 
 	write(t, in(console, "/etc/mine"), "by hand")
 	holds(t, in(engine, "/etc/mine"), "by hand")
@@ -186,7 +185,9 @@ func TestRootView(t *testing.T) {
 		t.Errorf("the engine's tree is not stale: %v, %v", stale, err)
 	}
 	holds(t, in(engine, "/data/file"), "on a disk") // until it is moved, too
-	console = run(t, v, shared)
+	console = run(t, v, shared, true)
+	holds(t, in(console, "/data/file"), "on a disk")
+	holds(t, in(console, "/early/file"), "lasts")
 	mount(console, "/late")
 	write(t, in(console, "/late/file"), "later")
 	must(t, v.Hand(engine))
@@ -195,16 +196,19 @@ func TestRootView(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		"/etc/os": "image", "/data/file": "on a disk", "/late/file": "later", "/share/file": "of the machine",
-		"/share/netns/file": "a container's",
+		"/share/netns/file": "a container's", "/early/file": "lasts",
 	} {
 		holds(t, in(engine, path), want)
 	}
-	if all, err := linux.Mounts(); err != nil || strings.Join(below(v.root(), all), " ") != "/data /late" {
+	if all, err := linux.Mounts(); err != nil || strings.Join(below(v.root(), all), " ") != "/data /early /late" {
 		t.Errorf("mounted in the tree on the machine: %q, %v", below(v.root(), all), err)
 	}
 	mount(console, "/new")
 	write(t, in(console, "/new/file"), "after the move")
 	holds(t, in(engine, "/new/file"), "after the move")
+	mount(engine, "/early/sub")
+	write(t, in(engine, "/early/sub/file"), "a container's")
+	holds(t, in(console, "/early/sub/file"), "")
 	mount(engine, "/share/netns2")
 	holds(t, in(console, "/share/netns2/file"), "")
 	mounts, err := linux.MountsOf(engine)

@@ -29,11 +29,6 @@ func prepare(o Options) []error {
 		}
 	}
 	if o.Mounts {
-		// The root was a peer of the console's until now. What is mounted there
-		// goes on arriving here; what is mounted here stays.
-		if err := unix.Mount("", "/", "", unix.MS_SLAVE, ""); err != nil {
-			check(fmt.Errorf("mounts of the console: %w", err))
-		}
 		// So that "docker run -v /mnt:/mnt:rshared" has something to share.
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 			check(fmt.Errorf("shared mounts: %w", err))
