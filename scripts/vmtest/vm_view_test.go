@@ -80,11 +80,17 @@ func (g *guest) loadBusybox(t *testing.T) {
 // cuts runs a command that ends its own session.
 func (g *guest) cuts(t *testing.T, command string) {
 	t.Helper()
-	ctx, cancel := Within(t.Context(), stepDeadline, command)
-	defer cancel()
-	if r, err := g.ssh.Run(ctx, command); err == nil && r.Code != 0 {
+	if r, err := g.ends(t, command); err == nil && r.Code != 0 {
 		t.Fatalf("%s: exit code %d\n%s%s", command, r.Code, r.Stdout, r.Stderr)
 	}
+}
+
+// ends is cuts for a command that may fail in its own way.
+func (g *guest) ends(t *testing.T, command string) (Result, error) {
+	t.Helper()
+	ctx, cancel := Within(t.Context(), stepDeadline, command)
+	defer cancel()
+	return g.ssh.Run(ctx, command)
 }
 
 // inside runs a command in a container with options.
@@ -281,7 +287,7 @@ func testViewRuin(t *testing.T, g *guest) {
 	// already ends the console when the container says so.
 	g.run(t, fmt.Sprintf("mkfifo /tmp/now; nohup setsid sudo sh -c 'read -r _ </tmp/now; kill -TERM %d' >/dev/null 2>&1 </dev/null &", console))
 	g.eventually(t, stepDeadline, "pgrep -f 'read -r _ </tmp/now'", func(r Result) bool { return r.Code == 0 })
-	g.try(t, "docker run --rm --privileged --pid=host -v /:/rootfs busybox:test sh -c 'rm -rf /rootfs/etc /rootfs/usr; echo go >/rootfs/tmp/now'")
+	g.ends(t, "docker run --rm --privileged --pid=host -v /:/rootfs busybox:test sh -c 'rm -rf /rootfs/etc /rootfs/usr; echo go >/rootfs/tmp/now'")
 	ctx, cancel := Within(t.Context(), bootDeadline, "the console's return")
 	defer cancel()
 	tick := time.NewTicker(time.Second)
