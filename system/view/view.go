@@ -85,7 +85,10 @@ func (v View) mount() error {
 	if err := linux.Propagate(v.root(), unix.MS_PRIVATE); err != nil { // its parent was shared
 		return err
 	}
-	return linux.Mount(v.root(), v.forRuntime(), "", unix.MS_BIND, "")
+	if err := linux.Mount(v.root(), v.forRuntime(), "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	return linux.Propagate(v.root(), unix.MS_SHARED)
 }
 
 // Lend prepares the tree for a console that starts. The first one gets it as
@@ -96,9 +99,6 @@ func (v View) mount() error {
 // of them.
 func (v View) Lend() error {
 	if err := v.Make(); err != nil {
-		return err
-	}
-	if err := linux.Propagate(v.root(), unix.MS_SHARED); err != nil {
 		return err
 	}
 	mark, err := os.OpenFile(v.lent(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
@@ -128,9 +128,6 @@ func (v View) renew() error {
 		return err
 	}
 	if err := v.mount(); err != nil {
-		return err
-	}
-	if err := linux.Propagate(v.root(), unix.MS_SHARED); err != nil {
 		return err
 	}
 	var errs []error
