@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -186,14 +188,21 @@ func (m *Machine) qemuLog() string {
 	return lastLines(string(text), 5)
 }
 
-// FreePort returns a TCP port of 127.0.0.1 that nobody listens on now.
+// FreePort returns a TCP port of 127.0.0.1 that nobody listens on now. It is
+// below those that the kernel hands out (net.ipv4.ip_local_port_range): one of
+// these may be a client's, or another machine's, before QEMU binds it.
 func FreePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("free port: %w", err)
+	const first, ports, tries = 10000, 20000, 100
+	var last error
+	for range tries {
+		port := first + rand.IntN(ports)
+		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			return port, ln.Close()
+		}
+		last = err
 	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
+	return 0, fmt.Errorf("free port: %d tries: %w", tries, last)
 }
 
 // HostPort returns the port of 127.0.0.1 that leads to the guest's port.
