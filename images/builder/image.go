@@ -88,6 +88,9 @@ func (b imageBuild) build(ctx context.Context, log *slog.Logger, dir string) err
 	if err := t.drop(r.Drop, r.Keep); err != nil {
 		return err
 	}
+	if err := t.standAlone(ctx, r.Standalone); err != nil {
+		return err
+	}
 	if err := t.dropOrphanScripts(); err != nil {
 		return err
 	}

@@ -39,11 +39,20 @@ type Recipe struct {
 	// Run are commands run inside the tree (chroot) when all files are
 	// there and before Drop: ldconfig and the like.
 	Run [][]string `yaml:"run,omitempty"`
+	// Standalone programs find their loader and libraries below Home.
+	Standalone Standalone `yaml:"standalone,omitempty"`
 	// Binaries are the project's Go binaries, path in the image: name. One
 	// that the host has too is the same file.
 	Binaries map[string]string `yaml:"binaries,omitempty"`
 	// Config is the OCI image configuration.
 	Config Config `yaml:"config"`
+}
+
+// Standalone names dynamically linked programs that run where the tree is no
+// root but mounted at Home, whatever the root around it has for libraries.
+type Standalone struct {
+	Home     string   `yaml:"home"`
+	Programs []string `yaml:"programs"`
 }
 
 // User is one line of /etc/passwd; its password is locked.

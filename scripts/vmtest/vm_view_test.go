@@ -38,14 +38,8 @@ coreos:
 
 // TestVMView: a bind source means to the engine what it means to the person
 // who types, whichever way it was made, and stays so when parts of the machine
-// are killed or restarted.
-func TestVMView(t *testing.T) { testView(t, false) }
-
-// TestSoakView is the same, and then a container ruins what it can.
-func TestSoakView(t *testing.T) { testView(t, true) }
-
-func testView(t *testing.T, ruin bool) {
-	t.Helper()
+// are killed or restarted, or ruined by a container.
+func TestVMView(t *testing.T) {
 	l := newLab(t)
 	spec := l.direct(l.files.SystemImg)
 	spec.Disks = append(spec.Disks, Disk{Path: l.stateDisk(t, "state.img")}, l.seed(t, "view", l.cloudConfig(viewConfig)))
@@ -56,11 +50,10 @@ func testView(t *testing.T, ruin bool) {
 	g.loadBusybox(t)
 	g.run(t, "sudo mkdir -p /hand && echo by hand | sudo tee /hand/made && sudo mkdir /disk && sudo mount -t tmpfs none /disk && echo mounted | sudo tee /disk/made")
 
-	type part struct {
+	for _, f := range []struct {
 		name string
 		test func(*testing.T, *guest)
-	}
-	parts := []part{
+	}{
 		{"files", testViewFiles},
 		{"directories", testViewDirectories},
 		{"root", testViewRoot},
@@ -68,11 +61,8 @@ func testView(t *testing.T, ruin bool) {
 		{"console restarts", testViewConsole},
 		{"parts die", testViewKills},
 		{"reboot", testViewReboot},
-	}
-	if ruin {
-		parts = append(parts, part{"ruin", testViewRuin})
-	}
-	for _, f := range parts {
+		{"ruin", testViewRuin},
+	} {
 		if !t.Run(f.name, func(t *testing.T) { f.test(t, g) }) {
 			t.Logf("status:\n%s\nengine:\n%s", g.try(t, "ros status").Stdout, g.try(t, "ros logs docker 2>&1 | tail -n 20").Stdout)
 		}
