@@ -116,10 +116,19 @@ func (v View) keepMountPoint(dir string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	// The directory itself, and not what may be mounted on it by now.
-	if err := linux.KeepDirectory(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	path := fmt.Sprintf("/proc/self/fd/%d", fd) // what may be mounted on it by now is not meant
+	if err == nil {
+		// A change copies it to the upper layer: EROFS knows no such flag.
+		err = unix.Chmod(path, st.Mode&0o7777)
+	}
+	if err == nil {
+		err = linux.KeepDirectory(path)
+	}
+	if err != nil {
 		unix.Close(fd)
-		return -1, err
+		return -1, fmt.Errorf("mount point %s of the tree: %w", dir, err)
 	}
 	return fd, nil
 }
