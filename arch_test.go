@@ -111,7 +111,7 @@ func allowed() map[string]string {
 		"services/engine/buildcache": "system/atomicfile",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
-		"console/setup":              "console/units os-config system/atomicfile system/keep",
+		"console/setup":              "console/units os-config system/atomicfile system/keep system/linux",
 		"console/units":              "os-config os-config/coreunit system/atomicfile system/keep",
 
 		"images/builder":               "",
