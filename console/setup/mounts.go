@@ -33,7 +33,7 @@ func (s *setup) localMounts(ctx context.Context, p Plan) error {
 	defer cancel()
 	done := s.mountsDone()
 	for _, r := range wanted {
-		if r.late() || r.noauto || slices.Contains(done, r.key()) {
+		if r.onServer() || r.noauto || slices.Contains(done, r.key()) {
 			continue
 		}
 		if err := s.mount(ctx, wait, r); err != nil {

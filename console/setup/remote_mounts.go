@@ -29,7 +29,7 @@ const (
 
 // Arrival is a mount from a server that is there.
 type Arrival struct {
-	Point  string `json:"point"`  // mount point
+	Point  string `json:"point"`  // mount point, without links
 	Device string `json:"device"` // MAJOR:MINOR, as in mountinfo
 }
 
@@ -52,7 +52,7 @@ func (s *setup) cover(ctx context.Context, p Plan) error {
 	done := s.mountsDone()
 	var errs []error
 	for _, r := range rows(p.Mounts, p.MountDefaults) {
-		if !r.late() || r.noauto || r.wrong() != nil || slices.Contains(done, r.key()) {
+		if !r.onServer() || r.noauto || r.wrong() != nil || slices.Contains(done, r.key()) {
 			continue
 		}
 		if err := s.coverRow(ctx, r); err != nil {
@@ -89,7 +89,7 @@ func (s *setup) uncover(ctx context.Context, wanted []row) error {
 	}
 	var used []string
 	for _, r := range wanted {
-		if r.late() && !r.noauto {
+		if r.onServer() && !r.noauto {
 			used = append(used, s.mountPlace(mounts, r.point))
 		}
 	}
@@ -162,12 +162,12 @@ func (s *setup) arrivals(p Plan) []Arrival {
 	wanted := rows(p.Mounts, p.MountDefaults)
 	var list []Arrival
 	for _, key := range s.mountsDone() {
-		i := slices.IndexFunc(wanted, func(r row) bool { return r.late() && r.key() == key })
+		i := slices.IndexFunc(wanted, func(r row) bool { return r.onServer() && r.key() == key })
 		if i < 0 {
 			continue
 		}
 		if m, ok := s.arrivedAt(mounts, wanted[i].point); ok {
-			list = append(list, Arrival{Point: filepath.Clean(wanted[i].point), Device: m.Device})
+			list = append(list, Arrival{Point: m.Target, Device: m.Device})
 		}
 	}
 	return list
@@ -178,7 +178,7 @@ func (s *setup) arrivals(p Plan) []Arrival {
 func (s *setup) startAttempts(ctx context.Context, p Plan) {
 	done := s.mountsDone()
 	for _, r := range rows(p.Mounts, p.MountDefaults) {
-		if !r.late() || r.noauto || slices.Contains(done, r.key()) || s.attempts[r.key()] != nil {
+		if !r.onServer() || r.noauto || slices.Contains(done, r.key()) || s.attempts[r.key()] != nil {
 			continue
 		}
 		if err := r.wrong(); err != nil {

@@ -73,7 +73,7 @@ func markDependents(list []row) {
 			r := &list[i]
 			for _, o := range list {
 				point := filepath.Clean(o.point)
-				if !o.late() || o.noauto || r.fstype == "swap" || filepath.Clean(r.point) == point || slices.Contains(r.on, point) {
+				if !o.onServer() || o.noauto || r.fstype == "swap" || filepath.Clean(r.point) == point || slices.Contains(r.on, point) {
 					continue
 				}
 				if below(r.point, []string{point}) || below(r.device, []string{point}) {
@@ -95,9 +95,9 @@ func (r row) remote() bool {
 		strings.HasPrefix(r.device, "//") || !pseudo(r.fstype) && strings.Contains(r.device, ":/")
 }
 
-// late reports whether a row is mounted when a server answers. Users'
-// containers do not wait for it.
-func (r row) late() bool { return r.remote() || len(r.on) > 0 }
+// onServer reports whether a row needs a server: its own, or that of a row that
+// it lies on. Users' containers do not wait for it.
+func (r row) onServer() bool { return r.remote() || len(r.on) > 0 }
 
 // nfs reports whether mount.nfs(8) mounts the row.
 func (r row) nfs() bool {

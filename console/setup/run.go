@@ -89,6 +89,10 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 
 	s := &setup{Options: o, log: log, reaper: reaper, hangup: hangup, came: make(chan *attempt)}
 	s.status.Problems, s.status.Notes = []string{}, []string{}
+	// What a console before has mounted stays mounted.
+	if before, err := ReadStatus(s.path(StatusPath)); err == nil {
+		s.status.Arrived = before.Arrived
+	}
 	s.units = s.newUnits()
 	go s.unitsDown(ctx, down)
 	for ctx.Err() == nil {
