@@ -420,3 +420,10 @@ func (s *setup) setWaiting(files []osconfig.File) {
 	defer s.mu.Unlock()
 	s.waiting = files
 }
+
+// onServer reports whether a path is in the place of a row that needs a server.
+func onServer(p Plan, path string) bool {
+	return slices.ContainsFunc(rows(p.Mounts, p.MountDefaults), func(r row) bool {
+		return r.onServer() && !r.noauto && below(path, []string{filepath.Clean(r.point)})
+	})
+}

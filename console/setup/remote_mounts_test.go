@@ -25,8 +25,9 @@ func (s *setup) mountAll(ctx context.Context, p Plan) bool {
 	s.current = p
 	s.problem(s.localMounts(ctx, p))
 	s.problem(s.cover(ctx, p))
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && !onServer(p, f.Path) })
 	s.startAttempts(ctx, p)
-	s.files(p, func(f osconfig.File) bool { return !f.Defer })
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && onServer(p, f.Path) })
 	s.waitingFiles()
 	s.report(func(st *Status) { st.Files, st.Arrived = true, s.arrivals(p) })
 	if !s.awaitMounts(ctx) {

@@ -166,8 +166,10 @@ func (s *setup) round(ctx context.Context) bool {
 	s.problem(s.swap(ctx, p.Swap))
 	s.problem(s.registries(p.Registries))
 	s.problem(s.cover(ctx, p))
+	// Credentials for servers may be among these.
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && !onServer(p, f.Path) })
 	s.startAttempts(ctx, p)
-	s.files(p, func(f osconfig.File) bool { return !f.Defer })
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && onServer(p, f.Path) })
 	s.waitingFiles()
 	s.report(func(st *Status) { st.Files, st.Arrived = true, s.arrivals(p) }) // containers may start
 	if !s.awaitMounts(ctx) {
