@@ -21,8 +21,8 @@ const (
 	// remoteWait is how long the commands of the configuration wait for a
 	// server, from the first attempt on.
 	remoteWait = 60 * time.Second
-	// mountAtLeast is how often a mount that is late is tried.
-	mountAtLeast = time.Minute
+	// longestPause is the longest time between two tries.
+	longestPause = time.Minute
 	// dropWait bounds the wait for a mount(8) that was told to end.
 	dropWait = 5 * time.Second
 )
@@ -53,6 +53,9 @@ func (s *setup) cover(ctx context.Context, p Plan) error {
 	var errs []error
 	for _, r := range rows(p.Mounts, p.MountDefaults) {
 		if !r.onServer() || r.noauto || r.wrong() != nil || slices.Contains(done, r.key()) {
+			continue
+		}
+		if below(r.point, r.on) { // covered by the other row's cover, and by its own attempt after that
 			continue
 		}
 		if err := s.coverRow(ctx, r); err != nil {
@@ -114,11 +117,12 @@ func (s *setup) mountTable() ([]linux.MountInfo, error) {
 	return linux.MountsIn(s.path("/proc/self/mountinfo"))
 }
 
-// mountPlace is where a mount point is in the mount table: links are followed,
-// unless something is mounted there. A server that is away would not answer.
+// mountPlace is where a mount point is in the mount table. Links are followed,
+// unless something is mounted there, or a server that is away would have to
+// answer.
 func (s *setup) mountPlace(mounts []linux.MountInfo, point string) string {
 	point = filepath.Clean(point)
-	if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == point }) {
+	if at, ok := linux.MountAt(mounts, point); ok && (at.Target == point || at.Remote()) {
 		return point
 	}
 	real, err := filepath.EvalSymlinks(s.path(point))
@@ -254,7 +258,7 @@ func (s *setup) try(ctx context.Context, a *attempt) {
 		if other {
 			s.report(func(*Status) {})
 		}
-		pause := time.NewTimer(min(max(time.Since(a.begun)/4, mountEvery), mountAtLeast))
+		pause := time.NewTimer(min(max(time.Since(a.begun)/4, mountEvery), longestPause))
 		select {
 		case <-pause.C:
 		case <-again: // another row has come, which this one may lie on

@@ -144,7 +144,7 @@ func TestLateMount(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute)
 		r.tools.set(func() { r.tools.away = nil })
-		time.Sleep(mountAtLeast)
+		time.Sleep(longestPause)
 		synctest.Wait()
 		if d := cmp.Diff([]string{"mount -t nfs4 -o retry=0 10.0.0.1:/export /mnt/nas"}, r.tools.called()); d != "" {
 			t.Error(d)
@@ -206,7 +206,7 @@ func TestLateMountsSideBySide(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		r.tools.set(func() { r.tools.away = nil })
-		time.Sleep(mountAtLeast)
+		time.Sleep(longestPause)
 		synctest.Wait()
 		if st = r.status(t); len(st.Arrived) != 3 || st.Arrived[2].Point != "/mnt/a" || len(c.attempts) > 0 {
 			t.Errorf("%+v", st)
@@ -323,7 +323,7 @@ func TestLateMountNested(t *testing.T) {
 			t.Errorf("problems %q", st.Problems)
 		}
 		r.tools.set(func() { r.tools.away = nil })
-		time.Sleep(mountAtLeast)
+		time.Sleep(longestPause)
 		synctest.Wait()
 		calls := r.tools.called()
 		if len(calls) == 0 || calls[0] != "mount -t nfs4 -o retry=0 10.0.0.1:/export /mnt/nas" {
@@ -376,7 +376,7 @@ func TestHomeOnCover(t *testing.T) {
 			t.Errorf("a home on the cover, %v", err)
 		}
 		r.tools.set(func() { r.tools.away = nil })
-		time.Sleep(mountAtLeast)
+		time.Sleep(longestPause)
 		synctest.Wait()
 		if !exists(r.path("/home/rancher/.profile")) {
 			t.Error("no home on the server")

@@ -137,7 +137,7 @@ func (f *Final) unmountAll() {
 		detachLoops()
 	}
 	for _, m := range ending() {
-		if remote(m.Type) {
+		if m.Remote() {
 			f.Log.Error("not unmounted", "target", m.Target)
 			continue
 		}
@@ -152,7 +152,7 @@ func (f *Final) unmountAll() {
 // the machine's disks nor the end: umount2(2) waits for it in a thread of its
 // own.
 func unmount(m linux.MountInfo) {
-	if !remote(m.Type) {
+	if !m.Remote() {
 		linux.Unmount(m.Target, 0)
 		return
 	}
@@ -165,17 +165,6 @@ func unmount(m linux.MountInfo) {
 	case <-done:
 	case <-time.After(serverGrace):
 	}
-}
-
-// remote reports whether a file system of that type is a server's or a
-// program's. Programs have ended by now.
-func remote(fstype string) bool {
-	for _, prefix := range []string{"nfs", "cifs", "smb3", "ceph", "9p", "fuse."} {
-		if strings.HasPrefix(fstype, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // ending lists the mounts to be undone, newest first: not the kernel's own, nor

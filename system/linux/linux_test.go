@@ -50,6 +50,16 @@ func TestMountAt(t *testing.T) {
 	}
 }
 
+func TestRemote(t *testing.T) {
+	for fstype, want := range map[string]bool{
+		"nfs": true, "nfs4": true, "cifs": true, "fuse.sshfs": true, "fuse": true, "fuseblk": false, "fusectl": false, "ext4": false, "tmpfs": false,
+	} {
+		if got := (MountInfo{Type: fstype}).Remote(); got != want {
+			t.Errorf("%s: %v", fstype, got)
+		}
+	}
+}
+
 func TestParseUevent(t *testing.T) {
 	got := parseUevent([]byte("add@/devices/pci/vda\x00ACTION=add\x00SUBSYSTEM=block\x00DEVNAME=vda\x00MODALIAS=x=y\x00"))
 	want := Uevent{"ACTION": "add", "SUBSYSTEM": "block", "DEVNAME": "vda", "MODALIAS": "x=y"}

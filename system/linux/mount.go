@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -40,6 +41,13 @@ type MountInfo struct {
 	Target     string
 	Type       string
 	Source     string
+}
+
+// Remote reports whether the file system is a server's or a program's. Whoever
+// opens its files may wait for an answer without end.
+func (m MountInfo) Remote() bool {
+	return strings.HasPrefix(m.Type, "nfs") || strings.HasPrefix(m.Type, "fuse.") || m.Type == "fuse" ||
+		slices.Contains([]string{"cifs", "smb3", "ceph", "9p", "afs"}, m.Type)
 }
 
 // Mounts lists the caller's mounts, oldest first.

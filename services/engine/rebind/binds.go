@@ -168,7 +168,7 @@ func follow(root string, mounts []linux.MountInfo, source string) string {
 			continue
 		}
 		next := path.Join(at, part) // also of ".."
-		if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == next && remote(m.Type) }) {
+		if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == next && m.Remote() }) {
 			return path.Join(next, path.Join(rest...))
 		}
 		target, err := os.Readlink(filepath.Join(root, next))
@@ -185,9 +185,4 @@ func follow(root string, mounts []linux.MountInfo, source string) string {
 		rest = append(strings.Split(target, "/"), rest...)
 	}
 	return at
-}
-
-// remote reports whether a file system of that type may not answer.
-func remote(fstype string) bool {
-	return strings.HasPrefix(fstype, "nfs") || strings.HasPrefix(fstype, "fuse") || slices.Contains([]string{"cifs", "smb3", "ceph", "9p", "afs"}, fstype)
 }
