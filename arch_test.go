@@ -107,11 +107,12 @@ func allowed() map[string]string {
 		"services/chrony":            "os-config system/atomicfile",
 		"services/engine":            "os-config system/unit",
 		"services/engine/dockerapi":  "",
+		"services/engine/rebind":     "services/engine/dockerapi system/linux",
 		"services/engine/swarm":      "os-config services/engine services/engine/dockerapi",
 		"services/engine/buildcache": "system/atomicfile",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
-		"console/setup":              "console/units os-config system/atomicfile system/keep",
+		"console/setup":              "console/units os-config system/atomicfile system/keep system/linux",
 		"console/units":              "os-config os-config/coreunit system/atomicfile system/keep",
 
 		"images/builder":               "",

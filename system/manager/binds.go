@@ -17,6 +17,7 @@ import (
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
 	"github.com/pharos-os/pharos/system/control/api"
+	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/view"
 )
@@ -103,6 +104,14 @@ func onTreeAlone(source string) bool {
 	}
 	if source == "/tmp" || strings.HasPrefix(source, "/tmp/") {
 		return true
+	}
+	// By the table first: a server may not answer whoever opens its files.
+	mounts, err := linux.Mounts()
+	if err != nil {
+		return false
+	}
+	if at, ok := linux.MountAt(mounts, path.Join(view.Root, source)); ok && at.Target != view.Root {
+		return false
 	}
 	root, err := unix.Open(view.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -72,8 +72,8 @@ func engineVersion(ctx context.Context) (string, error) {
 // file in RAM, and the console writes it only when something changes.
 const setupEvery = 2 * time.Second
 
-// watchSetup turns what the console's set-up could not do into reasons, and
-// keeps the banner of logins.
+// watchSetup turns what the console's set-up could not do into reasons, passes
+// on which mounts have come, and keeps the banner of logins.
 func (m *Manager) watchSetup(ctx context.Context) {
 	tick := time.NewTicker(setupEvery)
 	defer tick.Stop()
@@ -108,6 +108,7 @@ func (m *Manager) watchSetup(ctx context.Context) {
 			}
 		}
 		notes = st.Notes
+		m.tellArrivals(st.Arrived)
 		if _, ok := aboutPlan(setup.PlanPath, setup.StatusPath); ok && st.Files {
 			var wrong []string
 			if err := errors.Join(m.handTree(), m.letGo(0)); err != nil {

@@ -79,6 +79,7 @@ type Manager struct {
 	wifiUp     chan struct{}              // capacity 1: its unit has started
 	swarming   sync.Mutex                 // one at a time changes the machine's part in its swarm
 	swarmAgain chan struct{}              // capacity 1: it is to be looked at
+	arrivals   chan []setup.Arrival       // capacity 1: mounts from servers that are there
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
@@ -206,6 +207,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	m.machine.Wifi = hasWifi()
 	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver, func(link, why string) { m.net.Radio(link, why) }), make(chan struct{}, 1)
 	m.swarmAgain = make(chan struct{}, 1)
+	m.arrivals = make(chan []setup.Arrival, 1)
 	m.chrony, m.timesAgain = chrony.New(chrony.Socket, chrony.SourceDir), make(chan struct{}, 1)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = m.newNetwork(kernel, component)
@@ -276,6 +278,7 @@ func (m *Manager) run(ctx context.Context) error {
 		"timeservers": m.watchTimeServers,
 		"wifi":        m.watchWifi,
 		"swarm":       m.watchSwarm,
+		"mounts":      m.watchArrivals,
 		"supervisor":  m.sup.Run,
 		"state":       m.watchState,
 		"containerd":  func(ctx context.Context) error { m.containerd.run(ctx); return nil },

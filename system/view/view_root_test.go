@@ -383,3 +383,68 @@ func TestOutermost(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestRootCover: a mount that comes on top of another one, as the console's
+// set-up mounts servers, arrives in the engine whichever of the two has started
+// again or moved meanwhile.
+func TestRootCover(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: mounts")
+	}
+	for name, order := range map[string][]string{
+		"neither":                      {"comes"},
+		"console before":               {"restart", "move", "comes"},
+		"console before and late move": {"restart", "comes", "move"},
+		"console after":                {"comes", "restart", "move"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, linux.Mount(dir, dir, "", unix.MS_BIND, ""))
+			t.Cleanup(func() { linux.Unmount(dir, unix.MNT_DETACH) })
+			must(t, linux.Propagate(dir, unix.MS_SHARED))
+			write(t, filepath.Join(dir, "lower/share/x"), "")
+			shared := filepath.Join(dir, "shared")
+			write(t, filepath.Join(shared, "y"), "")
+			v := View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view")}
+			t.Cleanup(func() { linux.Unmount(v.Dir, unix.MNT_DETACH) })
+			must(t, v.Make())
+			must(t, v.Lend())
+			console, engine := run(t, v, shared, true), run(t, v, shared, false)
+			must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+			sees := func(who, source string) {
+				t.Helper()
+				pid := map[string]int{"console": console, "engine": engine}[who]
+				mounts, err := linux.MountsOf(pid)
+				must(t, err)
+				if m, _ := linux.MountAt(mounts, "/nas"); m.Source != source {
+					t.Errorf("the %s has %q, want %q", who, m.Source, source)
+				}
+			}
+			mount := func(source string) {
+				t.Helper()
+				must(t, linux.InMountNamespace(console, func() error {
+					if err := os.MkdirAll("/nas", 0o755); err != nil {
+						return err
+					}
+					return linux.Mount(source, "/nas", "tmpfs", 0, "size=64k")
+				}))
+			}
+			mount("cover")
+			want := "cover"
+			for _, step := range order {
+				switch step {
+				case "comes":
+					want = "server"
+					mount(want)
+				case "restart":
+					must(t, v.Lend())
+					console = run(t, v, shared, true)
+				case "move":
+					must(t, v.Hand(engine))
+				}
+				sees("console", want)
+				sees("engine", want)
+			}
+		})
+	}
+}
