@@ -85,6 +85,7 @@ func allowed() map[string]string {
 		"netconf/rtnl":        "netconf",
 
 		"system/atomicfile":     "",
+		"system/beneath":        "",
 		"system/linux":          "",
 		"system/linux/blkid":    "",
 		"system/keep":           "",
