@@ -123,6 +123,27 @@ func (m *Manager) lacksDevices() bool {
 	return m.deviceless
 }
 
+// devicesDeadline bounds the look at the containers. It takes milliseconds; a
+// data root that does not answer must not hold up the services.
+const devicesDeadline = 3 * time.Second
+
+// lookForDevices finds out whether the engine has to wait for udev.
+func (m *Manager) lookForDevices(c osconfig.Config) {
+	ctx, cancel := context.WithTimeout(context.Background(), devicesDeadline)
+	defer cancel()
+	missing, err := engine.MissingDevices(ctx, inConsole(engine.DataRoot(c.Rancher.Docker)), "/dev")
+	if err != nil {
+		m.log.Warn("the engine does not wait for devices of containers", "error", err)
+	}
+	if len(missing) == 0 {
+		return
+	}
+	m.log.Info("the engine waits for devices of containers", "missing", missing)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deviceless = true
+}
+
 const (
 	launchedFirst  = "launched"
 	launchDeadline = 30 * time.Second
@@ -155,12 +176,7 @@ func (m *Manager) addUnits() error {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	c := m.cfg()
-	if missing := engine.MissingDevices(c.Rancher.Docker, "/"); len(missing) > 0 {
-		m.log.Info("the engine waits for devices of containers", "missing", missing)
-		m.mu.Lock()
-		m.deviceless = true
-		m.mu.Unlock()
-	}
+	m.lookForDevices(c)
 	m.unitsOf(c, c)
 	errs := []error{m.loadSwarmModules(c)}
 	units := m.definitions(c)

@@ -16,6 +16,7 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
+	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/ctrd"
 	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/supervise"
@@ -29,6 +30,16 @@ func consoleTree() string { return filepath.Join(ctrd.DefaultPaths().Images, "co
 
 // tree is the root of console and engine.
 func tree() view.View { return view.View{Lower: consoleTree(), Dir: view.Dir} }
+
+// inConsole is a directory by its path in the console and the engine: on their
+// tree, or on one of the machine's directories that are mounted there.
+func inConsole(path string) beneath.Place {
+	mounts := map[string]string{}
+	for _, dir := range append(setup.Lasting(), "/run", "/tmp") {
+		mounts[dir] = dir
+	}
+	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: path}
+}
 
 // stepTree mounts the tree that console and engine share.
 func (m *Manager) stepTree(context.Context) error {
