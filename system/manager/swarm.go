@@ -3,8 +3,6 @@ package manager
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -15,17 +13,12 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
 // swarmBackups has a dated copy of the state of each swarm that was left.
 const swarmBackups = "/var/lib/pharos/swarm"
-
-// hasSwarm reports whether dockerd has the state of a swarm on disk.
-func hasSwarm(c osconfig.Config) bool {
-	_, err := os.Stat(filepath.Join(engine.SwarmDir(c.Rancher.Docker), engine.SwarmState))
-	return err == nil
-}
 
 // loadSwarmModules loads what the engine needs in a swarm, before it starts.
 func (m *Manager) loadSwarmModules(c osconfig.Config) error {
@@ -45,7 +38,7 @@ type swarmState struct {
 // as ctx lasts. It looks when the engine has started, when the configuration or
 // an address of the machine has changed, and, in a swarm, every now and then.
 func (m *Manager) watchSwarm(ctx context.Context) error {
-	r := swarm.New(engine.Socket, "")
+	r := swarm.New(engine.Socket, beneath.Place{})
 	var links []swarm.Link
 	var again <-chan time.Time
 	for due := false; ; {
@@ -89,7 +82,7 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 		m.sayOfSwarm(swarm.Result{})
 		return 0
 	}
-	r.Dir = engine.SwarmDir(c.Rancher.Docker)
+	r.Dir = swarmDir(c)
 	res := r.Reconcile(ctx, swarm.Machine{Want: c.Rancher.Docker.Swarm, Links: links})
 	if ctx.Err() != nil {
 		return 0
@@ -160,7 +153,7 @@ func leaves(before, after osconfig.Config) bool {
 
 // askSwarm asks the engine for those who are not the reconciler.
 func (m *Manager) askSwarm(c osconfig.Config) *swarm.Reconciler {
-	return swarm.New(engine.Socket, engine.SwarmDir(c.Rancher.Docker))
+	return swarm.New(engine.Socket, swarmDir(c))
 }
 
 // costs says what of a new configuration cannot be undone.

@@ -16,7 +16,6 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
-	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/ctrd"
 	"github.com/pharos-os/pharos/system/state"
 	"github.com/pharos-os/pharos/system/supervise"
@@ -30,16 +29,6 @@ func consoleTree() string { return filepath.Join(ctrd.DefaultPaths().Images, "co
 
 // tree is the root of console and engine.
 func tree() view.View { return view.View{Lower: consoleTree(), Dir: view.Dir} }
-
-// inConsole is a directory by its path in the console and the engine: on their
-// tree, or on one of the machine's directories that are mounted there.
-func inConsole(path string) beneath.Place {
-	mounts := map[string]string{}
-	for _, dir := range append(setup.Lasting(), "/run", "/tmp") {
-		mounts[dir] = dir
-	}
-	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: path}
-}
 
 // stepTree mounts the tree that console and engine share.
 func (m *Manager) stepTree(context.Context) error {
@@ -156,7 +145,19 @@ func (m *Manager) stepFiles(ctx context.Context) error {
 	if bindable(m.cfg(), m.storage() != state.RAM) {
 		err = waitFiles(ctx, setup.PlanPath, setup.StatusPath)
 	}
-	return errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
+	// Also when ctx has ended: containers start then all the same.
+	ctx = context.WithoutCancel(ctx)
+	refitted := false
+	if _, errStat := os.Stat(engine.Go); errStat != nil { // else containers run since an earlier manager
+		var errRefit error
+		refitted, errRefit = m.refitEngine(ctx)
+		err = errors.Join(err, errRefit)
+	}
+	err = errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
+	if refitted {
+		go m.startEngine(ctx)
+	}
+	return err
 }
 
 func (m *Manager) storage() string {

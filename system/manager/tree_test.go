@@ -3,12 +3,9 @@ package manager
 import (
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strings"
 	"testing"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
-	"github.com/pharos-os/pharos/services/engine"
 )
 
 // TestMachineID: one ID for the life of an instance, also when its name is
@@ -30,24 +27,6 @@ func TestMachineID(t *testing.T) {
 		if same := id == ids[0]; same != (i < 5) || i > 5 && id != ids[5] {
 			t.Errorf("IDs %q", ids)
 		}
-	}
-}
-
-// TestInConsole: a path of the console is looked for where the engine has it.
-// Directories that are mounted from elsewhere are its own or the manager's.
-func TestInConsole(t *testing.T) {
-	mounts := inConsole("/").Root.Mounts
-	var fromMachine []string
-	for _, mount := range engine.Unit(engine.Options{}).Mounts {
-		if mount.Source == mount.Target && strings.Count(mount.Target, "/") < 3 && !slices.Contains(mount.Options, "ro") {
-			fromMachine = append(fromMachine, mount.Target)
-			if mounts[mount.Target] != mount.Source {
-				t.Errorf("%s is the machine's in the engine", mount.Target)
-			}
-		}
-	}
-	if len(fromMachine) != len(mounts) {
-		t.Errorf("the engine has %q of the machine, the manager expects %v", fromMachine, mounts)
 	}
 }
 

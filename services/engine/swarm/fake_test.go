@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-
 	"io"
 	"math/big"
 	"net"
@@ -23,6 +22,7 @@ import (
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
 // fake is a dockerd, as far as its swarm goes. It behaves as Docker 29 does.
@@ -61,7 +61,7 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		server.Close()
 		<-done
 	})
-	r := New(socket, f.dir)
+	r := New(socket, beneath.Place{Root: beneath.Root{Tree: f.dir}, Path: "/"})
 	r.Dial = func(_ context.Context, address string) error {
 		if f.down[address] {
 			return errors.New("connection refused")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -75,7 +74,7 @@ func (r *Reconciler) Leave(ctx context.Context, backups string) (string, error) 
 		return "", nil
 	}
 	place := filepath.Join(backups, r.Now().UTC().Format("2006-01-02T15-04-05Z"))
-	if err := Copy(r.Dir, place); err != nil {
+	if err := r.backUp(place); err != nil {
 		return "", fmt.Errorf("leave the swarm: copy of %s to %s: %w", r.Dir, place, err)
 	}
 	if i.Swarm.ControlAvailable {
@@ -152,53 +151,29 @@ func poll(ctx context.Context, most time.Duration, do func() error) error {
 	}
 }
 
-// Copy copies the state of a swarm. dockerd goes on writing meanwhile: what it
-// appends to is cut, which it repairs as after a power cut; a file that it
-// replaces makes the copy begin anew.
-func Copy(from, to string) error {
+// maxCopy bounds the copy of a swarm's state, in bytes. That of a large swarm
+// has some hundred megabytes.
+const maxCopy = 4 << 30
+
+// backUp copies the state of the swarm. dockerd goes on writing meanwhile: the
+// end of a file that it appends to is missing, which it repairs as after a
+// power cut; a file that it replaces makes the copy begin anew.
+func (r *Reconciler) backUp(to string) error {
 	const rounds = 5
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
 	var err error
 	for range rounds {
 		if err = os.RemoveAll(to); err != nil {
 			return err
 		}
-		if err = copyTree(from, to); !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if err = r.Dir.Copy(to, maxCopy); err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
-	return err
-}
-
-func copyTree(from, to string) error {
-	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		switch {
-		case entry.IsDir():
-			return os.MkdirAll(target, 0o700)
-		case entry.Type().IsRegular():
-			return copyFile(path, target)
-		}
-		return nil // dockerd's socket
-	})
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
+	return errors.Join(err, os.RemoveAll(to))
 }

@@ -12,12 +12,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,6 +23,7 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
 // Port is where managers listen for the other machines.
@@ -72,7 +71,7 @@ type Result struct {
 // methods are called by one goroutine.
 type Reconciler struct {
 	Docker dockerapi.Client
-	Dir    string // where dockerd keeps the state of its swarm
+	Dir    beneath.Place // where dockerd keeps the state of its swarm; containers may write to it
 	Dial   func(ctx context.Context, address string) error
 	// Connected reports whether the machine is connected to one of the addresses.
 	Connected func(addresses []string) bool
@@ -87,7 +86,7 @@ type Reconciler struct {
 }
 
 // New is a reconciler of the engine at socket whose state is in dir.
-func New(socket, dir string) *Reconciler {
+func New(socket string, dir beneath.Place) *Reconciler {
 	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Now: time.Now}
 }
 
@@ -158,14 +157,18 @@ type saved struct {
 	JoinInProgress bool
 }
 
+// maxFile bounds the files of dockerd that are read, in bytes.
+const maxFile = 1 << 20
+
+// saved is empty when there is no file of dockerd, or one that it is writing.
 func (r *Reconciler) saved() saved {
-	var s saved
-	text, err := os.ReadFile(filepath.Join(r.Dir, engine.SwarmState))
-	if err == nil {
-		err = json.Unmarshal(text, &s)
+	text, err := r.Dir.ReadFile(engine.SwarmState, maxFile)
+	if err != nil {
+		return saved{}
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return saved{} // half written: the next look sees it
+	var s saved
+	if err := json.Unmarshal(text, &s); err != nil {
+		return saved{}
 	}
 	return s
 }
@@ -173,7 +176,7 @@ func (r *Reconciler) saved() saved {
 // isWorker reports whether the certificate of this machine is that of a worker:
 // a node that is not active does not say.
 func (r *Reconciler) isWorker() bool {
-	text, err := os.ReadFile(filepath.Join(r.Dir, "certificates/swarm-node.crt"))
+	text, err := r.Dir.ReadFile("certificates/swarm-node.crt", maxFile)
 	block, _ := pem.Decode(text)
 	if err != nil || block == nil {
 		return false

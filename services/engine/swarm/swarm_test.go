@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,8 +9,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
 func TestNothingWithoutKey(t *testing.T) {
@@ -263,7 +266,7 @@ func TestManagersMoved(t *testing.T) {
 }
 
 func TestEngineAway(t *testing.T) {
-	r := New(filepath.Join(t.TempDir(), "none"), t.TempDir())
+	r := New(filepath.Join(t.TempDir(), "none"), beneath.Place{})
 	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
 	}
@@ -346,6 +349,39 @@ func TestLeave(t *testing.T) {
 				t.Errorf("again: %s, %v", place, err)
 			}
 		})
+	}
+}
+
+// Containers can write to dockerd's directory: what they leave there neither
+// blocks the reconciler nor leads the copy elsewhere.
+func TestHostileState(t *testing.T) {
+	f, r := newFake(t)
+	f.state = statePending
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := errors.Join(
+		os.WriteFile(secret, []byte("secret"), 0o600),
+		os.MkdirAll(filepath.Join(f.dir, "certificates"), 0o700),
+		unix.Mkfifo(filepath.Join(f.dir, "docker-state.json"), 0o600),
+		unix.Mkfifo(filepath.Join(f.dir, "certificates/swarm-node.crt"), 0o600),
+		os.Symlink(secret, filepath.Join(f.dir, "link")),
+		os.Symlink(filepath.Dir(secret), filepath.Join(f.dir, "raft")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.8"))); res.Again == 0 {
+			t.Errorf("%+v", res)
+		}
+		f.later(time.Minute)
+	}
+	f.state = stateActive
+	place, err := r.Leave(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(place)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "certificates" {
+		t.Errorf("copied %v, %v", entries, err)
 	}
 }
 
