@@ -70,7 +70,7 @@ func TestRootSwarmOnTree(t *testing.T) {
 	if costs := m.costs(t.Context(), on, off); len(costs) != 1 {
 		t.Errorf("costs %q", costs)
 	}
-	if err := m.leaveSwarm(t.Context(), on, off); err == nil {
+	if err := m.leaveSwarm(t.Context(), on, off, true); err == nil {
 		t.Error("left without an engine")
 	}
 }

@@ -2,6 +2,7 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -158,16 +159,36 @@ func (m *Manager) askSwarm(c osconfig.Config) *swarm.Reconciler {
 
 // costs says what of a new configuration cannot be undone.
 func (m *Manager) costs(ctx context.Context, before, after osconfig.Config) []string {
+	if !hasSwarm(before) {
+		return nil
+	}
+	if leaves(before, after) {
+		return m.askSwarm(before).Costs(ctx)
+	}
+	from, to := engine.DataRoot(before.Rancher.Docker), engine.DataRoot(after.Rancher.Docker)
+	if from == to || hasSwarm(after) {
+		return nil
+	}
+	cost := fmt.Sprintf("the engine's data root changes from %s to %s, which has no state of a swarm: the machine drops out of its swarm, "+
+		"and the other machines count it as down", from, to)
+	if after.Rancher.Docker.Swarm.On() {
+		cost += "; then it makes or joins a swarm as rancher.docker.swarm says"
+	}
+	return []string{cost}
+}
+
+// leaveSwarm takes the machine out of its swarm when a new configuration does
+// and somebody has said yes to the costs.
+func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config, yes bool) error {
 	if !leaves(before, after) || !hasSwarm(before) {
 		return nil
 	}
-	return m.askSwarm(before).Costs(ctx)
-}
-
-// leaveSwarm takes the machine out of its swarm when a new configuration does.
-func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config) error {
-	if !leaves(before, after) || !hasSwarm(before) {
-		return nil
+	if !yes {
+		if len(m.costs(ctx, before, after)) == 0 {
+			return nil
+		}
+		return errors.New("rancher.docker.swarm is not set any more, and the machine stays in its swarm: nobody has confirmed that it leaves; " +
+			"set the key again, or run docker swarm leave and reboot")
 	}
 	m.swarming.Lock()
 	defer m.swarming.Unlock()

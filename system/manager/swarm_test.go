@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,8 +69,54 @@ func TestSwarmCosts(t *testing.T) {
 	if costs := m.costs(t.Context(), on, off); len(costs) != 1 { // no engine here: that is said
 		t.Errorf("costs %q", costs)
 	}
-	if err := m.leaveSwarm(t.Context(), on, off); err == nil {
+	if err := m.leaveSwarm(t.Context(), on, off, true); err == nil {
 		t.Error("left without an engine")
+	}
+}
+
+// Without a yes the machine stays in its swarm, and that is said: a trial that
+// ends takes the key away, too.
+func TestSwarmStaysWithoutYes(t *testing.T) {
+	m, dir := &Manager{}, t.TempDir()
+	on, off := inSwarm(dir, true), inSwarm(dir, false)
+	if err := m.leaveSwarm(t.Context(), on, off, false); err != nil {
+		t.Errorf("without a swarm: %v", err)
+	}
+	joined(t, dir)
+	if err := m.leaveSwarm(t.Context(), on, off, false); err == nil || !strings.Contains(err.Error(), "stays in its swarm") {
+		t.Error(err)
+	}
+}
+
+// An engine with another data root is in no swarm any more.
+func TestSwarmCostsOfDataRoot(t *testing.T) {
+	m := &Manager{}
+	from, to := t.TempDir(), t.TempDir()
+	joined(t, from)
+	for name, tc := range map[string]struct {
+		before, after osconfig.Config
+		words         []string
+	}{
+		"the key is set":      {inSwarm(from, true), inSwarm(to, true), []string{from + " to " + to, "drops out", "makes or joins"}},
+		"the key is not set":  {inSwarm(from, false), inSwarm(to, false), []string{from + " to " + to, "drops out"}},
+		"without a swarm":     {inSwarm(to, true), inSwarm(t.TempDir(), true), nil},
+		"the state was moved": {inSwarm(from, true), inSwarm(from+"/../"+filepath.Base(from), true), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			costs := m.costs(t.Context(), tc.before, tc.after)
+			if len(costs) > 0 != (tc.words != nil) {
+				t.Fatalf("costs %q", costs)
+			}
+			for _, w := range tc.words {
+				if !strings.Contains(costs[0], w) {
+					t.Errorf("%q does not say %q", costs[0], w)
+				}
+			}
+		})
+	}
+	joined(t, to)
+	if costs := m.costs(t.Context(), inSwarm(from, true), inSwarm(to, true)); len(costs) > 0 {
+		t.Errorf("the state is there: %q", costs)
 	}
 }
 
