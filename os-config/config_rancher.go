@@ -211,7 +211,7 @@ type Swarm struct {
 	DataPathAddr string `yaml:"data_path_addr,omitempty"`
 	// active, pause or drain; empty leaves it as it is.
 	Availability string `yaml:"availability,omitempty"`
-	// Labels of the engine and, where this machine is a manager, of its node. Labels that others set stay.
+	// Labels of the engine and, where this machine is a manager, of its node. One that is taken out here goes from the node. Labels that others set stay.
 	Labels map[string]string `yaml:"labels,omitempty"`
 	// Whether managers need the unlock key after a restart; the leader's word counts. Nil leaves it as it is.
 	Autolock *bool `yaml:"autolock,omitempty"`

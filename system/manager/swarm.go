@@ -29,6 +29,9 @@ func (m *Manager) loadSwarmModules(c osconfig.Config) error {
 	return m.loadModules(engine.SwarmModules())
 }
 
+// swarmMemory keeps what the reconciler must know after a reboot.
+const swarmMemory = "/var/lib/pharos/swarm.json"
+
 // swarmState is what the machine says of its swarm.
 type swarmState struct {
 	reasons, notes []string
@@ -40,6 +43,7 @@ type swarmState struct {
 // an address of the machine has changed, and, in a swarm, every now and then.
 func (m *Manager) watchSwarm(ctx context.Context) error {
 	r := swarm.New(engine.Socket, beneath.Place{})
+	r.Memory = swarmMemory
 	var links []swarm.Link
 	var again <-chan time.Time
 	for due := false; ; {
@@ -130,21 +134,29 @@ func (m *Manager) swarmNotes() []string {
 	return out
 }
 
-// swarmLinks are the links with an address that lasts.
+// swarmLinks are the machine's links with the addresses that last. Those that
+// rancher.network configures are there without an address, too.
 func swarmLinks(s netconf.State) []swarm.Link {
 	var out []swarm.Link
 	for _, l := range s.Links {
-		one := swarm.Link{Name: l.Name}
+		one := swarm.Link{Name: l.Name, Own: configures(l)}
 		for _, a := range l.Addresses {
 			if addr := a.Prefix.Addr(); addr.IsGlobalUnicast() {
 				one.Addresses = append(one.Addresses, addr)
 			}
 		}
-		if !l.Loopback && len(one.Addresses) > 0 {
+		if !l.Loopback && (one.Own || len(one.Addresses) > 0) {
 			out = append(out, one)
 		}
 	}
 	return out
+}
+
+// configures reports whether rancher.network is about a link. A pattern that
+// matches everything also matches the bridges that the engine makes.
+func configures(l netconf.LinkState) bool {
+	virtual := l.Kind == netconf.KindBridge || l.Kind == "veth"
+	return l.Key != "" && (!virtual || l.Own || l.Key == l.Name)
 }
 
 // leaves reports whether a new configuration takes the machine out of its swarm.

@@ -121,17 +121,32 @@ func TestSwarmCostsOfDataRoot(t *testing.T) {
 }
 
 func TestSwarmLinks(t *testing.T) {
-	link := func(name string, loopback bool, addresses ...string) netconf.LinkState {
-		l := netconf.LinkState{Link: netconf.Link{LinkID: netconf.LinkID{Name: name}, Loopback: loopback}}
+	link := func(name, key string, kind string, own bool, addresses ...string) netconf.LinkState {
+		l := netconf.LinkState{Key: key, Link: netconf.Link{LinkID: netconf.LinkID{Name: name}, Kind: kind, Own: own, Loopback: name == "lo"}}
 		for _, a := range addresses {
 			l.Addresses = append(l.Addresses, netconf.Address{Prefix: netip.MustParsePrefix(a)})
 		}
 		return l
 	}
 	got := swarmLinks(netconf.State{Links: []netconf.LinkState{
-		link("lo", true, "127.0.0.1/8", "10.0.0.9/32"), link("eth0", false, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"), link("veth1", false, "fe80::2/64"), link("eth1", false),
+		link("lo", "lo", "", false, "127.0.0.1/8", "10.0.0.9/32"), link("eth0", "eth*", "", false, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"),
+		link("veth1", "", "veth", false, "fe80::2/64"), link("eth1", "eth*", "", false), link("eth2", "", "", false),
+		link("br-lan", "br-lan", netconf.KindBridge, true, "10.1.0.1/24"), link("mine", "mine", netconf.KindBridge, false),
+		link("web0", "*", netconf.KindBridge, false, "172.20.0.1/16"), link("docker0", "", netconf.KindBridge, false, "172.17.0.1/16"),
+		link("wg0", "", "wireguard", false, "10.8.0.1/24"),
 	}})
-	want := []swarm.Link{{Name: "eth0", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}}}
+	addresses := func(list ...string) []netip.Addr {
+		var out []netip.Addr
+		for _, a := range list {
+			out = append(out, netip.MustParseAddr(a))
+		}
+		return out
+	}
+	want := []swarm.Link{
+		{Name: "eth0", Addresses: addresses("10.0.0.1", "fd00::1"), Own: true}, {Name: "eth1", Own: true},
+		{Name: "br-lan", Addresses: addresses("10.1.0.1"), Own: true}, {Name: "mine", Own: true},
+		{Name: "web0", Addresses: addresses("172.20.0.1")}, {Name: "docker0", Addresses: addresses("172.17.0.1")}, {Name: "wg0", Addresses: addresses("10.8.0.1")},
+	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}

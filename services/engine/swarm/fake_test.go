@@ -40,9 +40,11 @@ type fake struct {
 
 	refuse    map[string]string // "POST /swarm/init" → message
 	asked     []string          // what changes something, in order
+	socket    string
 	dir       string
 	down      map[string]bool // addresses that do not answer
 	connected bool
+	here      map[string]string // address → link
 	now       time.Time
 }
 
@@ -61,7 +63,13 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		server.Close()
 		<-done
 	})
-	r := New(socket, beneath.Place{Root: beneath.Root{Tree: f.dir}, Path: "/"})
+	f.socket = socket
+	return f, f.reconciler(filepath.Join(t.TempDir(), "memory.json"))
+}
+
+// reconciler is one that has just started.
+func (f *fake) reconciler(memory string) *Reconciler {
+	r := New(f.socket, beneath.Place{Root: beneath.Root{Tree: f.dir}, Path: "/"})
 	r.Dial = func(_ context.Context, address string) error {
 		if f.down[address] {
 			return errors.New("connection refused")
@@ -69,8 +77,10 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		return nil
 	}
 	r.Connected = func([]string) bool { return f.connected }
+	r.Whose = func(a netip.Addr) (string, error) { return f.here[a.String()], nil }
+	r.Memory = memory
 	r.Now = func() time.Time { return f.now }
-	return f, r
+	return r
 }
 
 // save writes dockerd's own file.
@@ -207,13 +217,30 @@ func (f *fake) take() []string {
 	return out
 }
 
-func machine(want osconfig.Swarm, links ...Link) Machine { return Machine{Want: want, Links: links} }
+// machine is a machine with links; the fake has their addresses.
+func (f *fake) machine(want osconfig.Swarm, links ...Link) Machine {
+	f.here = map[string]string{}
+	for _, l := range links {
+		for _, a := range l.Addresses {
+			f.here[a.String()] = l.Name
+		}
+	}
+	return Machine{Want: want, Links: links}
+}
 
+// link is a link that rancher.network configures.
 func link(name string, addresses ...string) Link {
-	l := Link{Name: name}
+	l := Link{Name: name, Own: true}
 	for _, a := range addresses {
 		l.Addresses = append(l.Addresses, netip.MustParseAddr(a))
 	}
+	return l
+}
+
+// foreign is a link of somebody else, such as a network of the engine.
+func foreign(name string, addresses ...string) Link {
+	l := link(name, addresses...)
+	l.Own = false
 	return l
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -135,8 +136,9 @@ func others(all []node, self string) []string {
 	return notes
 }
 
-// keepNode sets availability and labels where they differ. Labels of others
-// stay.
+// keepNode sets availability and labels where they differ. A label that the
+// configuration has set and does not name any more goes, unless somebody has
+// given it another value. Labels of others stay.
 func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) error {
 	changed := false
 	set := func(key string, value any) error {
@@ -150,6 +152,12 @@ func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) 
 		}
 	}
 	labels, differ := n.labels(), false
+	for key, value := range r.memory.Labels {
+		if _, wanted := want.Labels[key]; !wanted && labels[key] == value {
+			delete(labels, key)
+			differ = true
+		}
+	}
 	for key, value := range want.Labels {
 		if has, ok := labels[key]; !ok || has != value {
 			labels[key], differ = value, true
@@ -160,10 +168,13 @@ func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) 
 			return err
 		}
 	}
-	if !changed {
-		return nil
+	if changed {
+		if err := r.call(ctx, http.MethodPost, updatePath(n), n.Spec, nil); err != nil {
+			return err
+		}
 	}
-	return r.call(ctx, http.MethodPost, updatePath(n), n.Spec, nil)
+	r.memory.Labels = maps.Clone(want.Labels)
+	return nil
 }
 
 func updatePath(n node) string {

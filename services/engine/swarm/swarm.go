@@ -57,6 +57,7 @@ type Machine struct {
 type Link struct {
 	Name      string
 	Addresses []netip.Addr // no link-local ones
+	Own       bool         // rancher.network configures it: it is not the engine's
 }
 
 // Result is what one look has come to.
@@ -75,7 +76,13 @@ type Reconciler struct {
 	Dial   func(ctx context.Context, address string) error
 	// Connected reports whether the machine is connected to one of the addresses.
 	Connected func(addresses []string) bool
-	Now       func() time.Time
+	// Whose is the name of the link that has an address, whoever has made the
+	// link; empty when none has it.
+	Whose func(netip.Addr) (string, error)
+	Now   func() time.Time
+	// Memory is the path of a file that keeps what must outlast a reboot. It is
+	// empty for a Reconciler that is never asked to reconcile.
+	Memory string
 
 	retries   int
 	remote    int       // the next manager to join through
@@ -83,11 +90,13 @@ type Reconciler struct {
 	changed   time.Time // since when the address has been another one
 	lost      time.Time // since when no manager has answered
 	restarted netip.Addr
+	memory    memory
+	kept      memory // as it is in the file
 }
 
 // New is a reconciler of the engine at socket whose state is in dir.
 func New(socket string, dir beneath.Place) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Now: time.Now}
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {
@@ -223,7 +232,18 @@ func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
 		return r.broken(ctx, m, i, s)
 	}
 	r.retries = 0
+	r.recall(i.Swarm.NodeID)
+	res := r.member(ctx, m, i, s)
+	if err := r.keep(); err != nil {
+		res.Notes = append(res.Notes, fmt.Sprintf("swarm: cannot write down what a reboot must not forget: %v", err))
+	}
+	return res
+}
+
+// member looks after a machine in its swarm.
+func (r *Reconciler) member(ctx context.Context, m Machine, i info, s saved) Result {
 	res := Result{Again: steady}
+	r.seen(i.Swarm.NodeAddr, s.DataPathAddr)
 	if !m.Want.On() {
 		res.Notes = append(res.Notes, "this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
 			"`docker swarm leave` and reboot; until then containers stop when the engine does")

@@ -17,11 +17,11 @@ import (
 
 func TestNothingWithoutKey(t *testing.T) {
 	f, r := newFake(t)
-	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{})); !cmp.Equal(res, Result{}) {
+	if res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{})); !cmp.Equal(res, Result{}) {
 		t.Errorf("%+v", res)
 	}
 	f.member(false)
-	res := r.Reconcile(t.Context(), machine(osconfig.Swarm{}))
+	res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{}))
 	says(t, res.Notes, "rancher.docker.swarm is not set", "docker swarm leave")
 	if len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
@@ -33,7 +33,7 @@ func TestInit(t *testing.T) {
 	f, r := newFake(t)
 	lock := true
 	want := osconfig.Swarm{Init: true, AdvertiseAddr: "eth1", DataPathAddr: "10.1.0.1", Availability: "drain", Autolock: &lock}
-	if res := r.Reconcile(t.Context(), machine(want)); len(res.Reasons) > 0 || res.Again == 0 {
+	if res := r.Reconcile(t.Context(), f.machine(want)); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
 	}
 	if diff := cmp.Diff([]string{`POST /swarm/init  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"eth1","DataPathAddr":"10.1.0.1","ForceNewCluster":false,` +
@@ -48,7 +48,7 @@ func TestInitRefused(t *testing.T) {
 	f.refuse["POST /swarm/init"] = "could not choose an IP address to advertise since this system has multiple addresses on different interfaces (10.0.0.1 on eth0 and 10.1.0.1 on eth1)"
 	var waits []time.Duration
 	for range 6 {
-		res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true}))
+		res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true}))
 		says(t, res.Reasons, "cannot make a swarm", "10.1.0.1 on eth1", "rancher.docker.swarm.advertise_addr")
 		waits = append(waits, res.Again)
 	}
@@ -62,7 +62,7 @@ func TestJoin(t *testing.T) {
 	f, r := newFake(t)
 	f.down["10.0.0.8:2377"] = true
 	want := joinOf("10.0.0.8", "[fd00::5]:2377")
-	if res := r.Reconcile(t.Context(), machine(want)); len(res.Reasons) > 0 {
+	if res := r.Reconcile(t.Context(), f.machine(want)); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
 	if diff := cmp.Diff([]string{`POST /swarm/join  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DataPathAddr":"","RemoteAddrs":["[fd00::5]:2377"],"JoinToken":"SWMTKN-t"}`}, f.take()); diff != "" {
@@ -85,7 +85,7 @@ func TestJoinFails(t *testing.T) {
 			f, r := newFake(t)
 			f.down["10.0.0.8:2377"] = tc.down
 			f.refuse["POST /swarm/join"] = tc.message
-			res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.8")))
+			res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8")))
 			says(t, res.Reasons, tc.words...)
 			if res.Again == 0 || strings.Contains(strings.Join(res.Reasons, ""), "SWMTKN-t") {
 				t.Errorf("%+v", res)
@@ -98,7 +98,7 @@ func TestJoinFails(t *testing.T) {
 // another manager. dockerd forgets the token when it restarts.
 func TestJoinThatDoesNotEnd(t *testing.T) {
 	f, r := newFake(t)
-	m := machine(joinOf("10.0.0.8"))
+	m := f.machine(joinOf("10.0.0.8"))
 	f.state = statePending
 	f.save(saved{JoinInProgress: true})
 	says(t, r.Reconcile(t.Context(), m).Reasons, "takes long")
@@ -123,7 +123,7 @@ func TestBrokenMember(t *testing.T) {
 	f.state, f.err = stateError, "x509: certificate has expired."
 	f.save(saved{})
 	for range 3 {
-		says(t, r.Reconcile(t.Context(), machine(joinOf("10.0.0.8"))).Reasons, "x509: certificate has expired. If", "docker swarm leave --force")
+		says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))).Reasons, "x509: certificate has expired. If", "docker swarm leave --force")
 		f.later(time.Hour)
 	}
 	f.wasAsked()
@@ -132,7 +132,7 @@ func TestBrokenMember(t *testing.T) {
 func TestLocked(t *testing.T) {
 	f, r := newFake(t)
 	f.state = stateLocked
-	says(t, r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})).Reasons, "ros engine swarm unlock", "ros engine swarm unlock-key")
+	says(t, r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true})).Reasons, "ros engine swarm unlock", "ros engine swarm unlock-key")
 }
 
 // After a reboot a manager waits for the others.
@@ -141,11 +141,11 @@ func TestWaitsForOthers(t *testing.T) {
 	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377", "10.0.0.3:2377"}
 	f.save(saved{})
 	f.down["10.0.0.3:2377"] = true
-	if res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.2"))); len(res.Reasons) > 0 || res.Again == 0 {
+	if res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.2"))); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("at once: %+v", res)
 	}
 	f.later(time.Minute)
-	says(t, r.Reconcile(t.Context(), machine(joinOf("10.0.0.2"))).Reasons, "do not answer: 10.0.0.3:2377.", "--force-new-cluster")
+	says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.2"))).Reasons, "do not answer: 10.0.0.3:2377.", "--force-new-cluster")
 	f.wasAsked()
 }
 
@@ -155,7 +155,7 @@ func TestWorkerAfterReboot(t *testing.T) {
 	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377"}
 	f.save(saved{})
 	f.down["10.0.0.2:2377"] = true
-	m := machine(joinOf("10.0.0.2", "10.0.0.3"))
+	m := f.machine(joinOf("10.0.0.2", "10.0.0.3"))
 	for _, unit := range []string{"swarm-manager", "swarm-worker"} {
 		f.certificate(unit)
 		for range 20 {
@@ -178,18 +178,51 @@ func TestKeepsNode(t *testing.T) {
 	f.member(true)
 	want := osconfig.Swarm{Init: true, Availability: "drain", Labels: map[string]string{"disk": "ssd"}}
 	links := link("eth0", "10.0.0.1")
-	if res := r.Reconcile(t.Context(), machine(want, links)); len(res.Reasons)+len(res.Notes) > 0 {
+	if res := r.Reconcile(t.Context(), f.machine(want, links)); len(res.Reasons)+len(res.Notes) > 0 {
 		t.Errorf("%+v", res)
 	}
 	if diff := cmp.Diff([]string{`POST /nodes/n1/update version=7 {"Availability":"drain","Labels":{"disk":"ssd","theirs":"1"},"Role":"manager"}`}, f.take()); diff != "" {
 		t.Error(diff)
 	}
 	f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "drain", "Labels": want.Labels}
-	r.Reconcile(t.Context(), machine(want, links))
+	r.Reconcile(t.Context(), f.machine(want, links))
 	f.wasAsked()
 	f.refuse["POST /nodes/n1/update"] = "update out of sequence"
 	f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "active"}
-	says(t, r.Reconcile(t.Context(), machine(want, links)).Reasons, "cannot set availability", "update out of sequence")
+	says(t, r.Reconcile(t.Context(), f.machine(want, links)).Reasons, "cannot set availability", "update out of sequence")
+}
+
+// A label that the configuration drops goes from the node, also after a reboot.
+// One that somebody else has set, or has changed since, stays.
+func TestDropsLabels(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	at := link("eth0", "10.0.0.1")
+	want := osconfig.Swarm{Init: true, Labels: map[string]string{"disk": "ssd", "rack": "a", "zone": "1"}}
+	node := func(labels map[string]string) {
+		f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "active", "Labels": labels}
+	}
+	node(map[string]string{"theirs": "1", "zone": "1"})
+	r.Reconcile(t.Context(), f.machine(want, at))
+	f.wasAsked("POST /nodes/n1/update")
+	node(map[string]string{"theirs": "1", "disk": "ssd", "rack": "b", "zone": "1"}) // somebody has moved it
+
+	r = f.reconciler(r.Memory)
+	want.Labels = map[string]string{"zone": "1"}
+	f.refuse["POST /nodes/n1/update"] = "update out of sequence"
+	says(t, r.Reconcile(t.Context(), f.machine(want, at)).Reasons, "update out of sequence")
+	f.wasAsked("POST /nodes/n1/update")
+	delete(f.refuse, "POST /nodes/n1/update")
+	r.Reconcile(t.Context(), f.machine(want, at))
+	if diff := cmp.Diff([]string{`POST /nodes/n1/update version=7 {"Availability":"active","Labels":{"rack":"b","theirs":"1","zone":"1"},"Role":"manager"}`}, f.take()); diff != "" {
+		t.Error(diff)
+	}
+	node(map[string]string{"rack": "b", "theirs": "1", "zone": "1"})
+	r.Reconcile(t.Context(), f.machine(want, at))
+	f.wasAsked()
+	want.Labels = nil
+	r.Reconcile(t.Context(), f.machine(want, at))
+	f.wasAsked(`POST /nodes/n1/update version=7 {"Availability":"active","Labels":{"rack":"b","theirs":"1"}`)
 }
 
 // Autolock is the leader's to set; the rest of the swarm's settings stays.
@@ -197,7 +230,7 @@ func TestAutolock(t *testing.T) {
 	f, r := newFake(t)
 	f.member(true)
 	lock := true
-	m := machine(osconfig.Swarm{Init: true, Autolock: &lock}, link("eth0", "10.0.0.1"))
+	m := f.machine(osconfig.Swarm{Init: true, Autolock: &lock}, link("eth0", "10.0.0.1"))
 	r.Reconcile(t.Context(), m)
 	if diff := cmp.Diff([]string{`POST /swarm/update version=11 {"CAConfig":{"NodeCertExpiry":7776000000000000},"EncryptionConfig":{"AutoLockManagers":true},"Name":"default"}`}, f.take()); diff != "" {
 		t.Error(diff)
@@ -216,7 +249,7 @@ func TestOthersAway(t *testing.T) {
 	f.node("n2", "down", "unreachable", false)
 	f.node("n3", "ready", "reachable", false)
 	f.node("n4", "down", "", false)
-	res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1")))
+	res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1")))
 	if len(res.Reasons) > 0 || len(res.Notes) != 2 {
 		t.Fatalf("%+v", res)
 	}
@@ -228,7 +261,7 @@ func TestNoMajority(t *testing.T) {
 	f, r := newFake(t)
 	f.member(true)
 	f.nodes, f.remotes = nil, []string{"10.0.0.2:2377"}
-	says(t, r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})).Reasons, "no majority", "10.0.0.2:2377", "--force-new-cluster")
+	says(t, r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true})).Reasons, "no majority", "10.0.0.2:2377", "--force-new-cluster")
 }
 
 // A worker whose managers have moved joins anew where the configuration knows
@@ -237,7 +270,7 @@ func TestManagersMoved(t *testing.T) {
 	f, r := newFake(t)
 	f.member(false)
 	f.remotes = []string{"10.0.0.2:2377"}
-	m := machine(joinOf("manager.lan"), link("eth0", "10.0.0.1"))
+	m := f.machine(joinOf("manager.lan"), link("eth0", "10.0.0.1"))
 	if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
@@ -267,7 +300,7 @@ func TestManagersMoved(t *testing.T) {
 
 func TestEngineAway(t *testing.T) {
 	r := New(filepath.Join(t.TempDir(), "none"), beneath.Place{})
-	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})); len(res.Reasons) > 0 || res.Again == 0 {
+	if res := r.Reconcile(t.Context(), Machine{Want: osconfig.Swarm{Init: true}}); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
 	}
 	if costs := r.Costs(t.Context()); len(costs) != 1 {
@@ -369,7 +402,7 @@ func TestHostileState(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.8"))); res.Again == 0 {
+		if res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))); res.Again == 0 {
 			t.Errorf("%+v", res)
 		}
 		f.later(time.Minute)
