@@ -14,7 +14,8 @@ import (
 //
 //   - dockerd finds the address of a machine that joined without one when it
 //     starts: the engine restarts;
-//   - a worker that was told an address leaves and joins with the new one;
+//   - a worker that was told an address leaves and joins with the new one, where
+//     a manager lets it in again;
 //   - a manager that is the only one takes its swarm along to the new one.
 //
 // Which address is the new one follow decides.
@@ -70,11 +71,16 @@ func (r *Reconciler) address(ctx context.Context, m Machine, i info, s saved, re
 		r.restarted, r.changed = to, time.Time{}
 		res.Restart = fmt.Sprintf("the machine's address has changed from %s to %s", used, to)
 	case len(m.Want.Join.Remote) > 0:
+		at, err := r.back(ctx, m.Want, func(string) bool { return false })
+		if err != nil {
+			res.Reasons = append(res.Reasons, reason("%s; it does not leave to join anew: %v", what, err)...)
+			return
+		}
 		if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
 			res.Reasons = append(res.Reasons, reason("%s; cannot leave to join anew: %s", what, said(err))...)
 			return
 		}
-		r.changed = time.Time{}
+		r.changed, r.remote = time.Time{}, at
 		res.Notes = append(res.Notes, fmt.Sprintf("swarm: this worker has moved from %s and joins anew; on a manager, remove its old node: `docker node rm %s`", used, i.Swarm.NodeID))
 	default:
 		res.Reasons = append(res.Reasons, reason("%s; set rancher.docker.swarm.join, or `docker swarm leave` and join by hand", what)...)

@@ -3,6 +3,7 @@ package swarm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -211,8 +212,8 @@ func (r *Reconciler) keepAutolock(ctx context.Context, want bool) error {
 	return r.call(ctx, http.MethodPost, fmt.Sprintf("/swarm/update?version=%d", c.Version.Index), c.Spec, nil)
 }
 
-// worker says when no manager can be reached, and joins anew where managers
-// have moved to an address that the configuration knows.
+// worker says when no manager can be reached, and joins anew where managers of
+// the same swarm have moved to an address that the configuration knows.
 func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, res *Result) {
 	known := i.remotes()
 	if r.Connected(known) || slices.ContainsFunc(known, func(remote string) bool { return r.Dial(ctx, remote) == nil }) {
@@ -228,19 +229,19 @@ func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, re
 	if r.since(&r.lost) < lostAfter || want.Init {
 		return
 	}
-	for _, remote := range want.Join.Remote {
-		remote = Remote(remote)
-		if slices.Contains(known, remote) || r.Dial(ctx, remote) != nil {
-			continue
-		}
-		// The token holds the digest of the swarm's own certificate: another
-		// swarm at that address is not joined.
-		if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
-			res.Reasons = append(res.Reasons, reason("cannot leave to join anew through %s: %s", remote, said(err))...)
-			return
-		}
-		res.Notes = append(res.Notes, fmt.Sprintf("swarm: its managers have moved; this machine joins anew through %s", remote))
-		r.lost, r.remote, res.Again = time.Time{}, 0, firstRetry
+	at, err := r.back(ctx, want, func(remote string) bool { return slices.Contains(known, remote) })
+	if errors.Is(err, errNoManager) {
 		return
 	}
+	if err != nil {
+		res.Reasons = append(res.Reasons, reason("this machine does not leave to join anew: %v", err)...)
+		return
+	}
+	remote := Remote(want.Join.Remote[at])
+	if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
+		res.Reasons = append(res.Reasons, reason("cannot leave to join anew through %s: %s", remote, said(err))...)
+		return
+	}
+	res.Notes = append(res.Notes, fmt.Sprintf("swarm: its managers have moved; this machine joins anew through %s", remote))
+	r.lost, r.remote, res.Again = time.Time{}, at, firstRetry
 }

@@ -79,7 +79,10 @@ type Reconciler struct {
 	// Whose is the name of the link that has an address, whoever has made the
 	// link; empty when none has it.
 	Whose func(netip.Addr) (string, error)
-	Now   func() time.Time
+	// Belongs checks that a manager of the swarm with these root certificates
+	// listens at an address.
+	Belongs func(ctx context.Context, address string, roots []byte) error
+	Now     func() time.Time
 	// Memory is the path of a file that keeps what must outlast a reboot. It is
 	// empty for a Reconciler that is never asked to reconcile.
 	Memory string
@@ -96,7 +99,7 @@ type Reconciler struct {
 
 // New is a reconciler of the engine at socket whose state is in dir.
 func New(socket string, dir beneath.Place) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Now: time.Now}
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Belongs: belongs, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {

@@ -65,7 +65,7 @@ func TestJoin(t *testing.T) {
 	if res := r.Reconcile(t.Context(), f.machine(want)); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
-	if diff := cmp.Diff([]string{`POST /swarm/join  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DataPathAddr":"","RemoteAddrs":["[fd00::5]:2377"],"JoinToken":"SWMTKN-t"}`}, f.take()); diff != "" {
+	if diff := cmp.Diff([]string{`POST /swarm/join  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DataPathAddr":"","RemoteAddrs":["[fd00::5]:2377"],"JoinToken":"` + tokenFor(testRoots) + `"}`}, f.take()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -87,7 +87,7 @@ func TestJoinFails(t *testing.T) {
 			f.refuse["POST /swarm/join"] = tc.message
 			res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8")))
 			says(t, res.Reasons, tc.words...)
-			if res.Again == 0 || strings.Contains(strings.Join(res.Reasons, ""), "SWMTKN-t") {
+			if res.Again == 0 || strings.Contains(strings.Join(res.Reasons, ""), "SWMTKN-1") {
 				t.Errorf("%+v", res)
 			}
 		})
@@ -154,6 +154,7 @@ func TestWorkerAfterReboot(t *testing.T) {
 	f, r := newFake(t)
 	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377"}
 	f.save(saved{})
+	f.roots(testRoots)
 	f.down["10.0.0.2:2377"] = true
 	m := f.machine(joinOf("10.0.0.2", "10.0.0.3"))
 	for _, unit := range []string{"swarm-manager", "swarm-worker"} {
@@ -296,6 +297,51 @@ func TestManagersMoved(t *testing.T) {
 	f.wasAsked("POST /swarm/leave")
 	r.Reconcile(t.Context(), m)
 	f.wasAsked("POST /swarm/join")
+}
+
+// A worker leaves its swarm only for a manager of the same one: a name may lead
+// anywhere, and the token may be another swarm's.
+func TestManagersMovedToStrangers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		roots, token string
+		stranger     bool
+		words        []string
+	}{
+		"something else answers":     {testRoots, tokenFor(testRoots), true, []string{"manager.lan:2377 is not a manager of this machine's swarm", "unknown authority"}},
+		"a token of another swarm":   {testRoots, tokenFor("other"), false, []string{"rancher.docker.swarm.join.token is of another swarm", "ros engine swarm token"}},
+		"a token of nothing":         {testRoots, "SWMTKN-1", false, []string{"rancher.docker.swarm.join.token is of another swarm"}},
+		"no certificate of its own":  {"", tokenFor(""), false, []string{"certificate signed by unknown authority"}},
+		"its certificate is a chain": {testRoots + "more", tokenFor(testRoots + "more"), false, []string{"unknown authority"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, r := newFake(t)
+			f.member(false)
+			f.roots(tc.roots)
+			f.remotes = []string{"10.0.0.2:2377"}
+			f.down["10.0.0.2:2377"], f.strangers["manager.lan:2377"] = true, tc.stranger
+			want := joinOf("manager.lan")
+			want.Join.Token = tc.token
+			var res Result
+			for range 4 {
+				res = r.Reconcile(t.Context(), f.machine(want, link("eth0", "10.0.0.1")))
+				f.later(time.Minute)
+			}
+			if len(res.Reasons) != 2 {
+				t.Fatalf("%q", res.Reasons)
+			}
+			says(t, res.Reasons[1:], append(tc.words, "does not leave to join anew")...)
+			f.wasAsked()
+			// The same for a worker whose own address has changed.
+			f, r = newFake(t)
+			f.member(false)
+			f.roots(tc.roots)
+			f.save(saved{AdvertiseAddr: "10.0.0.1:2377"})
+			f.strangers["manager.lan:2377"] = tc.stranger
+			want.AdvertiseAddr = "eth0"
+			says(t, moved(t, f, r, f.machine(want, link("eth0", "10.0.0.7"))).Reasons, append(tc.words, "does not leave to join anew")...)
+			f.wasAsked()
+		})
+	}
 }
 
 func TestEngineAway(t *testing.T) {
