@@ -32,7 +32,7 @@ func (m *Manager) loadSwarmModules(c osconfig.Config) error {
 // swarmMemory keeps what the reconciler must know after a reboot.
 const swarmMemory = "/var/lib/pharos/swarm.json"
 
-// swarmState is what the machine says of its swarm.
+// swarmState is what the status says of the swarm.
 type swarmState struct {
 	reasons, notes []string
 	left           string // note of a swarm that was left since the boot
@@ -94,15 +94,15 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 	}
 	m.sayOfSwarm(res)
 	if res.Restart != "" {
-		m.log.Warn("the engine restarts for its swarm", "why", res.Restart)
+		m.log.Warn("the engine restarts for its swarm", "reason", res.Restart)
 		if err := m.sup.Restart(ctx, "docker"); err != nil {
-			m.log.Error("restart of the engine", "error", err)
+			m.log.Error("cannot restart the engine", "error", err)
 		}
 	}
 	return res.Again
 }
 
-// sayOfSwarm keeps what was found, and logs what is new of it.
+// sayOfSwarm keeps the result of a look, and logs what is new in it.
 func (m *Manager) sayOfSwarm(res swarm.Result) {
 	m.mu.Lock()
 	before := m.swarm
@@ -111,17 +111,17 @@ func (m *Manager) sayOfSwarm(res swarm.Result) {
 	m.note("swarm", res.Reasons...)
 	for _, text := range res.Reasons {
 		if !slices.Contains(before.reasons, text) {
-			m.log.Warn("swarm", "problem", text)
+			m.log.Warn("the swarm has a problem", "problem", text)
 		}
 	}
 	for _, text := range res.Notes {
 		if !slices.Contains(before.notes, text) {
-			m.log.Info("swarm", "note", text)
+			m.log.Info("note about the swarm", "note", text)
 		}
 	}
 }
 
-// swarmNotes are what the status tells of the swarm although nothing is wrong.
+// swarmNotes lists what the status says of a healthy swarm.
 // m.mu is held.
 func (m *Manager) swarmNotes() []string {
 	out := slices.Clone(m.swarm.notes)
@@ -129,7 +129,7 @@ func (m *Manager) swarmNotes() []string {
 		out = append(out, m.swarm.left)
 	}
 	if c := m.config.Config; c.Rancher.Docker.Swarm.On() {
-		out = append(out, "swarm: the engine has no live restore in a swarm: this machine's containers restart when it does")
+		out = append(out, "swarm: the engine has no live restore in a swarm: this machine's containers restart when the engine restarts")
 	}
 	return out
 }
@@ -209,7 +209,7 @@ func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config,
 		return err
 	}
 	if place != "" {
-		m.log.Info("swarm left", "copy", place)
+		m.log.Info("the machine has left its swarm", "copy", place)
 		m.mu.Lock()
 		m.swarm.left = "swarm: this machine has left it; a copy of its state is in " + place
 		m.mu.Unlock()

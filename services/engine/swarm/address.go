@@ -12,15 +12,14 @@ import (
 // address compares the address that the other machines know with those that
 // this one has. What is safe is done:
 //
-//   - dockerd finds the address of a machine that joined without one when it
-//     starts: the engine restarts;
-//   - a worker that was told an address leaves and joins with the new one, where
-//     a manager lets it in again;
-//   - a manager that is the only one takes its swarm along to the new one.
+//   - a machine that joined without an address restarts its engine: dockerd
+//     finds the address when it starts;
+//   - a worker with a configured address leaves and joins with the new one, if a
+//     manager of its swarm answers;
+//   - the only manager of a swarm moves the swarm to the new address.
 //
-// Which address is the new one follow decides.
-//
-// A manager among several is a member of a vote: its admin has to demote it.
+// follow decides which address is the new one. One of several managers has a
+// vote: only its admin can demote it.
 func (r *Reconciler) address(ctx context.Context, m Machine, i info, s saved, res *Result) {
 	used, err := netip.ParseAddr(i.Swarm.NodeAddr)
 	if err != nil {
@@ -59,29 +58,29 @@ func (r *Reconciler) address(ctx context.Context, m Machine, i info, s saved, re
 	case i.Swarm.ControlAvailable && i.Swarm.Managers == 1:
 		request := initRequest{ListenAddr: listen, AdvertiseAddr: forced(m, to), DataPathAddr: m.Want.DataPathAddr, ForceNewCluster: true}
 		if err := r.call(ctx, http.MethodPost, "/swarm/init", request, nil); err != nil {
-			res.Reasons = append(res.Reasons, reason("%s; cannot take it to the new address: %s%s", what, said(err), addressHint(err))...)
+			res.Reasons = append(res.Reasons, reason("%s; cannot move the swarm to the new address: %s%s", what, said(err), addressHint(err))...)
 			return
 		}
 		r.changed = time.Time{}
 		res.Notes = append(res.Notes, fmt.Sprintf("swarm: this manager has moved from %s to %s; machines that joined through the old address find it by rancher.docker.swarm.join.remote", used, to))
 	case i.Swarm.ControlAvailable:
-		res.Reasons = append(res.Reasons, reason("%s. This machine is one of %d managers, so on another one: `docker node demote %s`; then here: `docker swarm leave`. "+
-			"It joins anew by itself if rancher.docker.swarm.join is set; remove the old node with `docker node rm %s`", what, i.Swarm.Managers, i.Swarm.NodeID, i.Swarm.NodeID)...)
+		res.Reasons = append(res.Reasons, reason("%s. This machine is one of %d managers, so run `docker node demote %s` on another one, then `docker swarm leave` here. "+
+			"The machine joins again by itself if rancher.docker.swarm.join is set; remove the old node with `docker node rm %s`", what, i.Swarm.Managers, i.Swarm.NodeID, i.Swarm.NodeID)...)
 	case !pinned && r.restarted != to:
 		r.restarted, r.changed = to, time.Time{}
 		res.Restart = fmt.Sprintf("the machine's address has changed from %s to %s", used, to)
 	case len(m.Want.Join.Remote) > 0:
 		at, err := r.back(ctx, m.Want, func(string) bool { return false })
 		if err != nil {
-			res.Reasons = append(res.Reasons, reason("%s; it does not leave to join anew: %v", what, err)...)
+			res.Reasons = append(res.Reasons, reason("%s; the machine does not leave to join again: %v", what, err)...)
 			return
 		}
 		if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
-			res.Reasons = append(res.Reasons, reason("%s; cannot leave to join anew: %s", what, said(err))...)
+			res.Reasons = append(res.Reasons, reason("%s; cannot leave to join again: %s", what, said(err))...)
 			return
 		}
 		r.changed, r.remote = time.Time{}, at
-		res.Notes = append(res.Notes, fmt.Sprintf("swarm: this worker has moved from %s and joins anew; on a manager, remove its old node: `docker node rm %s`", used, i.Swarm.NodeID))
+		res.Notes = append(res.Notes, fmt.Sprintf("swarm: this worker has moved from %s and joins again; on a manager, remove its old node: `docker node rm %s`", used, i.Swarm.NodeID))
 	default:
 		res.Reasons = append(res.Reasons, reason("%s; set rancher.docker.swarm.join, or `docker swarm leave` and join by hand", what)...)
 	}

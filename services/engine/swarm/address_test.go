@@ -44,9 +44,9 @@ func TestWorkerMoves(t *testing.T) {
 		t.Errorf("%+v", res)
 	}
 	f.wasAsked()
-	// It has not helped: it joins anew.
+	// It has not helped: it joins again.
 	res = moved(t, f, r, m)
-	says(t, res.Notes, "joins anew", "docker node rm n1")
+	says(t, res.Notes, "joins again", "docker node rm n1")
 	f.wasAsked("POST /swarm/leave")
 	r.Reconcile(t.Context(), m)
 	f.wasAsked("POST /swarm/join")
@@ -60,7 +60,7 @@ func TestPinnedWorkerMoves(t *testing.T) {
 	want.AdvertiseAddr = "eth1"
 	// eth0 has the old address now: another link's does not count.
 	res := moved(t, f, r, f.machine(want, link("eth0", "10.0.0.1"), link("eth1", "10.0.0.7")))
-	says(t, res.Notes, "joins anew")
+	says(t, res.Notes, "joins again")
 	f.wasAsked("POST /swarm/leave")
 }
 
@@ -71,7 +71,7 @@ func TestDataPathMoves(t *testing.T) {
 	want := joinOf("10.0.0.9")
 	want.DataPathAddr = "eth1"
 	res := moved(t, f, r, f.machine(want, link("eth0", "10.0.0.1"), link("eth1", "10.9.0.7")))
-	says(t, res.Notes, "joins anew")
+	says(t, res.Notes, "joins again")
 	f.wasAsked("POST /swarm/leave")
 }
 

@@ -21,9 +21,10 @@ const managerName = "swarm-manager"
 var errNoManager = errors.New("no manager of rancher.docker.swarm.join answers")
 
 // back finds a manager of rancher.docker.swarm.join through which a worker that
-// leaves can come back, for which skip is false. It returns its place in the
-// list, or why there is none. Something that answers there may be another
-// swarm, or no swarm: who left for it would be in none.
+// leaves can join again, and returns its index. It does not try managers for
+// which skip is true. The error says why there is none: what answers there may
+// belong to another swarm or to none, and a worker that has left for it would be
+// in no swarm.
 func (r *Reconciler) back(ctx context.Context, want osconfig.Swarm, skip func(remote string) bool) (int, error) {
 	const damaged = "the certificate of this machine's swarm cannot be read"
 	roots, err := r.Dir.ReadFile("certificates/swarm-root-ca.crt", maxFile)
@@ -36,7 +37,7 @@ func (r *Reconciler) back(ctx context.Context, want osconfig.Swarm, skip func(re
 	}
 	why := errNoManager
 	for at, remote := range want.Join.Remote {
-		remote = Remote(remote)
+		remote = hostPort(remote)
 		if skip(remote) || r.Dial(ctx, remote) != nil {
 			continue
 		}

@@ -11,28 +11,28 @@ import (
 	"time"
 )
 
-// Costs says what is lost when the machine leaves its swarm, sentences; none
+// Costs lists what is lost when the machine leaves its swarm. The list is empty
 // when it is in no swarm.
 func (r *Reconciler) Costs(ctx context.Context) []string {
 	i, err := r.info(ctx)
 	if err != nil {
-		return []string{fmt.Sprintf("the machine leaves its swarm, of which nothing is known now: %s", said(err))}
+		return []string{fmt.Sprintf("the machine leaves its swarm, and the engine cannot say what is lost with it: %s", said(err))}
 	}
 	switch {
 	case i.state() == stateInactive:
 		return nil
 	case r.saved().JoinInProgress:
-		return []string{"the machine has not joined its swarm yet and gives it up"}
+		return []string{"the machine is joining a swarm and gives that up"}
 	case i.state() == stateLocked:
 		return []string{"the machine leaves a swarm whose keys are locked here: if it is its last manager, the swarm ends with all its services, networks, configs and secrets"}
 	case i.state() != stateActive:
-		return []string{"the machine leaves a swarm that does not run here now: if it is a manager, the others may lose their majority"}
+		return []string{"the machine leaves a swarm, which does not run on it now: if it is a manager, the others may lose their majority"}
 	case !i.Swarm.ControlAvailable:
-		return []string{"the machine leaves its swarm, where it is a worker: the swarm's containers here end, and managers start them elsewhere where they can"}
+		return []string{"the machine leaves its swarm, where it is a worker: the swarm's containers here end, and managers start them on other machines where possible"}
 	}
 	all, err := r.nodes(ctx)
 	if err != nil {
-		return []string{"the machine is a manager of a swarm without a majority; leaving takes one more of its managers: " + said(err)}
+		return []string{"the machine is a manager of a swarm whose managers have no majority, and leaving takes another manager away: " + said(err)}
 	}
 	managers, left := 0, 0
 	for _, n := range all {
@@ -79,19 +79,19 @@ func (r *Reconciler) Leave(ctx context.Context, backups string) (string, error) 
 	}
 	if i.Swarm.ControlAvailable {
 		if err := r.demote(ctx, i); err != nil {
-			return place, fmt.Errorf("leave the swarm: this manager cannot be made a worker first: %s; it stays, and its state is copied to %s", said(err), place)
+			return place, fmt.Errorf("leave the swarm: cannot demote this manager first: %s; it stays in the swarm, and its state is copied to %s", said(err), place)
 		}
 	}
-	// Docker asks for force where a manager leaves; costs have been told.
+	// Docker requires force when a manager leaves.
 	if err := r.call(ctx, http.MethodPost, "/swarm/leave?force=1", nil, nil); err != nil {
 		return place, fmt.Errorf("leave the swarm: %s; its state is copied to %s", said(err), place)
 	}
 	return place, nil
 }
 
-// demote makes a manager among several a worker, so that the others do not
-// count it any more, and waits until it is one. Without a majority of managers
-// nobody can be made a worker: that costs has told.
+// demote makes one of several managers a worker, so that the others do not
+// count it any more, and waits until it is one. It does nothing without a
+// majority of managers, who would have to agree.
 func (r *Reconciler) demote(ctx context.Context, i info) error {
 	all, err := r.majority(ctx)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package swarm owns what rancher.docker.swarm asks of the user engine: it
 // makes or joins a swarm, keeps this machine's node as configured, follows
-// changes of its address as far as that is safe, and says in sentences what is
-// wrong and what to do. It refuses to restart the engine and to decide that a
+// changes of its address as far as that is safe, and reports what is wrong and
+// what to do. It refuses to restart the engine and to decide that a
 // machine leaves its swarm: the manager does.
 package swarm
 
@@ -26,24 +26,23 @@ import (
 	"github.com/pharos-os/pharos/system/beneath"
 )
 
-// Port is where managers listen for the other machines.
-const Port = "2377"
+// port is where managers listen for the other machines.
+const port = "2377"
 
 // Times of the reconciler.
 const (
 	steady     = 30 * time.Second // until a machine in its swarm is looked at again
 	firstRetry = 5 * time.Second  // then twice as long each time
 	lastRetry  = time.Minute
-	// settle is how long an address must be gone, and managers away, before
-	// anything is done about it: a lease that is renewed and a manager that
-	// restarts are no changes.
+	// settle is how long an address must be missing, or managers unreachable,
+	// before anything is done: a lease may be renewed and a manager may restart.
 	settle     = 15 * time.Second
 	lostAfter  = 2 * time.Minute
-	joinWait   = 90 * time.Second // Docker goes on joining in the background; then another manager is tried
+	joinWait   = 90 * time.Second // for a join in the background; then another manager is tried
 	callTime   = 40 * time.Second // Docker itself gives up after 20 s
 	dialTime   = 3 * time.Second
 	demoteTime = time.Minute
-	// electionTime is what managers need to elect a leader, and some more.
+	// electionTime is enough for managers to elect a leader.
 	electionTime = 20 * time.Second
 )
 
@@ -62,10 +61,10 @@ type Link struct {
 
 // Result is what one look has come to.
 type Result struct {
-	Reasons []string      // what is wrong with this machine, sentences
-	Notes   []string      // what is wrong elsewhere, or worth knowing
-	Restart string        // why the engine has to start anew; empty: it has not
-	Again   time.Duration // until the next look; 0: at the next change
+	Reasons []string      // what is wrong with this machine
+	Notes   []string      // what is wrong on other machines, or worth knowing
+	Restart string        // why the engine has to restart; empty means that it does not
+	Again   time.Duration // until the next look; 0 means at the next change
 }
 
 // Reconciler brings the engine to its configuration, a step at each call. Its
@@ -129,10 +128,8 @@ type info struct {
 		ControlAvailable bool
 		Error            string
 		RemoteManagers   []struct{ NodeID, Addr string }
-		Nodes, Managers  int
-		Cluster          *struct{ ID string }
+		Managers         int
 	}
-	Name string
 }
 
 // States of info.Swarm.LocalNodeState.
@@ -227,8 +224,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
 		}
 		return r.form(ctx, m.Want)
 	case stateLocked:
-		return Result{Reasons: []string{"the swarm's keys on this machine are locked: unlock them with `ros engine swarm unlock`, " +
-			"which asks for the key that `ros engine swarm unlock-key` shows on another manager"}, Again: steady}
+		return Result{Reasons: reason("the keys on this machine are locked: unlock them with `ros engine swarm unlock`; " +
+			"`ros engine swarm unlock-key` on another manager prints the unlock key"), Again: steady}
 	case statePending:
 		return r.pending(ctx, m, i, s)
 	case stateError:
@@ -248,8 +245,8 @@ func (r *Reconciler) member(ctx context.Context, m Machine, i info, s saved) Res
 	res := Result{Again: steady}
 	r.seen(i.Swarm.NodeAddr, s.DataPathAddr)
 	if !m.Want.On() {
-		res.Notes = append(res.Notes, "this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
-			"`docker swarm leave` and reboot; until then containers stop when the engine does")
+		res.Notes = append(res.Notes, "swarm: this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
+			"`docker swarm leave` and reboot; until then containers stop when the engine stops")
 		return res
 	}
 	if i.Swarm.ControlAvailable {

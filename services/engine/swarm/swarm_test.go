@@ -117,6 +117,21 @@ func TestJoinThatDoesNotEnd(t *testing.T) {
 	f.wasAsked("POST /swarm/join")
 }
 
+// Sentences name managers as people do, and none where none is configured.
+func TestJoinTakesLong(t *testing.T) {
+	for want, swarm := range map[string]osconfig.Swarm{
+		"swarm: joining through 10.0.0.8, 10.0.0.9 takes long; Docker continues to try": joinOf("10.0.0.8", "10.0.0.9"),
+		"swarm: joining takes long; Docker continues to try":                            {Init: true},
+	} {
+		f, r := newFake(t)
+		f.state = statePending
+		f.save(saved{JoinInProgress: true})
+		if res := r.Reconcile(t.Context(), f.machine(swarm)); len(res.Reasons) != 1 || res.Reasons[0] != want {
+			t.Errorf("%q, want %q", res.Reasons, want)
+		}
+	}
+}
+
 // A member is never taken out because it fails.
 func TestBrokenMember(t *testing.T) {
 	f, r := newFake(t)
@@ -149,7 +164,7 @@ func TestWaitsForOthers(t *testing.T) {
 	f.wasAsked()
 }
 
-// So does a worker, which joins anew where its managers have moved to.
+// So does a worker, which joins again where its managers have moved to.
 func TestWorkerAfterReboot(t *testing.T) {
 	f, r := newFake(t)
 	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377"}
@@ -254,7 +269,7 @@ func TestOthersAway(t *testing.T) {
 	if len(res.Reasons) > 0 || len(res.Notes) != 2 {
 		t.Fatalf("%+v", res)
 	}
-	says(t, res.Notes[:1], "manager host-n2", "2 of 3 managers are left, and 2 are needed", "docker node demote n2")
+	says(t, res.Notes[:1], "manager host-n2", "2 of 3 managers answer, and 2 are needed", "docker node demote n2")
 	says(t, res.Notes[1:], "node host-n4 (10.0.0.4) is down", "docker node rm n4")
 }
 
@@ -265,7 +280,7 @@ func TestNoMajority(t *testing.T) {
 	says(t, r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true})).Reasons, "no majority", "10.0.0.2:2377", "--force-new-cluster")
 }
 
-// A worker whose managers have moved joins anew where the configuration knows
+// A worker whose managers have moved joins again where the configuration knows
 // another address that answers, and not before long.
 func TestManagersMoved(t *testing.T) {
 	f, r := newFake(t)
@@ -329,7 +344,7 @@ func TestManagersMovedToStrangers(t *testing.T) {
 			if len(res.Reasons) != 2 {
 				t.Fatalf("%q", res.Reasons)
 			}
-			says(t, res.Reasons[1:], append(tc.words, "does not leave to join anew")...)
+			says(t, res.Reasons[1:], append(tc.words, "does not leave to join again")...)
 			f.wasAsked()
 			// The same for a worker whose own address has changed.
 			f, r = newFake(t)
@@ -338,7 +353,7 @@ func TestManagersMovedToStrangers(t *testing.T) {
 			f.save(saved{AdvertiseAddr: "10.0.0.1:2377"})
 			f.strangers["manager.lan:2377"] = tc.stranger
 			want.AdvertiseAddr = "eth0"
-			says(t, moved(t, f, r, f.machine(want, link("eth0", "10.0.0.7"))).Reasons, append(tc.words, "does not leave to join anew")...)
+			says(t, moved(t, f, r, f.machine(want, link("eth0", "10.0.0.7"))).Reasons, append(tc.words, "does not leave to join again")...)
 			f.wasAsked()
 		})
 	}
@@ -360,10 +375,10 @@ func TestCosts(t *testing.T) {
 		words []string // nil: nothing
 	}{
 		"in none": {set: func(*fake) {}},
-		"joining": {set: func(f *fake) { f.state = statePending; f.save(saved{JoinInProgress: true}) }, words: []string{"has not joined"}},
+		"joining": {set: func(f *fake) { f.state = statePending; f.save(saved{JoinInProgress: true}) }, words: []string{"is joining"}},
 		"locked":  {set: func(f *fake) { f.state = stateLocked }, words: []string{"locked"}},
-		"failed":  {set: func(f *fake) { f.state = stateError }, words: []string{"does not run here"}},
-		"worker":  {set: func(f *fake) { f.member(false) }, words: []string{"is a worker", "elsewhere"}},
+		"failed":  {set: func(f *fake) { f.state = stateError }, words: []string{"does not run on it now"}},
+		"worker":  {set: func(f *fake) { f.member(false) }, words: []string{"is a worker", "on other machines"}},
 		"alone":   {set: func(f *fake) { f.member(true) }, words: []string{"the only one", "the swarm ends"}},
 		"last manager": {set: func(f *fake) { f.member(true); f.node("n2", "ready", "", false) },
 			words: []string{"last manager", "swarm of 2 machines ends"}},
@@ -377,7 +392,7 @@ func TestCosts(t *testing.T) {
 			f.node("n2", "ready", "reachable", false)
 			f.node("n3", "down", "unreachable", false)
 		}, words: []string{"of the 2 others only 1 answer", "no majority"}},
-		"no leader": {set: func(f *fake) { f.member(true); f.nodes = nil }, words: []string{"without a majority"}},
+		"no leader": {set: func(f *fake) { f.member(true); f.nodes = nil }, words: []string{"no majority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, r := newFake(t)
