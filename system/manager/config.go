@@ -60,13 +60,13 @@ func (m *Manager) recoverTrial() {
 }
 
 // applyLoaded makes after the machine's configuration and carries out what
-// differs.
-func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result) error {
+// differs. With yes the machine also leaves its swarm where after has none.
+func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result, yes bool) error {
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	m.adopt(after)
 	// Before the engine restarts: dockerd must be one that can leave.
-	err := m.leaveSwarm(ctx, before.Config, after.Config)
+	err := m.leaveSwarm(ctx, before.Config, after.Config, yes)
 	return errors.Join(err, m.applyDifference(ctx, before.Config, after.Config))
 }
 

@@ -104,7 +104,7 @@ type Manager struct {
 	swarm      swarmState
 	milestones []api.Milestone
 	notes      map[string][]string // what is wrong, by topic; sentences
-	deviceless bool                // containers of the engine wait for devices
+	needs      needs               // of the engine, when its unit was defined
 	booted     bool
 	goingDown  string // the action, once a shutdown has begun
 	engine     string // version, once it has answered
