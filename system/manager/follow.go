@@ -119,7 +119,7 @@ func known(err error) error {
 	switch {
 	case errors.Is(err, supervise.ErrUnknown):
 		return fmt.Errorf("%w: %w", err, errdefs.ErrNotFound)
-	case errors.Is(err, supervise.ErrShutdown):
+	case errors.Is(err, supervise.ErrShutdown), errors.Is(err, supervise.ErrSuperseded):
 		return fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
 	}
 	return err
