@@ -6,7 +6,7 @@ import "maps"
 func rancherRules() map[string]rule {
 	out := map[string]rule{
 		"rancher.modules[]":                      on(moduleLine),
-		"rancher.sysctl":                         {key: sysctlKey},
+		"rancher.sysctl":                         {key: sysctlKey, check: forwardingValues},
 		"rancher.sysctl.*":                       on(oneLine),
 		"rancher.environment":                    {key: environmentKey},
 		"rancher.environment.*":                  on(oneLine),

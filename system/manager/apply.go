@@ -201,11 +201,11 @@ func (m *Manager) stepLateConfig(ctx context.Context) error {
 // held.
 func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
 	errs := []error{m.writeSettings(after)}
+	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) { // before the network, which looks at them
+		errs = append(errs, applySysctl(after.Rancher.Sysctl))
+	}
 	if before.Hostname != after.Hostname || before.FQDN != after.FQDN || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
 		m.applyNetwork(after)
-	}
-	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
-		errs = append(errs, applySysctl(after.Rancher.Sysctl))
 	}
 	errs = append(errs, m.forward(after))
 	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {
