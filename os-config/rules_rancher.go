@@ -24,7 +24,7 @@ func rancherRules() map[string]rule {
 		"rancher.ssh.keys":                       {key: hostKeyPart, check: hostKeyTexts},
 		"rancher.state.dev":                      {check: stateDevice},
 		"rancher.state.fstype":                   {check: stateType},
-		"rancher.state.directories[]":            on(lastingDirectory),
+		"rancher.state.directories[]":            on(LastingDirectory),
 		"rancher.state.autoformat[]":             on(stateDisk),
 		"rancher.cloud_init.datasources[]":       {check: datasourceEntry},
 		"rancher.upgrade.url":                    on(upgradeURL),

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 func dockerCommand(t *terminal) *cli.Command {
@@ -12,7 +16,7 @@ func dockerCommand(t *terminal) *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name:  "doctor",
 			Usage: "list what containers write to places that the next boot empties",
-			Description: "With a state disk, /home, /root, /srv, /opt, /usr/local, /mnt, /media, /var, the directories of " +
+			Description: "With a state disk, " + strings.Join(osconfig.LastingDirectories(), ", ") + ", the directories of " +
 				"rancher.state.directories and what is mounted last. Ends with 1 when something is listed.",
 			Flags: []cli.Flag{jsonFlag()},
 			Action: func(c *cli.Context) error {

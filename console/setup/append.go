@@ -62,18 +62,11 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 	return nil
 }
 
-// Lasting are the directories that are on the state file system, or on the RAM
-// in its place.
-func Lasting() []string {
-	return []string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var"}
-}
-
-// OnLasting reports whether a path is in one of those directories.
-func OnLasting(path string) bool { return below(path, Lasting()) }
-
 // onSharedMount reports whether a path is in a directory that the console has
 // from the machine: what is there outlasts it.
-func onSharedMount(path string) bool { return OnLasting(path) || below(path, []string{"/run", "/tmp"}) }
+func onSharedMount(path string) bool {
+	return osconfig.Lasts(path) || below(path, []string{"/run", "/tmp"})
+}
 
 func below(path string, dirs []string) bool {
 	path = filepath.Clean(path)

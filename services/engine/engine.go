@@ -182,8 +182,10 @@ func mounts() []unit.Mount {
 		{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
 		{Source: "/tmp", Target: "/tmp", Options: arrives},
 	}
-	for _, dir := range []string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media"} {
-		list = append(list, unit.Mount{Source: dir, Target: dir, Options: arrives})
+	for _, dir := range osconfig.LastingDirectories() {
+		if dir != "/var" { // above, in parts
+			list = append(list, unit.Mount{Source: dir, Target: dir, Options: arrives})
+		}
 	}
 	return list
 }

@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/pharos-os/pharos/console/setup"
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
 	"github.com/pharos-os/pharos/system/control/api"
@@ -98,7 +98,7 @@ func advice(source string) string {
 // onTreeAlone reports whether a path is on the tree of console and engine
 // itself, in RAM, and not on something that is mounted there.
 func onTreeAlone(source string) bool {
-	if setup.OnLasting(source) {
+	if osconfig.Lasts(source) {
 		return false
 	}
 	if source == "/tmp" || strings.HasPrefix(source, "/tmp/") {

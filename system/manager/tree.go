@@ -165,7 +165,7 @@ func bindable(c osconfig.Config, hasState bool) bool {
 		return false
 	}
 	for _, f := range c.WriteFiles {
-		if !f.Defer && !setup.OnLasting(f.Path) {
+		if !f.Defer && !osconfig.Lasts(f.Path) {
 			return true
 		}
 	}

@@ -172,7 +172,7 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/var/lib/cni") || !strings.Contains(err.Error(), "/home: no") {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"/var", "/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var/lib/pharos/conf"}, bound); diff != "" {
+	if diff := cmp.Diff([]string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var", "/var/lib/pharos/conf"}, bound); diff != "" {
 		t.Error(diff)
 	}
 	for path, want := range map[string]string{"root/.bashrc": "new", "opt/a": "old"} {
