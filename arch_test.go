@@ -206,7 +206,7 @@ func TestOneListOfLastingDirectories(t *testing.T) {
 			t.Errorf("%s has a list of directories that last; the one of %s is meant", f.path, home)
 		}
 	}
-	for path, form := range map[string]string{"docs/docker.md": "`%s`", "docs/reference.md": "%s"} {
+	for path, form := range map[string]string{"docs/docker.md": "`%s`", "docs/booting.md": "`%s`", "docs/reference.md": "%s"} {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

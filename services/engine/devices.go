@@ -16,7 +16,7 @@ import (
 // dockerd keeps of its containers below root, which is / but in tests; what
 // cannot be read names none.
 func MissingDevices(e osconfig.Engine, root string) []string {
-	files, err := filepath.Glob(filepath.Join(root, dataRoot(e), "containers/*/hostconfig.json"))
+	files, err := filepath.Glob(filepath.Join(root, DataRoot(e), "containers/*/hostconfig.json"))
 	if err != nil {
 		return nil // a data root with brackets that are no pattern
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -48,7 +49,7 @@ func (o Options) swarm() bool { return o.InSwarm || o.Engine.Swarm.On() }
 
 // SwarmDir is where dockerd keeps the state of its swarm: keys, certificates
 // and, on a manager, the raft store.
-func SwarmDir(e osconfig.Engine) string { return path.Join(dataRoot(e), "swarm") }
+func SwarmDir(e osconfig.Engine) string { return path.Join(DataRoot(e), "swarm") }
 
 // SwarmState is the file below SwarmDir that dockerd has while it is in a
 // swarm, or about to join one.
@@ -190,8 +191,18 @@ func mounts() []unit.Mount {
 	return list
 }
 
-func dataRoot(e osconfig.Engine) string {
-	for _, dir := range []string{e.DataRoot, e.Graph} {
+// DataRoot is where dockerd keeps images, containers and volumes, as a path in
+// the console's tree. A flag wins, as it does in dockerd.
+func DataRoot(e osconfig.Engine) string {
+	flag := ""
+	for i, arg := range e.ExtraArgs {
+		if value, ok := strings.CutPrefix(arg, "--data-root="); ok {
+			flag = value
+		} else if arg == "--data-root" && i+1 < len(e.ExtraArgs) {
+			flag = e.ExtraArgs[i+1]
+		}
+	}
+	for _, dir := range []string{flag, e.DataRoot, e.Graph} {
 		if path.IsAbs(dir) {
 			return path.Clean(dir)
 		}

@@ -17,7 +17,9 @@ func (h *handler) swarm(_ http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 func (h *handler) binds(_ http.ResponseWriter, r *http.Request) (any, error) {
-	return answered(h.backend.Binds(r.Context()))
+	b, err := h.backend.Binds(r.Context())
+	b.Binds = list(b.Binds)
+	return b, err
 }
 
 // onlyRoot guards what opens the swarm: who has a manager's token is root on
