@@ -27,7 +27,7 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 		return errors.New("it is no regular file; nothing can be added to it") // reading a pipe would not end
 	}
 	sum := digest(string(content))
-	outlasts := onSharedMount(f.Path)
+	outlasts := s.outlasts(f.Path)
 	if missing {
 		delete(s.memory.Appended, f.Path)
 	}
@@ -60,6 +60,26 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 		return fmt.Errorf("it will grow again at the next boot: %w", err)
 	}
 	return nil
+}
+
+// outlasts reports whether a path is on something else than the console's root:
+// a directory that it has from the machine, one of rancher.state.directories, a
+// mount.
+func (s *setup) outlasts(name string) bool {
+	if onSharedMount(name) {
+		return true
+	}
+	path := s.path(name)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = filepath.Dir(real) // of a file of an overlay the device says nothing
+	}
+	var dir, root syscall.Stat_t
+	for err := syscall.Stat(path, &dir); err != nil; err = syscall.Stat(path, &dir) {
+		if path = filepath.Dir(path); path == "/" {
+			return false
+		}
+	}
+	return syscall.Stat(s.path("/"), &root) == nil && dir.Dev != root.Dev
 }
 
 // onSharedMount reports whether a path is in a directory that the console has
