@@ -112,7 +112,9 @@ func Unit(o Options) unit.Unit {
 		// needs before that, the kernel asks for. Not "files": process 1 waits
 		// for those.
 		Requires: requires,
-		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
+		// From the moment at which containers may start: the time in which
+		// process 1 waits for files is not dockerd's.
+		Ready: unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second, Since: Go},
 		// No health check: a restart of the unit ends every user container.
 		// The supervisor restarts a daemon that dies; containers live on.
 		Restart: unit.RestartAlways,
