@@ -1,10 +1,16 @@
 package pharos_test
 
 import (
+	"fmt"
+	"go/ast"
+	"go/token"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
 const module = "github.com/pharos-os/pharos/"
@@ -173,6 +179,44 @@ func TestImportTable(t *testing.T) {
 	for pkg := range table {
 		if !seen[pkg] {
 			t.Errorf("the import table lists %s, which does not exist", pkg)
+		}
+	}
+}
+
+// TestOneListOfLastingDirectories: code asks os-config which directories last,
+// and the texts that name them name all of them.
+func TestOneListOfLastingDirectories(t *testing.T) {
+	const home = "os-config/lasting.go"
+	for _, f := range sources(t) {
+		if f.test || f.path == home {
+			continue
+		}
+		dirs := []string{"/home", "/srv", "/opt", "/usr/local", "/media"}
+		named := 0
+		ast.Inspect(f.file, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				words := strings.FieldsFunc(lit.Value, func(r rune) bool { return strings.ContainsRune("\"` ,;:", r) })
+				for _, dir := range dirs {
+					if slices.Contains(words, dir) {
+						named++
+					}
+				}
+			}
+			return true
+		})
+		if named > 3 {
+			t.Errorf("%s has a list of directories that last; the one of %s is meant", f.path, home)
+		}
+	}
+	for path, form := range map[string]string{"docs/docker.md": "`%s`", "docs/booting.md": "`%s`", "docs/reference.md": "%s"} {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range osconfig.LastingDirectories() {
+			if !strings.Contains(string(text), fmt.Sprintf(form, dir)) {
+				t.Errorf("%s does not say that %s lasts", path, dir)
+			}
 		}
 	}
 }

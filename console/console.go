@@ -86,7 +86,7 @@ func mounts() []unit.Mount {
 	}
 	// What lasts. A set-user-ID file or a device that a container leaves there
 	// gives nobody rights in the console.
-	for _, dir := range setup.Lasting() {
+	for _, dir := range osconfig.LastingDirectories() {
 		list = append(list, unit.Mount{Source: dir, Target: dir, Options: []string{"rw", "rshared", "nosuid", "nodev"}, Mkdir: 0o755})
 	}
 	return list

@@ -254,6 +254,9 @@ func shortDevice(s string) bool {
 	return false
 }
 
+// ownMountPoint follows a place where nothing is mounted.
+const ownMountPoint = " is the system's own; mount it at /mnt, /media, /opt, /home or below /var"
+
 func mountPoint(s, kind string) string {
 	switch {
 	case s == "" || s == "none" || s == "swap":
@@ -267,7 +270,7 @@ func mountPoint(s, kind string) string {
 		return fmt.Sprintf("%s is no mount point: an absolute path, or none for swap", quote(s))
 	}
 	if strings.Trim(s, "/") == "" {
-		return "/ is the system's own; mount it at /mnt, /media, /opt, /home or below /var"
+		return "/" + ownMountPoint
 	}
 	if problem := absolutePath(s); problem != "" {
 		return problem
@@ -275,7 +278,7 @@ func mountPoint(s, kind string) string {
 	top := "/" + strings.SplitN(strings.Trim(s, "/"), "/", 2)[0]
 	if slices.Contains([]string{"/proc", "/sys", "/dev", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64"}, strings.TrimSuffix(s, "/")) ||
 		slices.Contains([]string{"/proc", "/sys", "/dev"}, top) {
-		return fmt.Sprintf("%s is the system's own; mount it at /mnt, /media, /opt, /home or below /var", quote(s))
+		return quote(s) + ownMountPoint
 	}
 	return ""
 }

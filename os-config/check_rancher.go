@@ -3,7 +3,6 @@ package osconfig
 import (
 	"encoding/base64"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -67,29 +66,6 @@ func registryAddress(s string) string {
 		return ""
 	}
 	return registryName(s, nil)
-}
-
-// lastingDirectory is a directory of rancher.state.directories: one of the
-// console's tree that the machine does not make itself.
-func lastingDirectory(s string) string {
-	if text := absolutePath(s); text != "" {
-		return text
-	}
-	within := func(dirs string) bool {
-		for dir := range strings.FieldsSeq(dirs) {
-			if s == dir || strings.HasPrefix(s, dir+"/") {
-				return true
-			}
-		}
-		return false
-	}
-	switch s := path.Clean(s); {
-	case within("/home /root /srv /opt /usr/local /mnt /media /var"):
-		return s + " lasts already"
-	case within("/etc /usr /bin /sbin /lib /lib64 /dev /proc /sys /run /tmp /boot"):
-		return s + " is made anew at each boot; use a directory such as /data"
-	}
-	return ""
 }
 
 func stateDisk(s string) string {

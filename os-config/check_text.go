@@ -114,6 +114,39 @@ func sysctlKey(key string, _ *Node) string {
 	return ""
 }
 
+// SysctlPath is the file of a kernel parameter below /proc/sys.
+func SysctlPath(key string) string {
+	if !strings.Contains(key, "/") {
+		key = strings.ReplaceAll(key, ".", "/")
+	}
+	return strings.TrimPrefix(path.Clean("/"+key), "/")
+}
+
+// forwardingValues checks the switches that make a machine a router. The kernel
+// refuses other values or takes them for "on", and what it refuses must not be
+// found out at the boot only.
+func forwardingValues(n *Node) []finding {
+	var out found
+	for _, e := range n.Map {
+		if e.Value.IsNull() || !e.Value.Scalar() || !forwardingSwitch(SysctlPath(e.Key)) {
+			continue
+		}
+		if v := e.Value.Text; v != "0" && v != "1" {
+			out.wrong(e.Key, fmt.Sprintf("invalid value %s; write \"1\" to forward packets or \"0\" not to", quote(v)))
+		}
+	}
+	return out
+}
+
+func forwardingSwitch(file string) bool {
+	for _, pattern := range []string{"net/ipv4/ip_forward", "net/ipv4/conf/*/forwarding", "net/ipv6/conf/*/forwarding"} {
+		if ok, _ := path.Match(pattern, file); ok {
+			return true
+		}
+	}
+	return false
+}
+
 func environmentKey(key string, _ *Node) string {
 	name := key
 	if service, rest, ok := strings.Cut(key, "/"); ok {

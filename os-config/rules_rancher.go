@@ -6,7 +6,7 @@ import "maps"
 func rancherRules() map[string]rule {
 	out := map[string]rule{
 		"rancher.modules[]":                      on(moduleLine),
-		"rancher.sysctl":                         {key: sysctlKey},
+		"rancher.sysctl":                         {key: sysctlKey, check: forwardingValues},
 		"rancher.sysctl.*":                       on(oneLine),
 		"rancher.environment":                    {key: environmentKey},
 		"rancher.environment.*":                  on(oneLine),
@@ -24,7 +24,7 @@ func rancherRules() map[string]rule {
 		"rancher.ssh.keys":                       {key: hostKeyPart, check: hostKeyTexts},
 		"rancher.state.dev":                      {check: stateDevice},
 		"rancher.state.fstype":                   {check: stateType},
-		"rancher.state.directories[]":            on(lastingDirectory),
+		"rancher.state.directories[]":            on(LastingDirectory),
 		"rancher.state.autoformat[]":             on(stateDisk),
 		"rancher.cloud_init.datasources[]":       {check: datasourceEntry},
 		"rancher.upgrade.url":                    on(upgradeURL),

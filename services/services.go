@@ -74,7 +74,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 	if m.Wifi && WantsWifi(cfg.Rancher.Network) && included(cfg, "wifi") {
 		units = append(units, Wifi(cfg.Rancher.Network))
 	}
-	if on := cfg.Rancher.Docker.Enabled; (on == nil || *on) && included(cfg, "docker") {
+	if on := cfg.Rancher.Docker.Enabled; (on == nil || *on) && included(cfg, engine.Name) {
 		stop := shutdownTimeout
 		if s := cfg.Rancher.ShutdownTimeout; s > 0 {
 			stop = time.Duration(s) * time.Second

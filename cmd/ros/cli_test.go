@@ -102,11 +102,17 @@ func TestOutput(t *testing.T) {
 		{golden: "config-confirm.txt", args: "config confirm"},
 		{golden: "status-notes.txt", args: "status", manager: func(m *fakeManager) { m.status.Notes = aSwarm().Notes }},
 		{golden: "doctor.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) {
-			m.binds = []api.Bind{
-				{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data]"},
-				{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
+			m.binds = api.Binds{
+				DataRoot: &api.DataRoot{Path: "/data/docker", Advice: "set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker, or set rancher.state.directories: [/data]"},
+				Binds: []api.Bind{
+					{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data]"},
+					{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
+					{Container: "web", Volume: "html", Source: "/srv/html", Leads: "/scratch/html", Target: "/www", Advice: "bind /srv/html instead"},
+				},
 			}
 		}},
+		{golden: "doctor-stateless.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) { m.binds.Stateless = true }},
+		{golden: "doctor-stateless.json", args: "docker doctor --json", code: 1, manager: func(m *fakeManager) { m.binds = api.Binds{Stateless: true, Binds: []api.Bind{}} }},
 		{golden: "doctor-healthy.txt", args: "docker doctor"},
 		{golden: "swarm-status.txt", args: "engine swarm status", manager: withSwarm},
 		{golden: "swarm-status.json", args: "engine swarm status --json", manager: withSwarm},

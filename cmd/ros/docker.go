@@ -1,7 +1,12 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/urfave/cli/v2"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/control/api"
 )
 
 func dockerCommand(t *terminal) *cli.Command {
@@ -12,33 +17,51 @@ func dockerCommand(t *terminal) *cli.Command {
 		Subcommands: []*cli.Command{{
 			Name:  "doctor",
 			Usage: "list what containers write to places that the next boot empties",
-			Description: "With a state disk, /home, /root, /srv, /opt, /usr/local, /mnt, /media, /var, the directories of " +
+			Description: "With a state disk, " + strings.Join(osconfig.LastingDirectories(), ", ") + ", the directories of " +
 				"rancher.state.directories and what is mounted last. Ends with 1 when something is listed.",
 			Flags: []cli.Flag{jsonFlag()},
 			Action: func(c *cli.Context) error {
 				if _, err := arguments(c, 0, 0); err != nil {
 					return err
 				}
-				binds, err := t.manager.Binds(c.Context)
+				found, err := t.manager.Binds(c.Context)
 				if err != nil {
 					return err
 				}
 				if c.Bool("json") {
-					err = t.json(binds)
+					err = t.json(found)
 				} else {
-					if len(binds) == 0 {
-						t.printf("everything that containers write to lasts\n")
-					}
-					for _, b := range binds {
-						t.printf("%s %s\n", b.Container, parenthesis(b.Project, "project "))
-						t.printf("  writes to %s (in the container %s), which the next boot empties\n  %s\n", b.Source, b.Target, b.Advice)
-					}
+					t.doctor(found)
 				}
-				if err == nil && len(binds) > 0 {
+				if err == nil && (found.Stateless || found.DataRoot != nil || len(found.Binds) > 0) {
 					return &exitError{Code: 1}
 				}
 				return err
 			},
 		}},
+	}
+}
+
+func (t *terminal) doctor(found api.Binds) {
+	switch {
+	case found.Stateless:
+		t.printf("this machine has no state disk: nothing that containers write lasts, except on disks that are mounted\n" +
+			"  make a file system with the label PHAROS_STATE and reboot\n")
+	case found.DataRoot == nil && len(found.Binds) == 0:
+		t.printf("everything that containers write to lasts\n")
+	}
+	if d := found.DataRoot; d != nil {
+		t.printf("the engine\n  keeps images and volumes in %s, which the next boot empties\n  %s\n", d.Path, d.Advice)
+	}
+	for _, b := range found.Binds {
+		t.printf("%s\n", join(" ", b.Container, parenthesis(b.Project, "project ")))
+		source, target := b.Source, b.Target
+		if b.Leads != "" {
+			source += ", a link to " + b.Leads
+		}
+		if b.Volume != "" {
+			target += ", volume " + b.Volume
+		}
+		t.printf("  writes to %s (in the container %s), which the next boot empties\n  %s\n", source, target, b.Advice)
 	}
 }

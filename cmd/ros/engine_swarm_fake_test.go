@@ -12,7 +12,7 @@ import (
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
-func (m *fakeManager) Binds(context.Context) ([]api.Bind, error) { return m.binds, nil }
+func (m *fakeManager) Binds(context.Context) (api.Binds, error) { return m.binds, nil }
 
 func (m *fakeManager) Swarm(context.Context) (api.Swarm, error) { return m.swarm, nil }
 

@@ -57,7 +57,7 @@ type fakeManager struct {
 	config   fakeConfig
 	network  fakeNetwork
 	swarm    api.Swarm
-	binds    []api.Bind
+	binds    api.Binds
 }
 
 func newFakeManager() *fakeManager {

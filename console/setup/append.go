@@ -27,7 +27,7 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 		return errors.New("it is no regular file; nothing can be added to it") // reading a pipe would not end
 	}
 	sum := digest(string(content))
-	outlasts := onSharedMount(f.Path)
+	outlasts := s.outlasts(f.Path)
 	if missing {
 		delete(s.memory.Appended, f.Path)
 	}
@@ -62,18 +62,31 @@ func (s *setup) appendTo(f osconfig.File, content []byte, mode fs.FileMode, uid,
 	return nil
 }
 
-// Lasting are the directories that are on the state file system, or on the RAM
-// in its place.
-func Lasting() []string {
-	return []string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var"}
+// outlasts reports whether a path is on something else than the console's root:
+// a directory that it has from the machine, one of rancher.state.directories, a
+// mount.
+func (s *setup) outlasts(name string) bool {
+	if onSharedMount(name) {
+		return true
+	}
+	path := s.path(name)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = filepath.Dir(real) // of a file of an overlay the device says nothing
+	}
+	var dir, root syscall.Stat_t
+	for err := syscall.Stat(path, &dir); err != nil; err = syscall.Stat(path, &dir) {
+		if path = filepath.Dir(path); path == "/" {
+			return false
+		}
+	}
+	return syscall.Stat(s.path("/"), &root) == nil && dir.Dev != root.Dev
 }
-
-// OnLasting reports whether a path is in one of those directories.
-func OnLasting(path string) bool { return below(path, Lasting()) }
 
 // onSharedMount reports whether a path is in a directory that the console has
 // from the machine: what is there outlasts it.
-func onSharedMount(path string) bool { return OnLasting(path) || below(path, []string{"/run", "/tmp"}) }
+func onSharedMount(path string) bool {
+	return osconfig.Lasts(path) || below(path, []string{"/run", "/tmp"})
+}
 
 func below(path string, dirs []string) bool {
 	path = filepath.Clean(path)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	osconfig "github.com/pharos-os/pharos/os-config"
 )
 
@@ -81,5 +83,35 @@ func TestAppendThroughLink(t *testing.T) {
 	r.setup().mustWrite(t, osconfig.File{Path: "/etc/link", Content: "more\n", Append: true})
 	if got := r.read(t, "/etc/real"); got != "first\nmore\n" {
 		t.Errorf("behind the link: %q", got)
+	}
+}
+
+// TestRootAppendOnMount: a directory of rancher.state.directories outlasts the
+// console, too, also by way of a link.
+func TestRootAppendOnMount(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: mount")
+	}
+	r := newRoom(t)
+	for _, dir := range []string{"/data", "/etc"} {
+		if err := os.MkdirAll(r.path(dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := unix.Mount("tmpfs", r.path("/data"), "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(r.path("/data"), 0) })
+	r.write(t, "/data/linked", "")
+	if err := os.Symlink("../data/linked", r.path("/etc/link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/data/log", "/data/new/dir/log", "/etc/link"} {
+		for range 2 {
+			r.again(t).mustWrite(t, osconfig.File{Path: path, Content: "more\n", Append: true})
+		}
+		if got := r.read(t, path); got != "more\n" {
+			t.Errorf("%s grows with each boot: %q", path, got)
+		}
 	}
 }

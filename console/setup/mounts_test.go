@@ -181,10 +181,10 @@ func TestSwap(t *testing.T) {
 func TestSwapThatFails(t *testing.T) {
 	r := newRoom(t)
 	for want, c := range map[string]osconfig.Swap{
-		"swap: /etc/swap: not on a disk: it has to be below /var, /opt, /home, /mnt or /media": {Filename: "/etc/swap", Size: "1M"},
-		`swap: /var/swapfile: size "much" is no number of bytes`:                               {Size: "much"},
-		"swap: /var/swapfile: size 1K is too small":                                            {Size: "1K"},
-		"swap: /var/swapfile: 1048576000 MiB are asked for":                                    {Size: "1000T"},
+		"swap: /etc/swap: not on a disk: it has to be below one of /home, /root, /srv, /opt, /usr/local, /mnt, /media, /var": {Filename: "/etc/swap", Size: "1M"},
+		`swap: /var/swapfile: size "much" is no number of bytes`:                                                             {Size: "much"},
+		"swap: /var/swapfile: size 1K is too small":                                                                          {Size: "1K"},
+		"swap: /var/swapfile: 1048576000 MiB are asked for":                                                                  {Size: "1000T"},
 	} {
 		if err := r.setup().swap(t.Context(), c); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%+v: %v", c, err)

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// coverSource is the mount source of covers. It tells them from what the
+	// CoverSource is the mount source of covers. It tells them from what the
 	// user mounts, in every mount table of the machine.
-	coverSource = "pharos-waits"
+	CoverSource = "pharos-waits"
 	// remoteWait is how long the commands of the configuration wait for a
 	// server, from the first attempt on.
 	remoteWait = 60 * time.Second
@@ -71,16 +71,16 @@ func (s *setup) coverRow(ctx context.Context, r row) error {
 		return err
 	}
 	point := s.mountPlace(mounts, r.point)
-	if at, _ := linux.MountAt(mounts, point); at.Source == coverSource || s.isMounted(mounts, r) {
+	if at, _ := linux.MountAt(mounts, point); at.Source == CoverSource || s.isMounted(mounts, r) {
 		return nil // also where another row's cover has the point
 	}
-	if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Source == coverSource && m.Target == point }) {
+	if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Source == CoverSource && m.Target == point }) {
 		return nil // below what an earlier row has mounted
 	}
 	if err := os.MkdirAll(s.path(r.point), 0o755); err != nil {
 		return err
 	}
-	_, err = s.tool(ctx, "", "mount", "-t", "tmpfs", "-o", "ro,nosuid,nodev,noexec,size=4k,mode=0555", coverSource, filepath.Clean(r.point))
+	_, err = s.tool(ctx, "", "mount", "-t", "tmpfs", "-o", "ro,nosuid,nodev,noexec,size=4k,mode=0555", CoverSource, filepath.Clean(r.point))
 	return err
 }
 
@@ -98,7 +98,7 @@ func (s *setup) uncover(ctx context.Context, wanted []row) error {
 	}
 	var errs []error
 	for _, m := range slices.Backward(mounts) {
-		if m.Source != coverSource || slices.Contains(used, m.Target) {
+		if m.Source != CoverSource || slices.Contains(used, m.Target) {
 			continue
 		}
 		if top, _ := linux.MountAt(mounts, m.Target); top.ID != m.ID {
@@ -139,14 +139,14 @@ func (s *setup) onCover(path string) bool {
 		return false
 	}
 	m, ok := linux.MountAt(mounts, filepath.Clean(path))
-	return ok && m.Source == coverSource
+	return ok && m.Source == CoverSource
 }
 
 // arrivedAt is the mount on a point, unless that is a cover.
 func (s *setup) arrivedAt(mounts []linux.MountInfo, point string) (linux.MountInfo, bool) {
 	place := s.mountPlace(mounts, point)
 	m, ok := linux.MountAt(mounts, place)
-	return m, ok && m.Target == place && m.Source != coverSource
+	return m, ok && m.Target == place && m.Source != CoverSource
 }
 
 // isMounted reports whether a row from a server is mounted already: by a

@@ -93,7 +93,7 @@ func TestRootLateMounts(t *testing.T) {
 	until(func(st Status) bool { return st.Files })
 	for _, point := range []string{"/mnt/silent", "/mnt/nas", "/srv/bound"} {
 		entries, err := os.ReadDir(root + point)
-		if err != nil || len(entries) > 0 || sources(point) != coverSource {
+		if err != nil || len(entries) > 0 || sources(point) != CoverSource {
 			t.Errorf("%s: %v, %v, mounted: %s", point, entries, err, sources(point))
 		}
 		if err := os.Mkdir(root+point+"/x", 0o755); !errors.Is(err, unix.EROFS) {
@@ -111,7 +111,7 @@ func TestRootLateMounts(t *testing.T) {
 	p.Files = append(p.Files, osconfig.File{Path: "/etc/second", Content: "2"})
 	p.Mounts = p.Mounts[1:]
 	change()
-	for point, want := range map[string]string{"/mnt/silent": "", "/mnt/nas": coverSource, "/srv/bound": coverSource} {
+	for point, want := range map[string]string{"/mnt/silent": "", "/mnt/nas": CoverSource, "/srv/bound": CoverSource} {
 		if got := sources(point); got != want {
 			t.Errorf("%s has %q, want %q", point, got, want)
 		}
@@ -126,7 +126,7 @@ func TestRootLateMounts(t *testing.T) {
 	if len(st.Problems) > 0 || st.Arrived[0].Point != "/mnt/nas" || st.Arrived[1].Point != "/srv/bound" || st.Arrived[0].Device != st.Arrived[1].Device {
 		t.Errorf("%+v", st)
 	}
-	if got := sources("/mnt/nas"); got != coverSource+" nas:/export" {
+	if got := sources("/mnt/nas"); got != CoverSource+" nas:/export" {
 		t.Errorf("mounted: %s", got)
 	}
 	if text, err := os.ReadFile(root + "/srv/bound/file"); err != nil || string(text) != "on the server" {

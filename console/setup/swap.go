@@ -56,7 +56,7 @@ func (s *setup) swap(ctx context.Context, c osconfig.Swap) error {
 
 func (s *setup) useSwap(ctx context.Context, path string, c osconfig.Swap) error {
 	if !filepath.IsAbs(path) || !onSharedMount(path) {
-		return errors.New("not on a disk: it has to be below /var, /opt, /home, /mnt or /media")
+		return fmt.Errorf("not on a disk: it has to be below one of %s", strings.Join(osconfig.LastingDirectories(), ", "))
 	}
 	size, err := s.swapSize(path, c)
 	if err != nil {

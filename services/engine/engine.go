@@ -113,7 +113,9 @@ func Unit(o Options) unit.Unit {
 		// needs before that, the kernel asks for. Not "files": process 1 waits
 		// for those.
 		Requires: requires,
-		Ready:    unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second},
+		// From the moment at which containers may start: the time in which
+		// process 1 waits for files is not dockerd's.
+		Ready: unit.Probe{Socket: Socket, HTTP: "/_ping", Timeout: 120 * time.Second, Since: Go},
 		// No health check: a restart of the unit ends every user container.
 		// The supervisor restarts a daemon that dies; containers live on.
 		Restart: unit.RestartAlways,
@@ -177,8 +179,10 @@ func mounts() []unit.Mount {
 		{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
 		{Source: "/tmp", Target: "/tmp", Options: arrives},
 	}
-	for _, dir := range []string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media"} {
-		list = append(list, unit.Mount{Source: dir, Target: dir, Options: arrives})
+	for _, dir := range osconfig.LastingDirectories() {
+		if dir != "/var" { // above, in parts
+			list = append(list, unit.Mount{Source: dir, Target: dir, Options: arrives})
+		}
 	}
 	return list
 }

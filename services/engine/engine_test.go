@@ -127,6 +127,9 @@ func TestUnit(t *testing.T) {
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(u.Args[1], "--config=")), &config); err != nil || config["data-root"] != "/data/docker" {
 		t.Errorf("configuration %v, %v", config, err)
 	}
+	if u.Ready.Since != Go {
+		t.Error("the time in which the engine waits for files counts against its readiness")
+	}
 	if u.StopTimeout <= 20*time.Second {
 		t.Errorf("stop timeout %v leaves nothing for the daemons", u.StopTimeout)
 	}

@@ -80,7 +80,7 @@ type NetworkBackend interface {
 // SwarmBackend is the part of Backend that is about the engine and its swarm.
 type SwarmBackend interface {
 	// Binds lists what containers may write to and the next boot empties.
-	Binds(ctx context.Context) ([]api.Bind, error)
+	Binds(ctx context.Context) (api.Binds, error)
 	Swarm(ctx context.Context) (api.Swarm, error)
 	// SwarmToken is the token with which workers or managers join; rotate
 	// makes a new one first.

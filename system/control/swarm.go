@@ -17,7 +17,9 @@ func (h *handler) swarm(_ http.ResponseWriter, r *http.Request) (any, error) {
 }
 
 func (h *handler) binds(_ http.ResponseWriter, r *http.Request) (any, error) {
-	return answered(h.backend.Binds(r.Context()))
+	b, err := h.backend.Binds(r.Context())
+	b.Binds = list(b.Binds)
+	return b, err
 }
 
 // onlyRoot guards tokens and keys of the swarm: a manager's token gives root on

@@ -11,8 +11,8 @@ import (
 	"github.com/pharos-os/pharos/system/control/client"
 )
 
-func (m *fakeManager) Binds(context.Context) ([]api.Bind, error) {
-	return []api.Bind{{Container: "web", Source: "/data"}}, nil
+func (m *fakeManager) Binds(context.Context) (api.Binds, error) {
+	return api.Binds{Stateless: true}, nil
 }
 
 func (m *fakeManager) Swarm(context.Context) (api.Swarm, error) {

@@ -104,7 +104,7 @@ func (m *Manager) stepConfigModules(context.Context) error {
 // launchedFirst: until these are ready, but no longer than launchDeadline.
 // Making a container takes a second of both CPUs on a slow machine, and a
 // coldplug several; on a fast one this defers them by a second.
-func firstUnits() []string { return []string{"docker", "console"} }
+func firstUnits() []string { return []string{engine.Name, "console"} }
 
 // earlyUnits do not wait for these: the network waits for Wi-Fi, and the
 // engine for udev where its containers do.
@@ -128,7 +128,7 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine.Tree, machine.TreePeers = view.Lent, view.Root
 	machine.InSwarm = hasSwarm(c)
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Lent, RootPeers: view.Root}))
-	order := []string{"docker", "console", "wifi", "udev", "syslog", "ntp"}
+	order := []string{engine.Name, "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
 		if units[i].Name == engine.Name && m.engineNeeds().devices {
 			units[i].Requires = append(slices.Clone(units[i].Requires), services.NeedsSettled)
@@ -188,11 +188,11 @@ func (m *Manager) stepLateConfig(ctx context.Context) error {
 // held.
 func (m *Manager) applyDifference(ctx context.Context, before, after osconfig.Config) error {
 	errs := []error{m.writeSettings(after)}
+	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) { // before the network, which looks at them
+		errs = append(errs, applySysctl(after.Rancher.Sysctl))
+	}
 	if before.Hostname != after.Hostname || before.FQDN != after.FQDN || !reflect.DeepEqual(before.Rancher.Network, after.Rancher.Network) {
 		m.applyNetwork(after)
-	}
-	if !maps.Equal(before.Rancher.Sysctl, after.Rancher.Sysctl) {
-		errs = append(errs, applySysctl(after.Rancher.Sysctl))
 	}
 	errs = append(errs, m.forward(after))
 	if !slices.Equal(before.Rancher.Modules, after.Rancher.Modules) {

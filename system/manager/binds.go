@@ -3,23 +3,20 @@ package manager
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/pharos-os/pharos/console/setup"
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
 	"github.com/pharos-os/pharos/system/control/api"
-	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/state"
-	"github.com/pharos-os/pharos/system/view"
 )
 
 // container is what GET /containers/json says of one.
@@ -27,43 +24,141 @@ type container struct {
 	Names  []string
 	Labels map[string]string
 	Mounts []struct {
-		Type, Source, Destination string
-		RW                        bool
+		Type, Name, Source, Destination string
+		RW                              bool
 	}
+}
+
+func (c container) hasVolume() bool {
+	for _, m := range c.Mounts {
+		if m.Type == "volume" {
+			return true
+		}
+	}
+	return false
+}
+
+// volume is what GET /volumes says of one.
+type volume struct {
+	Name, Driver string
+	Options      map[string]string
+}
+
+// bound is the directory that a volume of the local driver is a bind of, or "".
+func (v volume) bound() string {
+	device := v.Options["device"]
+	if v.Driver != "local" || !path.IsAbs(device) {
+		return ""
+	}
+	for o := range strings.SplitSeq(v.Options["o"], ",") {
+		if o == "bind" || o == "rbind" {
+			return device
+		}
+	}
+	return ""
 }
 
 // composeProject is the label that Compose gives its containers.
 const composeProject = "com.docker.compose.project"
 
 // Binds lists what containers may write to and the next boot does not keep.
-// Without a state file system that is everything, and the status says so.
-func (m *Manager) Binds(ctx context.Context) ([]api.Bind, error) {
-	if m.storage() == state.RAM {
-		return []api.Bind{}, nil
+func (m *Manager) Binds(ctx context.Context) (api.Binds, error) {
+	if on := m.storage(); on == state.RAM || on == "" {
+		return api.Binds{Stateless: true}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	var list []container
-	if err := (dockerapi.Client{Socket: engine.Socket}).Call(ctx, http.MethodGet, "/containers/json?all=1", nil, &list); err != nil {
-		return nil, fmt.Errorf("binds of containers: %w", err)
+	out, err := m.binds(ctx)
+	if err != nil {
+		return api.Binds{}, fmt.Errorf("binds of containers: %w", err)
 	}
-	return fleeting(list, onTreeAlone), nil
+	return out, nil
 }
 
-// fleeting picks the bind mounts that a container may write to and whose
-// source does not last.
-func fleeting(list []container, gone func(source string) bool) []api.Bind {
+func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
+	client := dockerapi.Client{Socket: engine.Socket}
+	var list []container
+	if err := client.Call(ctx, http.MethodGet, "/containers/json?all=1", nil, &list); err != nil {
+		return api.Binds{}, err
+	}
+	var volumes struct{ Volumes []volume }
+	if slices.ContainsFunc(list, container.hasVolume) {
+		if err := client.Call(ctx, http.MethodGet, "/volumes", nil, &volumes); err != nil {
+			return api.Binds{}, err
+		}
+	}
+	root, err := dataRoot(ctx, client, m.cfg().Rancher.Docker)
+	if err != nil {
+		return api.Binds{}, err
+	}
+	i, err := m.sup.Get(engine.Name)
+	if err != nil {
+		return api.Binds{}, err
+	}
+	r, err := newResolver(i.PID)
+	if err != nil {
+		return api.Binds{}, err
+	}
+	defer r.close()
+	f := finder{resolver: r, image: consoleTree()}
+	return api.Binds{DataRoot: f.dataRoot(root), Binds: f.binds(list, volumes.Volumes)}, nil
+}
+
+// dataRoot is the engine's. A file of the user's may have moved it, which only
+// dockerd knows.
+func dataRoot(ctx context.Context, client dockerapi.Client, e osconfig.Engine) (string, error) {
+	if e.ConfigFile == "" {
+		return engine.DataRoot(e), nil
+	}
+	var info struct{ DockerRootDir string }
+	err := client.Call(ctx, http.MethodGet, "/info", nil, &info)
+	return info.DockerRootDir, err
+}
+
+// finder finds what the next boot empties. A place is judged by the file system
+// that it is on, not by its name.
+type finder struct {
+	*resolver
+	image string // the console's tree as the image has it
+}
+
+// dataRoot returns the engine's data root if it does not last.
+func (f finder) dataRoot(dir string) *api.DataRoot {
+	p, err := f.resolve(dir)
+	if err != nil || !f.inRAM(p) {
+		return nil
+	}
+	return &api.DataRoot{Path: dir, Advice: "set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker" + f.orLast(p)}
+}
+
+// binds picks what containers may write to and does not last: bind mounts and
+// volumes that are binds. Other volumes are below the data root.
+func (f finder) binds(list []container, volumes []volume) []api.Bind {
+	bound := map[string]string{}
+	for _, v := range volumes {
+		bound[v.Name] = v.bound()
+	}
 	out := []api.Bind{}
 	for _, c := range list {
 		for _, mount := range c.Mounts {
-			if mount.Type != "bind" || !mount.RW || standard(mount.Source) || !gone(mount.Source) {
+			b := api.Bind{Project: c.Labels[composeProject], Source: mount.Source, Target: mount.Destination}
+			if mount.Type == "volume" {
+				b.Volume, b.Source = mount.Name, bound[mount.Name]
+			}
+			if mount.Type != "bind" && b.Source == "" || mount.Type != "bind" && mount.Type != "volume" || !mount.RW {
 				continue
 			}
-			b := api.Bind{Project: c.Labels[composeProject], Source: mount.Source, Target: mount.Destination}
+			p, err := f.resolve(b.Source)
+			if err != nil || !f.inRAM(p) || f.looks(b.Source) || f.looks(p.path) {
+				continue
+			}
 			if len(c.Names) > 0 {
 				b.Container = strings.TrimPrefix(c.Names[0], "/")
 			}
-			b.Advice = advice(mount.Source)
+			if p.path != path.Clean(b.Source) {
+				b.Leads = p.path
+			}
+			b.Advice = "bind " + f.instead(p) + " instead" + f.orLast(p)
 			out = append(out, b)
 		}
 	}
@@ -73,62 +168,45 @@ func fleeting(list []container, gone func(source string) bool) []api.Bind {
 	return out
 }
 
-// standard reports whether a source is what containers bind to look at the
+// looks reports whether a source is what containers bind to look at the
 // machine, mostly without saying that they only read.
-func standard(source string) bool {
-	for _, dir := range []string{"/proc", "/sys", "/dev", "/run", "/usr", "/boot"} {
+func (f finder) looks(source string) bool {
+	for _, dir := range []string{"/proc", "/sys", "/dev", "/run", "/boot", "/var/lib/pharos"} {
 		if source == dir || strings.HasPrefix(source, dir+"/") {
 			return true
 		}
 	}
-	return slices.Contains([]string{
-		"/", "/etc", "/etc/localtime", "/etc/timezone", "/etc/machine-id", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf",
-		"/etc/passwd", "/etc/group", "/etc/os-release", "/tmp", "/tmp/.X11-unix",
-	}, source)
-}
-
-// advice says where to put what a container keeps in source.
-func advice(source string) string {
-	top := "/" + strings.Split(strings.TrimPrefix(source, "/"), "/")[0]
-	if top == "/etc" || top == "/tmp" {
-		return "bind " + path.Join("/srv", path.Base(source)) + " instead"
-	}
-	return fmt.Sprintf("bind %s instead, or set rancher.state.directories: [%s]", path.Join("/srv", path.Base(source)), top)
-}
-
-// onTreeAlone reports whether a path is on the tree of console and engine
-// itself, in RAM, and not on something that is mounted there.
-func onTreeAlone(source string) bool {
-	if setup.OnLasting(source) {
-		return false
-	}
-	if source == "/tmp" || strings.HasPrefix(source, "/tmp/") {
+	if slices.Contains([]string{
+		"/", "/tmp", "/tmp/.X11-unix", "/etc", "/etc/ssl", "/etc/ssl/certs", "/etc/docker",
+		"/etc/localtime", "/etc/timezone", "/etc/machine-id", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf", "/etc/passwd", "/etc/group",
+	}, source) {
 		return true
 	}
-	// By the table first: a server may not answer whoever opens its files.
-	mounts, err := linux.Mounts()
-	if err != nil {
-		return false
+	// What the image brings.
+	info, err := os.Lstat(filepath.Join(f.image, source))
+	return err == nil && (!info.IsDir() || source == "/usr" || strings.HasPrefix(source, "/usr/"))
+}
+
+// instead is a place of the same name that lasts.
+func (f finder) instead(p place) string {
+	var dir string
+	for _, parent := range []string{"/srv", "/opt", "/var/lib"} {
+		dir = path.Join(parent, path.Base(p.path))
+		if there, err := f.resolve(dir); err == nil && !f.inRAM(there) {
+			break
+		}
 	}
-	if at, ok := linux.MountAt(mounts, path.Join(view.Root, source)); ok && at.Target != view.Root {
-		return false
+	return dir
+}
+
+// orLast is the second half of an advice: the configuration can make a place of
+// the tree last if it accepts the directory.
+func (f finder) orLast(p place) string {
+	top := "/" + strings.Split(strings.TrimPrefix(p.path, "/"), "/")[0]
+	if !f.onRoot(p) || osconfig.LastingDirectory(top) != "" {
+		return ""
 	}
-	root, err := unix.Open(view.Root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return false
-	}
-	defer unix.Close(root)
-	// Links lead where they lead in the console.
-	fd, err := unix.Openat2(root, strings.TrimPrefix(source, "/"), &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS})
-	if err != nil {
-		return false
-	}
-	defer unix.Close(fd)
-	var tree, st unix.Stat_t
-	if err := errors.Join(unix.Fstat(root, &tree), unix.Fstat(fd, &st)); err != nil {
-		return false
-	}
-	return st.Dev == tree.Dev
+	return fmt.Sprintf(", or set rancher.state.directories: [%s]", top)
 }
 
 // bindNotes asks for the binds, briefly: the status must not wait for an engine
@@ -146,19 +224,20 @@ func (m *Manager) bindNotes() []string {
 
 // bindNotes are the binds as sentences of the status, one for each project, or
 // container without one.
-func bindNotes(binds []api.Bind) []string {
+func bindNotes(binds api.Binds) []string {
 	var notes []string
-	seen := map[string]bool{}
-	for _, b := range binds {
+	if d := binds.DataRoot; d != nil {
+		notes = append(notes, fmt.Sprintf("the engine keeps images and volumes in %s, which the next boot empties: %s", d.Path, d.Advice))
+	}
+	for _, b := range binds.Binds {
 		who := "container " + b.Container
 		if b.Project != "" {
 			who = "compose project " + b.Project
 		}
 		note := fmt.Sprintf("%s keeps data in %s, which the next boot empties: %s", who, b.Source, b.Advice)
-		if !seen[note] {
+		if !slices.Contains(notes, note) {
 			notes = append(notes, note)
 		}
-		seen[note] = true
 	}
 	return notes
 }

@@ -2,48 +2,220 @@ package manager
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/system/control/api"
+	"github.com/pharos-os/pharos/system/linux"
+	"github.com/pharos-os/pharos/system/state"
 )
 
-// TestFleeting: only what a container may write to and what does not last is
-// named, once for each compose project.
-func TestFleeting(t *testing.T) {
-	// The answer of GET /containers/json, shortened.
-	const answer = `[
+// aTree is the tree of a machine with a state disk: the directories in made, the
+// links, and a mount table in which what is mounted is said but not done.
+func aTree(t *testing.T) finder {
+	t.Helper()
+	root, image := t.TempDir(), t.TempDir()
+	for _, dir := range []string{
+		"srv/db", "data/db", "etc/agent", "etc/ssl/certs", "etc/ssl/private", "usr/lib/modules", "usr/share", "var/lib/docker", "run", "tmp/x", "scratch/a",
+		"mnt/server", "disk", "home", "opt", "opt/sub",
+	} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{
+		"lib": "usr/lib", "var/run": "/run", "srv/link": "/data/db", "data/back": "../srv/./db", "data/loop": "loop", "etc/localtime": "/usr/share/zoneinfo/UTC",
+		"opt/sub/up": "../../data", "data/to-server": "/mnt/server/x/../y",
+	} {
+		if err := os.Symlink(target, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{"usr/share/zoneinfo", "etc/ssl/certs", "etc/ssl/private"} {
+		if err := os.MkdirAll(filepath.Join(image, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"usr/share/zoneinfo/UTC", "etc/services"} {
+		if err := os.WriteFile(filepath.Join(image, file), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mount := func(id, parent int, target, fstype, device string) linux.MountInfo {
+		return linux.MountInfo{ID: id, Parent: parent, Target: target, Type: fstype, Device: device}
+	}
+	r, err := openResolver(root, []linux.MountInfo{
+		mount(20, 1, "/", "overlay", "0:40"), mount(21, 20, "/srv", "ext4", "8:1"), mount(22, 20, "/var", "ext4", "8:1"),
+		mount(23, 20, "/usr/lib/modules", "erofs", "7:0"), mount(24, 20, "/run", "tmpfs", "0:30"), mount(25, 20, "/tmp", "tmpfs", "0:31"),
+		mount(26, 20, "/scratch", "tmpfs", "0:50"), mount(27, 20, "/mnt", "ext4", "8:1"), mount(28, 27, "/mnt/server", "nfs4", "0:60"),
+		mount(29, 20, "/disk", "tmpfs", "0:51"), mount(30, 29, "/disk", "ext4", "8:17"), // the second covers the first
+		mount(31, 20, "/opt", "ext4", "8:1"), mount(32, 31, "/opt/sub", "overlay", "0:40"), // a bind of the tree
+		mount(34, 21, "/srv/ram", "tmpfs", "0:52"),
+		mount(33, 99, "/home", "ext4", "8:1"), // below a mount that is covered itself
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.close)
+	return finder{resolver: r, image: image}
+}
+
+func TestResolve(t *testing.T) {
+	f := aTree(t)
+	for path, want := range map[string]string{
+		"/":                  "/ overlay",
+		"/srv/db":            "/srv/db ext4",
+		"/srv/link":          "/data/db overlay",
+		"/srv/link/new/file": "/data/db/new/file overlay",
+		"/data/back":         "/srv/db ext4",
+		"/lib/modules":       "/usr/lib/modules erofs",
+		"/var/run/x.sock":    "/run/x.sock tmpfs",
+		"/scratch/a":         "/scratch/a tmpfs",
+		"/mnt/server/a/b":    "/mnt/server/a/b nfs4",
+		"/data/to-server":    "/mnt/server/y nfs4",
+		"/disk/a":            "/disk/a ext4",
+		"/home/x":            "/home/x overlay",
+		"/opt/sub":           "/opt/sub overlay",
+		"/opt/sub/up":        "/data overlay",
+		"/no/such/place":     "/no/such/place overlay",
+		"/srv/../data":       "/data overlay",
+		"/etc/localtime":     "/usr/share/zoneinfo/UTC overlay",
+	} {
+		p, err := f.resolve(path)
+		if got := p.path + " " + p.mount.Type; err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", path, got, err, want)
+		}
+	}
+	if p, err := f.resolve("/data/loop"); err == nil {
+		t.Errorf("a link to itself: %+v", p)
+	}
+}
+
+// TestRootResolve asks for the mounts of this process.
+func TestRootResolve(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	dir := t.TempDir()
+	if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer linux.Unmount(dir, 0)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newResolver(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	for path, want := range map[string]string{link + "/x": dir + "/x tmpfs", "/proc/self/root" + link: "/proc/self/root" + link + " proc"} {
+		p, err := r.resolve(path)
+		if got := p.path + " " + p.mount.Type; err != nil || got != want {
+			t.Errorf("%s: %s, %v, want %s", path, got, err, want)
+		}
+	}
+}
+
+// TestBinds: only what a container may write to and what does not last is
+// named, with advice that the configuration accepts.
+func TestBinds(t *testing.T) {
+	// The answers of GET /containers/json and GET /volumes, shortened.
+	const containers = `[
 		{"Names": ["/db-1"], "Labels": {"com.docker.compose.project": "db"}, "Mounts": [
 			{"Type": "bind", "Source": "/data/db", "Destination": "/var/lib/db", "RW": true},
 			{"Type": "bind", "Source": "/etc/localtime", "Destination": "/etc/localtime", "RW": true},
 			{"Type": "bind", "Source": "/srv/db", "Destination": "/conf", "RW": true},
-			{"Type": "volume", "Source": "/var/lib/docker/volumes/x/_data", "Destination": "/x", "RW": true}]},
+			{"Type": "volume", "Name": "plain", "Source": "/var/lib/docker/volumes/plain/_data", "Destination": "/x", "RW": true},
+			{"Type": "volume", "Name": "bound", "Source": "/var/lib/docker/volumes/bound/_data", "Destination": "/y", "RW": true},
+			{"Type": "volume", "Name": "ram", "Source": "/var/lib/docker/volumes/ram/_data", "Destination": "/r", "RW": true},
+			{"Type": "volume", "Name": "kept", "Source": "/var/lib/docker/volumes/kept/_data", "Destination": "/z", "RW": true}]},
 		{"Names": ["/db-2"], "Labels": {"com.docker.compose.project": "db"}, "Mounts": [
 			{"Type": "bind", "Source": "/data/db", "Destination": "/var/lib/db", "RW": true}]},
+		{"Names": ["/wireguard"], "Mounts": [
+			{"Type": "bind", "Source": "/lib/modules", "Destination": "/lib/modules", "RW": true},
+			{"Type": "bind", "Source": "/etc/ssl/certs", "Destination": "/etc/ssl/certs", "RW": true},
+			{"Type": "bind", "Source": "/etc/services", "Destination": "/etc/services", "RW": true},
+			{"Type": "bind", "Source": "/usr/share/zoneinfo", "Destination": "/usr/share/zoneinfo", "RW": true},
+			{"Type": "bind", "Source": "/etc/ssl/private", "Destination": "/keys", "RW": true},
+			{"Type": "bind", "Source": "/usr/share/app", "Destination": "/app", "RW": true}]},
 		{"Names": ["/agent"], "Mounts": [
 			{"Type": "bind", "Source": "/", "Destination": "/rootfs", "RW": true},
-			{"Type": "bind", "Source": "/run/docker.sock", "Destination": "/var/run/docker.sock", "RW": true},
+			{"Type": "bind", "Source": "/var/run/docker.sock", "Destination": "/var/run/docker.sock", "RW": true},
 			{"Type": "bind", "Source": "/etc/agent", "Destination": "/etc/agent", "RW": true},
+			{"Type": "bind", "Source": "/tmp/x", "Destination": "/x", "RW": true},
+			{"Type": "bind", "Source": "/scratch/a", "Destination": "/a", "RW": true},
+			{"Type": "bind", "Source": "/srv/link", "Destination": "/link", "RW": true},
+			{"Type": "bind", "Source": "/data/back", "Destination": "/back", "RW": true},
+			{"Type": "bind", "Source": "/mnt/server/x", "Destination": "/s", "RW": true},
+			{"Type": "bind", "Source": "/opt/sub", "Destination": "/sub", "RW": true},
+			{"Type": "bind", "Source": "/srv/ram", "Destination": "/ram", "RW": true},
+			{"Type": "tmpfs", "Source": "", "Destination": "/t", "RW": true},
 			{"Type": "bind", "Source": "/etc/agent.conf", "Destination": "/a.conf", "RW": false}]}]`
+	const volumes = `[
+		{"Name": "plain", "Driver": "local", "Options": null},
+		{"Name": "bound", "Driver": "local", "Options": {"type": "none", "o": "rw,bind", "device": "/data/y"}},
+		{"Name": "ram", "Driver": "local", "Options": {"type": "tmpfs", "o": "size=1m", "device": "tmpfs"}},
+		{"Name": "kept", "Driver": "local", "Options": {"type": "none", "o": "bind", "device": "/srv/z"}}]`
 	var list []container
-	if err := json.Unmarshal([]byte(answer), &list); err != nil {
-		t.Fatal(err)
+	var vols []volume
+	for text, v := range map[string]any{containers: &list, volumes: &vols} {
+		if err := json.Unmarshal([]byte(text), v); err != nil {
+			t.Fatal(err)
+		}
 	}
-	got := fleeting(list, func(source string) bool { return !strings.HasPrefix(source, "/srv/") })
+	f := aTree(t)
+	got := f.binds(list, vols)
+	const orData = ", or set rancher.state.directories: [/data]"
 	want := []api.Bind{
 		{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
-		{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data]"},
-		{Container: "db-2", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data]"},
+		{Container: "agent", Source: "/opt/sub", Target: "/sub", Advice: "bind /srv/sub instead"},
+		{Container: "agent", Source: "/scratch/a", Target: "/a", Advice: "bind /srv/a instead"},
+		{Container: "agent", Source: "/srv/link", Leads: "/data/db", Target: "/link", Advice: "bind /srv/db instead" + orData},
+		{Container: "agent", Source: "/srv/ram", Target: "/ram", Advice: "bind /opt/ram instead"},
+		{Container: "agent", Source: "/tmp/x", Target: "/x", Advice: "bind /srv/x instead"},
+		{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead" + orData},
+		{Container: "db-1", Project: "db", Volume: "bound", Source: "/data/y", Target: "/y", Advice: "bind /srv/y instead" + orData},
+		{Container: "db-2", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead" + orData},
+		{Container: "wireguard", Source: "/etc/ssl/private", Target: "/keys", Advice: "bind /srv/private instead"},
+		{Container: "wireguard", Source: "/usr/share/app", Target: "/app", Advice: "bind /srv/app instead"},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
 	if d := cmp.Diff([]string{
+		"the engine keeps images and volumes in /data/docker, which the next boot empties: set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker" + orData,
 		"container agent keeps data in /etc/agent, which the next boot empties: bind /srv/agent instead",
-		"compose project db keeps data in /data/db, which the next boot empties: bind /srv/db instead, or set rancher.state.directories: [/data]",
-	}, bindNotes(got)); d != "" {
+		"compose project db keeps data in /data/db, which the next boot empties: bind /srv/db instead" + orData,
+	}, bindNotes(api.Binds{DataRoot: f.dataRoot("/data/docker"), Binds: []api.Bind{got[0], got[6], got[8]}})); d != "" {
 		t.Error(d)
+	}
+}
+
+func TestDataRootThatLasts(t *testing.T) {
+	f := aTree(t)
+	for _, dir := range []string{"/var/lib/docker", "/mnt/server/docker", "/disk/docker", "/data/back"} {
+		if got := f.dataRoot(dir); got != nil {
+			t.Errorf("%s: %+v", dir, got)
+		}
+	}
+	if got := f.dataRoot("/scratch/docker"); got == nil || strings.Contains(got.Advice, "directories") {
+		t.Errorf("on a tmpfs: %+v", got)
+	}
+}
+
+// TestBindsWithoutState: on a machine that keeps its state in RAM nothing lasts.
+func TestBindsWithoutState(t *testing.T) {
+	for _, device := range []string{state.RAM, ""} {
+		m := &Manager{mounted: state.Mounted{Device: device}}
+		if got, err := m.Binds(t.Context()); err != nil || !got.Stateless {
+			t.Errorf("%q: %+v, %v", device, got, err)
+		}
 	}
 }

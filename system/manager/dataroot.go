@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/beneath"
@@ -18,7 +17,7 @@ import (
 // tree, or on one of the machine's directories that are mounted there.
 func inConsole(path string) beneath.Place {
 	mounts := map[string]string{}
-	for _, dir := range append(setup.Lasting(), "/run", "/tmp") {
+	for _, dir := range append(osconfig.LastingDirectories(), "/run", "/tmp") {
 		mounts[dir] = dir
 	}
 	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: path}

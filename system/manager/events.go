@@ -3,6 +3,7 @@ package manager
 import (
 	"slices"
 
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/supervise"
 )
@@ -44,7 +45,7 @@ func (m *Manager) onEvent(name string, e supervise.Event) {
 		case "console":
 			m.consoleUp()
 			m.remindConsole()
-		case "docker":
+		case engine.Name:
 			m.engineUp()
 			m.lookAtSwarm()
 		case "wifi":

@@ -2,10 +2,8 @@ package manager
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/services/engine/dockerapi"
 	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/supervise"
 )
@@ -41,31 +40,13 @@ func (m *Manager) engineUp() {
 	m.engine = version
 }
 
-// engineVersion asks the engine's API, GET /version.
+// engineVersion asks the engine's API.
 func engineVersion(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	client := http.Client{Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, "unix", engine.Socket)
-		},
-	}}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://engine/version", nil)
-	if err != nil {
-		return "", err
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		return "", err
-	}
-	defer resp.Body.Close()
 	var v struct{ Version string }
-	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		return "", fmt.Errorf("answer: %w", err)
-	}
-	return v.Version, nil
+	err := dockerapi.Client{Socket: engine.Socket}.Call(ctx, http.MethodGet, "/version", nil, &v)
+	return v.Version, err
 }
 
 // setupEvery is how often the console's own report is read. It is one small
@@ -139,7 +120,7 @@ func known(err error) error {
 	switch {
 	case errors.Is(err, supervise.ErrUnknown):
 		return fmt.Errorf("%w: %w", err, errdefs.ErrNotFound)
-	case errors.Is(err, supervise.ErrShutdown):
+	case errors.Is(err, supervise.ErrShutdown), errors.Is(err, supervise.ErrSuperseded):
 		return fmt.Errorf("%w: %w", err, errdefs.ErrFailedPrecondition)
 	}
 	return err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/pharos-os/pharos/netconf"
 	"github.com/pharos-os/pharos/netconf/firewall"
@@ -21,6 +22,9 @@ import (
 // the boot, with the guard of package firewall.
 const guarded = runDir + "/guarded"
 
+// forwardingFile is the kernel's switch below /proc/sys.
+const forwardingFile = "net/ipv6/conf/all/forwarding"
+
 // stepForwarding lets the engine have IPv6 networks. With its nftables backend
 // dockerd refuses to make one, and at its start to restore one, while the
 // machine does not forward.
@@ -28,16 +32,11 @@ func (m *Manager) stepForwarding(context.Context) error { return m.forward(m.cfg
 
 // forward turns forwarding of IPv6 on if the engine needs it, behind a guard
 // that keeps the machine from being a router for anybody else. A configuration
-// that says itself whether the machine forwards has neither from here.
+// that says itself whether the machine forwards is carried out by
+// rancher.sysctl; forward only takes the guard away.
 func (m *Manager) forward(c osconfig.Config) error {
-	if saysForwarding(c.Rancher.Sysctl) {
-		if !m.isGuarded() {
-			return nil
-		}
-		if err := firewall.Unguard(); err != nil {
-			return err
-		}
-		return os.Remove(filepath.Join(m.root, guarded))
+	if value, ok := asksForwarding(c.Rancher.Sysctl); ok {
+		return m.unguard(value)
 	}
 	if _, err := os.Stat("/proc/sys/net/ipv6/conf/all"); err != nil { // the kernel was told to have no IPv6
 		return nil
@@ -54,6 +53,27 @@ func (m *Manager) forward(c osconfig.Config) error {
 	return rtnl.ForwardIPv6()
 }
 
+// unguard takes the guard away from a machine that was told to be a router. It
+// does so only when the kernel has the value that was asked for: the kernel may
+// have refused it, or it is not written yet. A machine that was told to forward
+// nothing keeps its guard, which then has nothing to do.
+func (m *Manager) unguard(asked string) error {
+	if asked != "1" || !m.isGuarded() {
+		return nil
+	}
+	now, err := os.ReadFile(filepath.Join("/proc/sys", forwardingFile))
+	if err != nil {
+		return fmt.Errorf("IPv6 forwarding: %w", err)
+	}
+	if strings.TrimSpace(string(now)) != asked {
+		return nil // setting the sysctl has failed and said why
+	}
+	if err := firewall.Unguard(); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(m.root, guarded))
+}
+
 func (m *Manager) isGuarded() bool {
 	_, err := os.Stat(filepath.Join(m.root, guarded))
 	return err == nil
@@ -63,14 +83,15 @@ func hasEngine(units []unit.Unit) bool {
 	return slices.ContainsFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })
 }
 
-// saysForwarding tells whether rancher.sysctl has the kernel's switch.
-func saysForwarding(sysctl map[string]string) bool {
-	for key := range sysctl {
-		if filepath.Clean("/"+sysctlPath(key)) == "/net/ipv6/conf/all/forwarding" {
-			return true
+// asksForwarding returns the value that rancher.sysctl has for the kernel's
+// switch; of several spellings "1" counts only when all have it.
+func asksForwarding(sysctl map[string]string) (value string, asks bool) {
+	for key, v := range sysctl {
+		if osconfig.SysctlPath(key) == forwardingFile && (!asks || v != "1") {
+			value, asks = v, true
 		}
 	}
-	return false
+	return value, asks
 }
 
 // ownBridges are the bridges that the configuration makes, without the one

@@ -28,13 +28,20 @@ func TestOwnBridges(t *testing.T) {
 	}
 }
 
-func TestSaysForwarding(t *testing.T) {
-	for key, want := range map[string]bool{
-		"net.ipv6.conf.all.forwarding": true, "net/ipv6/conf/all/forwarding": true, "/net/ipv6/conf/all/forwarding": true,
-		"net.ipv6.conf.eth0.forwarding": false, "net.ipv4.ip_forward": false,
+func TestAsksForwarding(t *testing.T) {
+	for _, tt := range []struct {
+		sysctl map[string]string
+		value  string
+		asks   bool
+	}{
+		{map[string]string{"net.ipv6.conf.all.forwarding": "1"}, "1", true},
+		{map[string]string{"net/ipv6/conf/all/forwarding": "0", "vm.swappiness": "10"}, "0", true},
+		{map[string]string{"/net/ipv6/conf/all/forwarding": "1"}, "1", true},
+		{map[string]string{"/net/ipv6/conf/all/forwarding": "1", "net.ipv6.conf.all.forwarding": "0"}, "0", true},
+		{map[string]string{"net.ipv6.conf.eth0.forwarding": "1", "net.ipv4.ip_forward": "1"}, "", false},
 	} {
-		if got := saysForwarding(map[string]string{"vm.swappiness": "10", key: "0"}); got != want {
-			t.Errorf("%s: %v", key, got)
+		if value, asks := asksForwarding(tt.sysctl); value != tt.value || asks != tt.asks {
+			t.Errorf("%v: %q, %v", tt.sysctl, value, asks)
 		}
 	}
 }
@@ -62,25 +69,57 @@ func TestRootForwarding(t *testing.T) {
 	}
 	off := false
 	withoutEngine := osconfig.Rancher{Docker: osconfig.Engine{Enabled: &off}}
-	router := osconfig.Rancher{Sysctl: map[string]string{"net.ipv6.conf.all.forwarding": "1"}}
+	asks := func(value string) osconfig.Rancher {
+		return osconfig.Rancher{Sysctl: map[string]string{"net.ipv6.conf.all.forwarding": value}}
+	}
 	for _, step := range []struct {
 		what    string
 		rancher osconfig.Rancher
 		want    string
 	}{
-		{"a router that has said so", router, "forwarding 0"}, // rancher.sysctl is written elsewhere
 		{"no engine", withoutEngine, "forwarding 0"},
-		{"an engine", osconfig.Rancher{}, "forwarding 1, guarded"},
-		{"again", osconfig.Rancher{}, "forwarding 1, guarded"},
-		{"a router now", router, "forwarding 1"},
+		{"a router", asks("1"), "forwarding 1"},
 		{"not any longer", osconfig.Rancher{}, "forwarding 1, guarded"},
+		{"again", osconfig.Rancher{}, "forwarding 1, guarded"},
+		{"what the kernel refuses", asks("false"), "forwarding 1, guarded"},
+		{"what the kernel takes for 1", asks("2"), "forwarding 2, guarded"}, // validation refuses both
+		{"no forwarding", asks("0"), "forwarding 0, guarded"},
+		{"an engine", osconfig.Rancher{}, "forwarding 1, guarded"},
+		{"a router again", asks("1"), "forwarding 1"},
+		{"an engine again", osconfig.Rancher{}, "forwarding 1, guarded"},
 		{"the engine is turned off, and may have networks still", withoutEngine, "forwarding 1, guarded"},
 	} {
+		errSysctl := applySysctl(step.rancher.Sysctl)
+		if (errSysctl != nil) != (step.what == "what the kernel refuses") {
+			t.Errorf("%s: sysctl: %v", step.what, errSysctl)
+		}
 		if err := m.forward(osconfig.Config{Rancher: step.rancher}); err != nil {
 			t.Fatalf("%s: %v", step.what, err)
 		}
 		if got := state(); got != step.want {
 			t.Errorf("%s: %s, want %s", step.what, got, step.want)
 		}
+	}
+}
+
+// TestRootForwardingOrder: the guard stands until the kernel has the value that
+// replaces it, also when the network changes in the same step.
+func TestRootForwardingOrder(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	m := &Manager{log: quiet(), notes: map[string][]string{}, root: t.TempDir()}
+	if err := os.MkdirAll(filepath.Dir(filepath.Join(m.root, guarded)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.forward(osconfig.Config{}); err != nil {
+		t.Fatal(err)
+	}
+	// The network comes before rancher.sysctl has been written.
+	if err := m.forward(osconfig.Config{Rancher: osconfig.Rancher{Sysctl: map[string]string{"net.ipv6.conf.all.forwarding": "0"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if !m.isGuarded() {
+		t.Error("the machine forwards without a guard")
 	}
 }

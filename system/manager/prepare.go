@@ -15,6 +15,7 @@ import (
 
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf"
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/state"
@@ -190,20 +191,12 @@ func setSysctl(proc string, layers ...map[string]string) error {
 	var errs []error
 	for _, values := range layers {
 		for key, value := range values {
-			if err := writeFile(filepath.Join(proc, filepath.Clean("/"+sysctlPath(key))), value); err != nil {
+			if err := writeFile(filepath.Join(proc, osconfig.SysctlPath(key)), value); err != nil {
 				errs = append(errs, fmt.Errorf("sysctl %s: %w", key, err))
 			}
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// sysctlPath is a parameter's file below /proc/sys.
-func sysctlPath(key string) string {
-	if strings.Contains(key, "/") {
-		return key
-	}
-	return strings.ReplaceAll(key, ".", "/")
 }
 
 // baseSysctl is set on every machine, before the configuration's values.

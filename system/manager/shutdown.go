@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/pharos-os/pharos/services/engine"
 )
 
 // stopOrder is the shutdown graph: phases one after the other, the units of a
@@ -15,7 +17,7 @@ import (
 // there until nearly the end to hear about it.
 func stopOrder() [][]string {
 	return [][]string{
-		{"docker"},
+		{engine.Name},
 		{"console"},
 		{"ntp"},
 		{"syslog"},

@@ -63,7 +63,7 @@ func (m *Manager) isBooted() bool {
 // useless reports that nobody can work with the machine: neither a console
 // nor an engine runs. m.mu is held.
 func (m *Manager) useless() bool {
-	for _, name := range []string{"console", "docker"} {
+	for _, name := range []string{"console", engine.Name} {
 		if g := m.units[name]; g != nil && g.IsOpen() {
 			return false
 		}
@@ -125,8 +125,8 @@ func (m *Manager) waiting(net netconf.State) []string {
 // turned off.
 func (m *Manager) engineStatus() (api.Engine, bool) {
 	m.mu.Lock()
-	e := api.Engine{Name: "docker", Version: m.engine}
-	_, on := m.units["docker"]
+	e := api.Engine{Name: engine.Name, Version: m.engine}
+	_, on := m.units[engine.Name]
 	m.mu.Unlock()
 	if !on {
 		return api.Engine{Name: "none"}, false

@@ -30,7 +30,7 @@ func consoleTree() string { return filepath.Join(ctrd.DefaultPaths().Images, "co
 // tree is the root of console and engine. On its mount points both have
 // directories of the machine, the kernel's file systems and the engine's programs.
 func tree() view.View {
-	points := append(setup.Lasting(), "/dev", "/proc", "/run", "/sys", "/tmp", "/usr/lib/modules", engine.Home)
+	points := append(osconfig.LastingDirectories(), "/dev", "/proc", "/run", "/sys", "/tmp", "/usr/lib/modules", engine.Home)
 	return view.View{Lower: consoleTree(), Dir: view.Dir, MountPoints: points}
 }
 
@@ -214,7 +214,7 @@ func bindable(c osconfig.Config, hasState bool) bool {
 		return false
 	}
 	for _, f := range c.WriteFiles {
-		if !f.Defer && !setup.OnLasting(f.Path) {
+		if !f.Defer && !osconfig.Lasts(f.Path) {
 			return true
 		}
 	}

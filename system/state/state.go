@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -31,18 +32,18 @@ const ownState = "/var/lib/pharos"
 
 // places says what of the machine lives where on the state file system.
 func places() []place {
-	return []place{
-		{"var", "/var", 0o755, false},
-		{"home", "/home", 0o755, false},
-		{"root", "/root", 0o700, true},
-		{"srv", "/srv", 0o755, false},
-		{"opt", "/opt", 0o755, false},
-		{"usr-local", "/usr/local", 0o755, true},
-		{"mnt", "/mnt", 0o755, false},
-		{"media", "/media", 0o755, false},
-		{"pharos", ownState, 0o755, false},
-		{"conf", ownState + "/conf", 0o700, false},
+	var list []place
+	for _, target := range osconfig.LastingDirectories() {
+		p := place{strings.ReplaceAll(target[1:], "/", "-"), target, 0o755, false}
+		switch target {
+		case "/root":
+			p.perm, p.furnished = 0o700, true
+		case "/usr/local":
+			p.furnished = true
+		}
+		list = append(list, p)
 	}
+	return append(list, place{"pharos", ownState, 0o755, false}, place{"conf", ownState + "/conf", 0o700, false}) // below /var
 }
 
 // place is a directory of the state file system and where it is bound.

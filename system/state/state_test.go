@@ -192,7 +192,7 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/var/lib/cni") || !strings.Contains(err.Error(), "/home: no") {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"/var", "/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", ownState, ownState + "/conf"}, bound); diff != "" {
+	if diff := cmp.Diff([]string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var", ownState, ownState + "/conf"}, bound); diff != "" {
 		t.Error(diff)
 	}
 	if entries, err := os.ReadDir(filepath.Join(root, Root, ownState)); err != nil || len(entries) > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -97,22 +98,34 @@ func awaitReady(ctx context.Context, p unit.Probe, check func(context.Context, u
 	if timeout == 0 {
 		timeout = defaultReadyTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, errNotReady)
-	defer cancel()
 	tick := time.NewTicker(probeEvery)
 	defer tick.Stop()
+	var deadline <-chan time.Time
 	for {
+		if deadline == nil && since(p) {
+			timer := time.NewTimer(timeout)
+			defer timer.Stop()
+			deadline = timer.C
+		}
 		err := check(ctx, p)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-tick.C:
+		case <-deadline:
+			return fmt.Errorf("%w (%s): %w", errNotReady, timeout, err)
 		case <-ctx.Done():
-			if errors.Is(context.Cause(ctx), errNotReady) {
-				return fmt.Errorf("%w (%s): %w", errNotReady, timeout, err)
-			}
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// since reports whether a probe's timeout counts.
+func since(p unit.Probe) bool {
+	if p.Since == "" {
+		return true
+	}
+	_, err := os.Stat(p.Since)
+	return !errors.Is(err, fs.ErrNotExist) // what cannot be looked at is not waited for
 }

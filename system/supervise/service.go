@@ -48,21 +48,28 @@ const maxEvents = 50
 
 // service is one unit and its state machine.
 type service struct {
+	name string
 	opts Options
 	log  *slog.Logger
 
-	mu      sync.Mutex
-	unit    unit.Unit
-	info    Info
-	want    bool                    // should run
-	endLife context.CancelCauseFunc // ends the life in progress with errStop; nil before the first
-	changed chan struct{}           // closed and renewed on every transition
-	wake    chan struct{}           // buffered 1: want changed
+	mu          sync.Mutex
+	unit        unit.Unit
+	info        Info
+	want        bool                    // should run now
+	goal        bool                    // what the last request wants in the end; a restart has want false and goal true
+	living      bool                    // run is not idle
+	ending      bool                    // a stop of the life in progress was requested
+	lives       int                     // lives begun
+	stops       int                     // lives ended as requested
+	transitions int                     // calls of set; info.Events is bounded
+	endLife     context.CancelCauseFunc // ends the life in progress; nil before the first
+	changed     chan struct{}           // closed and renewed on every transition and request
+	wake        chan struct{}           // buffered 1: want changed
 }
 
 func newService(u unit.Unit, opts Options) *service {
 	return &service{
-		opts: opts, log: opts.Log.With("unit", u.Name), unit: u, want: true,
+		name: u.Name, opts: opts, log: opts.Log.With("unit", u.Name), unit: u, want: true, goal: true, living: true,
 		info:    Info{Unit: u, State: Waiting, Since: time.Now()},
 		changed: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
@@ -71,6 +78,7 @@ func newService(u unit.Unit, opts Options) *service {
 // set is the only place where a service's state changes.
 func (s *service) set(state State, pid int, message string) {
 	s.mu.Lock()
+	s.transitions++
 	now := time.Now()
 	if s.info.State != state {
 		s.info.Since = now
@@ -81,9 +89,11 @@ func (s *service) set(state State, pid int, message string) {
 	if n := len(s.info.Events); n > maxEvents {
 		s.info.Events = append([]Event(nil), s.info.Events[n-maxEvents:]...)
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
-	name := s.unit.Name
+	if state == Stopped && s.ending {
+		s.stops++
+		s.living, s.ending = false, false
+	}
+	s.notify()
 	s.mu.Unlock()
 	level := slog.LevelInfo
 	if state == Failed || state == CrashLooping {
@@ -91,7 +101,7 @@ func (s *service) set(state State, pid int, message string) {
 	}
 	s.log.Log(context.Background(), level, "unit "+string(state), "message", message, "pid", pid)
 	if s.opts.OnEvent != nil {
-		s.opts.OnEvent(name, e)
+		s.opts.OnEvent(s.name, e)
 	}
 }
 
@@ -109,8 +119,12 @@ func (s *service) snapshot() Info {
 func (s *service) run(ctx context.Context) {
 	backoff := s.opts.Backoff
 	for ctx.Err() == nil {
-		life, ok := s.newLife(ctx)
-		if !ok {
+		life, next := s.next(ctx)
+		switch next {
+		case stop:
+			s.set(Stopped, 0, "stopped")
+			continue
+		case idle:
 			select {
 			case <-s.wake:
 				backoff.Reset()
@@ -126,41 +140,65 @@ func (s *service) run(ctx context.Context) {
 		if life.Err() == nil && s.settle(err) {
 			s.pause(life, &backoff, time.Since(began), err)
 		}
-		if errors.Is(context.Cause(life), errStop) {
-			s.set(Stopped, 0, "stopped")
-		}
 	}
 }
 
 // errStop is the cause of a life that was ended by Stop.
 var errStop = errors.New("asked to stop")
 
-// newLife returns the context of the next run, or false when none is wanted.
-func (s *service) newLife(ctx context.Context) (context.Context, bool) {
+// What run does next.
+type next int
+
+const (
+	live next = iota // another life
+	stop             // record that the service has stopped as requested
+	idle             // wait for a request
+)
+
+// next returns what comes now, and the context of the next life.
+func (s *service) next(ctx context.Context) (context.Context, next) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.want {
-		return nil, false
+	switch {
+	case s.ending:
+		return nil, stop
+	case !s.want:
+		s.living = false
+		return nil, idle
 	}
 	life, cancel := context.WithCancelCause(ctx)
-	s.endLife = cancel
-	return life, true
+	s.endLife, s.living = cancel, true
+	s.lives++
+	return life, live
 }
 
 // settle applies the restart policy to a life that ended by itself; it reports
 // whether another one follows.
 func (s *service) settle(err error) bool {
-	u := s.snapshot().Unit
-	switch {
-	case u.Restart == unit.RestartNever && err == nil, u.Restart == unit.RestartOnFailure && err == nil:
-		s.setWant(false)
-		s.set(Stopped, 0, "finished")
-		return false
-	case u.Restart == unit.RestartNever:
-		s.setWant(false)
-		s.set(Failed, 0, err.Error())
+	switch restart := s.snapshot().Unit.Restart; {
+	case restart == unit.RestartNever && err != nil:
+		if s.finish() {
+			s.set(Failed, 0, err.Error())
+		}
+	case restart == unit.RestartNever, restart == unit.RestartOnFailure && err == nil:
+		if s.finish() {
+			s.set(Stopped, 0, "finished")
+		}
+	default:
+		return true
+	}
+	return false
+}
+
+// finish ends the service with its life, unless a stop was requested, which
+// says itself what comes next.
+func (s *service) finish() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
 		return false
 	}
+	s.want, s.living = false, false
 	return true
 }
 
@@ -185,10 +223,4 @@ func (s *service) pause(life context.Context, b *Backoff, ran time.Duration, err
 	case <-t.C:
 	case <-life.Done():
 	}
-}
-
-func (s *service) setWant(want bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.want = want
 }

@@ -51,6 +51,8 @@ func New(opts Options) *Supervisor {
 var (
 	// ErrUnknown is returned for a service that does not exist.
 	ErrUnknown = errors.New("no such service")
+	// ErrSuperseded ends a start or restart after which a stop was requested.
+	ErrSuperseded = errors.New("superseded by a later stop")
 	// ErrShutdown refuses new starts once the machine goes down.
 	ErrShutdown = errors.New("the machine is shutting down")
 )
@@ -144,71 +146,51 @@ func (s *Supervisor) Start(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	s.mu.Lock()
-	closed := s.closed
-	s.mu.Unlock()
-	if closed {
-		return fmt.Errorf("start %s: %w", name, ErrShutdown)
+	if err := s.open(name); err != nil {
+		return err
 	}
-	svc.mu.Lock()
-	from := len(svc.info.Events)
-	already := svc.want && svc.info.State == Running
-	svc.want = true
-	svc.mu.Unlock()
-	if already {
-		return nil
-	}
+	started := svc.requestStart()
 	svc.signal()
-	return svc.await(ctx, func(i Info) (bool, error) {
-		switch i.State {
-		case Running:
-			return true, nil
-		case Failed, CrashLooping:
-			if len(i.Events) > from {
-				return true, fmt.Errorf("service %s: %s", name, i.Message)
-			}
-		case Stopped:
-			// A one-shot that has finished.
-			return len(i.Events) > from, nil
-		}
-		return false, nil
-	})
+	return svc.await(ctx, started)
 }
 
-// Stop ends a service and waits until it has.
+// open refuses starts once the machine goes down.
+func (s *Supervisor) open(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("start %s: %w", name, ErrShutdown)
+	}
+	return nil
+}
+
+// Stop ends a service and waits until it has ended, even if another start was
+// requested meanwhile.
 func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	svc, err := s.find(name)
 	if err != nil {
 		return err
 	}
-	svc.mu.Lock()
-	svc.want = false
-	idle := svc.info.State == Stopped || svc.info.State == Failed && svc.info.Unit.Restart == unit.RestartNever
-	if svc.endLife != nil {
-		svc.endLife(errStop)
-	}
-	svc.mu.Unlock()
-	if idle {
-		return nil
-	}
-	return svc.await(ctx, func(i Info) (bool, error) { return i.State == Stopped, nil })
+	return svc.await(ctx, svc.requestStop(false))
 }
 
 // restartTimeout bounds a restart that nobody waits for any more.
 const restartTimeout = 10 * time.Minute
 
 // Restart is Stop, then Start. It goes on when ctx ends: whoever restarts the
-// console from a session of it is gone after the first half.
+// console from a session of it is gone after the first half. A stop that is
+// requested before the second half supersedes it.
 func (s *Supervisor) Restart(ctx context.Context, name string) error {
+	svc, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	stopped := svc.requestStop(true) // here, so that requests count in the order in which they are made
 	done := make(chan error, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), restartTimeout)
 		defer cancel()
-		if err := s.Stop(ctx, name); err != nil {
-			done <- err
-			return
-		}
-		done <- s.Start(ctx, name)
+		done <- s.restart(ctx, svc, stopped)
 	}()
 	select {
 	case err := <-done:
@@ -218,33 +200,24 @@ func (s *Supervisor) Restart(ctx context.Context, name string) error {
 	}
 }
 
+func (s *Supervisor) restart(ctx context.Context, svc *service, stopped func() (bool, error)) error {
+	if err := svc.await(ctx, stopped); err != nil {
+		return err
+	}
+	if err := s.open(svc.name); err != nil {
+		return err
+	}
+	started, err := svc.requestSecondHalf()
+	if err != nil {
+		return err
+	}
+	svc.signal()
+	return svc.await(ctx, started)
+}
+
 // Shutdown refuses every later start.
 func (s *Supervisor) Shutdown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-}
-
-func (s *service) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// await blocks until done says so, looking at every transition.
-func (s *service) await(ctx context.Context, done func(Info) (bool, error)) error {
-	for {
-		s.mu.Lock()
-		ch := s.changed
-		s.mu.Unlock()
-		if ok, err := done(s.snapshot()); ok {
-			return err
-		}
-		select {
-		case <-ch:
-		case <-ctx.Done():
-			return fmt.Errorf("service %s: %w", s.unit.Name, context.Cause(ctx))
-		}
-	}
 }

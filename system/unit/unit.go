@@ -126,7 +126,7 @@ const (
 	RestartNever     Restart = "never"      // one-shot: exit 0 is success
 )
 
-// Probe is a readiness or health check. At most one field is set; the zero
+// Probe is a readiness or health check. At most one check is set; the zero
 // Probe means "as soon as the process runs".
 type Probe struct {
 	Socket  string        // a unix socket that accepts a connection (path on the host)
@@ -136,7 +136,10 @@ type Probe struct {
 	File    string        // a file that exists (path on the host)
 	Exit    bool          // the process ended with code 0 (one-shot)
 	Timeout time.Duration // until the unit counts as failed to start; 0 is 60 s
+	// Since is a file (path on the host) without which the unit does nothing:
+	// Timeout counts from when it exists. Empty is the unit's start.
+	Since string
 }
 
 // IsZero reports whether no check is set.
-func (p Probe) IsZero() bool { return p == Probe{Timeout: p.Timeout} }
+func (p Probe) IsZero() bool { return p == Probe{Timeout: p.Timeout, Since: p.Since} }

@@ -101,6 +101,7 @@ func (c *check) probe(name string, p Probe) {
 	c.require(p.Banner == "" || p.TCP != "", name, "banner without tcp")
 	c.require(p.Socket == "" || absolute(p.Socket), name, "socket %q is not a clean absolute path", p.Socket)
 	c.require(p.File == "" || absolute(p.File), name, "file %q is not a clean absolute path", p.File)
+	c.require(p.Since == "" || absolute(p.Since), name, "since %q is not a clean absolute path", p.Since)
 	c.require(p.Timeout >= 0, name, "timeout %s is negative", p.Timeout)
 }
 

@@ -47,6 +47,7 @@ type Options struct {
 	// The rest is fixed in the unit and replaced by tests.
 	Containerd, Dockerd []string // command and first arguments
 	Run                 string   // /run
+	Groups              string   // /etc/group
 	Cgroup              string   // /sys/fs/cgroup
 	ProcSys             string   // /proc/sys
 	Mounts              bool     // make every mount shared
@@ -94,6 +95,7 @@ func parse(args []string) (Options, error) {
 		Containerd: []string{Programs + "/containerd"},
 		Dockerd:    []string{Programs + "/dockerd"},
 		Run:        "/run",
+		Groups:     "/etc/group",
 		Cgroup:     "/sys/fs/cgroup",
 		ProcSys:    "/proc/sys",
 		Mounts:     true,
@@ -141,7 +143,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		log.Error("configuration file of the user's not used", "file", o.UserConfig, "error", err)
 	}
-	e := &engine{Options: o, config: config, log: log, reaper: reaper}
+	e := &engine{Options: o, config: config, log: log, reaper: reaper, late: make(chan struct{}, 1)}
 	if err := e.writeConfig(); err != nil {
 		return err
 	}
@@ -155,7 +157,8 @@ type engine struct {
 	log    *slog.Logger
 	reaper *keep.Reaper
 
-	listening socket // touched only before dockerd's starts, one at a time
+	listening socket        // touched only before dockerd's starts, one at a time
+	late      chan struct{} // buffered 1: the socket lacks its group
 
 	mu      sync.Mutex
 	dockerd *keep.Process
@@ -178,6 +181,7 @@ func (e *engine) run(ctx context.Context) {
 	dockerd, stopDockerd := context.WithCancel(base)
 	defer stopContainerd()
 	defer stopDockerd()
+	go e.giveLate(containerd)
 
 	var containerdDone, dockerdDone = make(chan struct{}), make(chan struct{})
 	go func() {
@@ -269,7 +273,7 @@ func (e *engine) beforeDockerd(c *keep.Command) error {
 	if err := removeAll(filepath.Join(e.Run, "docker.pid")); err != nil {
 		return err
 	}
-	if err := e.listening.open(e.dockerSocket(), e.Group, e.log); err != nil {
+	if err := e.openSocket(); err != nil {
 		return err
 	}
 	// systemd's way to hand a socket down, sd_listen_fds(3). LISTEN_PID is set

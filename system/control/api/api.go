@@ -39,14 +39,33 @@ type Engine struct {
 	Ready   bool   `json:"ready"`
 }
 
-// Bind is one entry of GET /v1/engine/binds: a container may write to a place
+// Binds is the answer to GET /v1/engine/binds: what containers write to places
 // that the next boot empties.
+type Binds struct {
+	// Stateless says that the machine has no state file system: nothing lasts
+	// but what is mounted from disks. The rest is empty then.
+	Stateless bool `json:"stateless"`
+	// DataRoot is where the engine keeps images and volumes, when that does not
+	// last.
+	DataRoot *DataRoot `json:"data_root,omitempty"`
+	Binds    []Bind    `json:"binds"`
+}
+
+// DataRoot is the engine's directory of images, containers and volumes.
+type DataRoot struct {
+	Path   string `json:"path"`
+	Advice string `json:"advice"` // what to set instead
+}
+
+// Bind is a place that a container may write to and that the next boot empties.
 type Bind struct {
 	Container string `json:"container"`
 	Project   string `json:"project,omitempty"` // of Compose
+	Volume    string `json:"volume,omitempty"`  // the volume that is a bind of Source
 	Source    string `json:"source"`
-	Target    string `json:"target"` // in the container
-	Advice    string `json:"advice"` // what to write instead
+	Leads     string `json:"leads,omitempty"` // where Source leads, when there are links in it
+	Target    string `json:"target"`          // in the container
+	Advice    string `json:"advice"`          // what to write instead
 }
 
 // Link is one network link, as people want to see it.

@@ -6,13 +6,13 @@ import (
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
-// Binds lists what containers may write to and the next boot does not keep.
-func (c *Client) Binds(ctx context.Context) ([]api.Bind, error) {
-	var out []api.Bind
+// Binds asks what containers write to places that the next boot empties.
+func (c *Client) Binds(ctx context.Context) (api.Binds, error) {
+	var out api.Binds
 	return out, c.get(ctx, api.PathBinds, &out)
 }
 
-// Swarm asks for the machine's membership in the swarm of its engine.
+// Swarm asks how the machine stands in the swarm of its engine.
 func (c *Client) Swarm(ctx context.Context) (api.Swarm, error) {
 	var out api.Swarm
 	return out, c.get(ctx, api.PathSwarm, &out)
