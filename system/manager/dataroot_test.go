@@ -4,15 +4,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/pharos-os/pharos/init/modules"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/linux"
@@ -42,12 +40,8 @@ func TestInConsole(t *testing.T) {
 // TestRootSwarmOnTree: a data root on the tree of console and engine, by a
 // mount there or by rancher.state.directories, is not the machine's path.
 func TestRootSwarmOnTree(t *testing.T) {
-	runtime.LockOSThread() // for good: the thread ends with the test
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		t.Skipf("mount namespaces can be made by root only: %v", err)
-	}
-	if err := linux.Propagate("/", unix.MS_PRIVATE|unix.MS_REC); err != nil {
-		t.Fatal(err)
+	if !netconftest.InNamespace(t) {
+		return
 	}
 	for _, dir := range []string{"/run", "/srv"} {
 		if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
