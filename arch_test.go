@@ -100,7 +100,7 @@ func allowed() map[string]string {
 		"system/settings":       "os-config os-config/change os-config/cmdline os-config/edit os-config/load system/atomicfile system/control/api",
 		"system/state":          "os-config system/linux system/linux/blkid",
 		"system/supervise":      "system/unit",
-		"system/view":           "system/linux",
+		"system/view":           "system/atomicfile system/linux",
 		"system/manager":        "*", // the composition root sees everything
 
 		"services":                   "os-config services/chrony services/engine services/wifi system/unit",

@@ -7,6 +7,7 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -47,13 +48,47 @@ func Mounts() ([]MountInfo, error) { return mounts("/proc/self/mountinfo") }
 // MountsOf lists the mounts of a process, with paths as it sees them.
 func MountsOf(pid int) ([]MountInfo, error) { return mounts(fmt.Sprintf("/proc/%d/mountinfo", pid)) }
 
-func mounts(table string) ([]MountInfo, error) {
-	data, err := os.ReadFile(table)
+func mounts(path string) ([]MountInfo, error) {
+	t, err := openMounts(path)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	return t.Read()
+}
+
+// MountTable is the open mount table of a process. It can be read again and
+// again, also where another /proc is mounted.
+type MountTable struct{ file *os.File }
+
+// OpenMounts opens the table of a process.
+func OpenMounts(pid int) (*MountTable, error) {
+	return openMounts(fmt.Sprintf("/proc/%d/mountinfo", pid))
+}
+
+func openMounts(path string) (*MountTable, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("mount table: %w", err)
+	}
+	return &MountTable{f}, nil
+}
+
+// Read lists the mounts as they are now, with paths as the process sees them.
+func (t *MountTable) Read() ([]MountInfo, error) {
+	_, err := t.file.Seek(0, io.SeekStart)
+	var data []byte
+	if err == nil {
+		data, err = io.ReadAll(t.file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mount table: %w", err)
 	}
 	return parseMountInfo(string(data)), nil
 }
+
+// Close closes the table.
+func (t *MountTable) Close() error { return t.file.Close() }
 
 func parseMountInfo(text string) []MountInfo {
 	var mounts []MountInfo

@@ -10,6 +10,7 @@ import (
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/settings"
 	"github.com/pharos-os/pharos/system/state"
@@ -132,7 +133,18 @@ func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
 
 // switchUnits brings the units to another configuration.
 func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
-	return m.carryOut(ctx, unitChanges(m.definitions(before), m.definitions(after)))
+	changes := unitChanges(m.definitions(before), m.definitions(after))
+	if slices.ContainsFunc(changes, startsEngine) {
+		m.awaitFiles(ctx, after)
+		// The data root may have been mounted meanwhile.
+		changes = unitChanges(m.definitions(before), m.definitions(after))
+	}
+	return m.carryOut(ctx, changes)
+}
+
+// startsEngine reports whether containers may start with a change.
+func startsEngine(c unitChange) bool {
+	return c.unit.Name == engine.Name && (c.how == unitStarts || c.how == unitRestarts)
 }
 
 func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {

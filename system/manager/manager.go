@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -89,6 +90,9 @@ type Manager struct {
 	imds       imds.Options        // how metadata services are asked
 	loading    sync.Mutex          // one reload at a time
 	applying   sync.Mutex          // one difference at a time
+	withdrawn  time.Time           // when a restart of the console took the engine's word to go back; of treeMu
+	handTried  time.Time           // when the engine could not be moved to another tree; by watchSetup alone
+	handFailed error               // why
 	treeMu     sync.Mutex          // of the tree that console and engine share
 
 	mu         sync.Mutex
@@ -208,10 +212,10 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	m.containerd = &daemon{
 		path: "/usr/bin/containerd", socket: containerdSocket, cgroup: "system/containerd", oom: -999,
 		logFile: logging.LogPath(filepath.Join(runDir, "logs"), "containerd"),
-		args:    []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state"},
+		args:    []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state", "--shim-sockets", containerdDir + "/s"},
 		up:      supervise.NewGate("the system containerd to answer"), log: component("containerd"),
 	}
-	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, State: containerdDir + "/state", Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
+	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, State: containerdDir + "/state", RuncRoot: containerdDir + "/runc", Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
 		return nil, nil, err
 	}
 	m.sup = supervise.New(supervise.Options{

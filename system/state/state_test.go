@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 )
 
 // mkfs makes a real ext4 file system in a file.
@@ -142,10 +143,29 @@ func TestMkdirOpensWhatIsAbove(t *testing.T) {
 	}
 }
 
+// removable takes the flag of linux.KeepDirectory away.
+func removable(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBindPlacesGoesOn: a directory that cannot be made keeps no other from
 // its place.
 func TestBindPlacesGoesOn(t *testing.T) {
 	root := t.TempDir()
+	t.Cleanup(func() { removable(t, filepath.Join(root, Root, ownState)) })
+	// A version before had its own state below /var.
+	if err := os.MkdirAll(filepath.Join(root, Root, ownState, "conf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(filepath.Join(root, "var/lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -172,8 +192,17 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/var/lib/cni") || !strings.Contains(err.Error(), "/home: no") {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"/var", "/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var/lib/pharos/conf"}, bound); diff != "" {
+	if diff := cmp.Diff([]string{"/var", "/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", ownState, ownState + "/conf"}, bound); diff != "" {
 		t.Error(diff)
+	}
+	if entries, err := os.ReadDir(filepath.Join(root, Root, ownState)); err != nil || len(entries) > 0 {
+		t.Errorf("left below /var: %v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(root, Root, "pharos/conf")); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(filepath.Join(root, Root, ownState)); err == nil && os.Geteuid() == 0 {
+		t.Error("the mount point of the machine's own state can be removed")
 	}
 	for path, want := range map[string]string{"root/.bashrc": "new", "opt/a": "old"} {
 		if text, err := os.ReadFile(filepath.Join(root, Root, path)); string(text) != want {
