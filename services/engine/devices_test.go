@@ -133,3 +133,17 @@ func TestMissingDevicesInTime(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 }
+
+// FuzzDevices: whatever a container's file says, only devices are looked for.
+func FuzzDevices(f *testing.F) {
+	f.Add([]byte(`{"RestartPolicy": {"Name": "always"}, "Devices": [{"PathOnHost": "/dev/net/tun"}, {"PathOnHost": "/dev/../etc"}]}`))
+	f.Add([]byte(`{"RestartPolicy": {"Name": "no"}, "Devices": [{"PathOnHost": "/dev/a"}]}`))
+	f.Add([]byte(`[]`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for _, d := range devices(text) {
+			if !strings.HasPrefix(d, "/dev/") || strings.Contains(d, "/../") || len(d) >= maxPath {
+				t.Errorf("%q", d)
+			}
+		}
+	})
+}

@@ -100,10 +100,10 @@ func TestReadFile(t *testing.T) {
 }
 
 // A device is not opened: that alone may do something.
-func TestReadDevice(t *testing.T) {
+func TestRootReadDevice(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mknod(filepath.Join(dir, "zero"), unix.S_IFCHR|0o600, int(unix.Mkdev(1, 5))); err != nil {
-		t.Skipf("nodes can be made by root only: %v", err)
+		t.Skipf("needs root to make a device node: %v", err)
 	}
 	within(t, func() {
 		if _, err := ReadFile(dir, "zero", 8); !errors.Is(err, ErrNotRegular) {

@@ -167,9 +167,6 @@ type Place struct {
 // String returns the path in the root.
 func (p Place) String() string { return p.Path }
 
-// Join is a place below this one.
-func (p Place) Join(name string) Place { return Place{p.Root, path.Join(p.Path, name)} }
-
 // Open opens the directory.
 func (p Place) Open() (*Dir, error) { return p.Root.Dir(p.Path) }
 

@@ -25,7 +25,7 @@ func newRoot(t *testing.T) (r Root, tree, machine string) {
 	return Root{Tree: tree, Mounts: map[string]string{"/srv": filepath.Join(machine, "srv"), "/usr/local": filepath.Join(machine, "local")}}, tree, machine
 }
 
-func TestRoot(t *testing.T) {
+func TestResolve(t *testing.T) {
 	r, tree, machine := newRoot(t)
 	link := func(target, at string) {
 		t.Helper()
@@ -77,10 +77,10 @@ func TestRoot(t *testing.T) {
 }
 
 // Before the tree is mounted, the directories of the machine are there.
-func TestRootWithoutTree(t *testing.T) {
+func TestResolveWithoutTree(t *testing.T) {
 	r, _, _ := newRoot(t)
 	r.Tree = filepath.Join(t.TempDir(), "none")
-	if text, err := (Place{r, "/srv"}).Join("docker").ReadFile("mark", 100); string(text) != "machine /srv/docker" || err != nil {
+	if text, err := (Place{r, "/srv/docker"}).ReadFile("mark", 100); string(text) != "machine /srv/docker" || err != nil {
 		t.Errorf("%q, %v", text, err)
 	}
 	if has, err := (Place{r, "/data"}).Has("mark"); has || err != nil {
@@ -89,7 +89,7 @@ func TestRootWithoutTree(t *testing.T) {
 }
 
 // The depth is bounded: each directory on the way is held open.
-func TestRootDepth(t *testing.T) {
+func TestResolveDepth(t *testing.T) {
 	tree := t.TempDir()
 	deep := strings.Repeat("d/", 300)
 	if err := os.MkdirAll(filepath.Join(tree, deep), 0o700); err != nil {

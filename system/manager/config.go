@@ -136,6 +136,8 @@ func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config
 	changes := unitChanges(m.definitions(before), m.definitions(after))
 	if slices.ContainsFunc(changes, startsEngine) {
 		m.awaitFiles(ctx, after)
+		// The data root may have been mounted meanwhile.
+		changes = unitChanges(m.definitions(before), m.definitions(after))
 	}
 	return m.carryOut(ctx, changes)
 }

@@ -9,6 +9,7 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/beneath"
+	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
 	"github.com/pharos-os/pharos/system/view"
 )
@@ -80,7 +81,8 @@ const refitDeadline = 20 * time.Second
 // process waits for the file Go and has no containers.
 func (m *Manager) refitEngine(ctx context.Context) (bool, error) {
 	c := m.cfg()
-	if _, err := m.sup.Get(engine.Name); err != nil { // it is off
+	i, err := m.sup.Get(engine.Name)
+	if err != nil || i.State == supervise.Running { // it is off, or does not wait
 		return false, nil
 	}
 	if !m.lookAtDataRoot(c) {

@@ -2,17 +2,17 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/pharos-os/pharos/init/modules"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/linux"
@@ -42,12 +42,8 @@ func TestInConsole(t *testing.T) {
 // TestRootSwarmOnTree: a data root on the tree of console and engine, by a
 // mount there or by rancher.state.directories, is not the machine's path.
 func TestRootSwarmOnTree(t *testing.T) {
-	runtime.LockOSThread() // for good: the thread ends with the test
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		t.Skipf("mount namespaces can be made by root only: %v", err)
-	}
-	if err := linux.Propagate("/", unix.MS_PRIVATE|unix.MS_REC); err != nil {
-		t.Fatal(err)
+	if !netconftest.InNamespace(t) {
+		return
 	}
 	for _, dir := range []string{"/run", "/srv"} {
 		if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
@@ -80,13 +76,19 @@ func TestRootSwarmOnTree(t *testing.T) {
 func TestRefitEngine(t *testing.T) {
 	dir := t.TempDir()
 	r := &unitRunner{}
+	var answers atomic.Bool
 	m := &Manager{log: quiet(), units: map[string]*supervise.Gate{}, launched: supervise.NewGate("the first units"),
 		config: load.Result{Config: inSwarm(dir, false)}, notes: map[string][]string{},
 		modules: func() (*modules.Loader, error) { return nil, os.ErrNotExist }}
 	there := supervise.NewGate("what the engine requires")
 	there.Open()
 	m.sup = supervise.New(supervise.Options{Runner: r, Log: quiet(), Condition: func(string) supervise.Condition { return there },
-		OnEvent: func(string, supervise.Event) {}, Check: func(context.Context, unit.Probe) error { return nil }})
+		OnEvent: func(string, supervise.Event) {}, Check: func(context.Context, unit.Probe) error {
+			if !answers.Load() {
+				return errors.New("the engine waits")
+			}
+			return nil
+		}})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	done := make(chan error)
 	go func() { done <- m.sup.Run(ctx) }()
@@ -107,8 +109,11 @@ func TestRefitEngine(t *testing.T) {
 	if err := m.sup.Add(units[slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })]); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.sup.Start(ctx, engine.Name); err != nil {
-		t.Fatal(err)
+	for tick := time.NewTicker(10 * time.Millisecond); ; {
+		if i, err := m.sup.Get(engine.Name); err != nil || i.PID != 0 || ctx.Err() != nil {
+			break
+		}
+		<-tick.C
 	}
 	if refitted, err := m.refitEngine(ctx); refitted || err != nil || fixed() {
 		t.Errorf("nothing has changed: %v, %v", refitted, err)
@@ -118,8 +123,14 @@ func TestRefitEngine(t *testing.T) {
 	if i, _ := m.sup.Get(engine.Name); !refitted || err != nil || !fixed() || i.State != supervise.Stopped {
 		t.Errorf("a swarm has come: %v, %v, %s", refitted, err, i.State)
 	}
+	answers.Store(true)
 	m.startEngine(ctx)
 	if i, _ := m.sup.Get(engine.Name); i.State != supervise.Running || len(r.started) != 2 {
 		t.Errorf("%s after %q", i.State, r.started)
+	}
+	// One that runs is left alone.
+	m.needs = needs{}
+	if refitted, err := m.refitEngine(ctx); refitted || err != nil {
+		t.Errorf("a running engine: %v, %v", refitted, err)
 	}
 }
