@@ -64,8 +64,7 @@ func (d details) recursive(binds []bind) []bind {
 type bind struct {
 	source string // "" is none of the machine's that counts
 	target string
-	volume string // name, if it is a volume that stands for a directory
-	alone  bool   // what is mounted below source is left out
+	alone  bool // what is mounted below source is left out
 }
 
 // binds lists where a container has something mounted by the engine.
@@ -77,7 +76,7 @@ func (c summary) binds(volumes map[string]volume, resolve func(string) string) [
 		case m.Type == "bind":
 			b.source = resolve(m.Source)
 		case m.Type == "volume" && v.source != "":
-			b.source, b.volume, b.alone = resolve(v.source), m.Name, v.alone
+			b.source, b.alone = resolve(v.source), v.alone
 		}
 		list = append(list, b)
 	}

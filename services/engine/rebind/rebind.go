@@ -104,7 +104,6 @@ const (
 type pick struct {
 	summary
 	action action
-	volume string // by which it binds the place, if it does so by a volume
 }
 
 // swarmTask is the label that a swarm gives the containers of its tasks.
@@ -142,7 +141,7 @@ func (e Engine) examine(ctx context.Context, c summary, binds []bind, want linux
 		if !ok || sees(table, place, below, want) {
 			continue
 		}
-		p.action, p.volume = restart, b.volume
+		p.action = restart
 		if task {
 			p.action = stop
 		}
@@ -186,63 +185,33 @@ func dependents(list []summary, picks []pick) []pick {
 	return out
 }
 
-// carryOut does what the containers need. Those that share a network with
-// another one come after the others.
+// carryOut does what the containers need, all at once. Those that share a
+// network with another one come after the others.
 func (e Engine) carryOut(ctx context.Context, picks []pick, m Mount) {
-	shared := func(p pick) bool {
-		users := 0
-		for _, o := range picks {
-			if p.volume != "" && o.volume == p.volume {
-				users++
+	for _, shares := range []bool{false, true} {
+		var wg sync.WaitGroup
+		for _, p := range picks {
+			if strings.HasPrefix(p.HostConfig.NetworkMode, "container:") == shares {
+				wg.Go(func() { e.do(ctx, p, m) })
 			}
 		}
-		return p.action == restart && users > 1
+		wg.Wait()
 	}
-	later := func(p pick) bool { return strings.HasPrefix(p.HostConfig.NetworkMode, "container:") }
-	// The engine mounts a volume anew when none of its containers runs.
-	e.each(picks, shared, func(p pick) {
-		if err := e.post(ctx, p, "stop"); err != nil {
-			e.Log.Warn("container does not stop; it keeps what it sees", "container", p.name(), "mount", m.Point, "error", err)
-		}
-	})
-	do := func(p pick) {
-		call := map[action]string{restart: "restart", start: "start", stop: "stop"}[p.action]
-		if shared(p) {
-			call = "start"
-		}
-		log := e.Log.With("container", p.name(), "mount", m.Point)
-		switch err := e.post(ctx, p, call); {
-		case err != nil:
-			log.Warn("container cannot be restarted for a mount", "error", err)
-		case p.action == stop:
-			log.Info("task stopped, because it did not see a mount; its swarm replaces it")
-		case p.action == start:
-			log.Info("container started, because a mount has come")
-		default:
-			log.Info("container restarted, because it did not see a mount")
-		}
-	}
-	e.each(picks, func(p pick) bool { return !later(p) }, do)
-	e.each(picks, later, do)
 }
 
-// each calls do for those of the picks that are wanted, all at once.
-func (e Engine) each(picks []pick, wanted func(pick) bool, do func(pick)) {
-	var wg sync.WaitGroup
-	for _, p := range picks {
-		if wanted(p) {
-			wg.Go(func() { do(p) })
-		}
+func (e Engine) do(ctx context.Context, p pick, m Mount) {
+	call := map[action]string{restart: "restart", start: "start", stop: "stop"}[p.action]
+	log := e.Log.With("container", p.name(), "mount", m.Point)
+	err := e.Client.Call(ctx, http.MethodPost, "/containers/"+p.ID+"/"+call, nil, nil)
+	switch {
+	case dockerapi.IsStatus(err, http.StatusNotFound): // removed meanwhile
+	case err != nil:
+		log.Warn("container cannot be restarted for a mount", "error", err)
+	case p.action == stop:
+		log.Info("task stopped, because it did not see a mount; its swarm replaces it")
+	case p.action == start:
+		log.Info("container started, because a mount has come")
+	default:
+		log.Info("container restarted, because it did not see a mount")
 	}
-	wg.Wait()
-}
-
-// post asks for something. A container that has been removed meanwhile needs
-// nothing.
-func (e Engine) post(ctx context.Context, p pick, what string) error {
-	err := e.Client.Call(ctx, http.MethodPost, "/containers/"+p.ID+"/"+what, nil, nil)
-	if dockerapi.IsStatus(err, http.StatusNotFound) {
-		return nil
-	}
-	return err
 }

@@ -33,7 +33,6 @@ type fake struct {
 	volumes    map[string]map[string]string // options by name
 	asked      []string                     // what changes something, with the name
 	refuse     map[string]string            // "restart web" → message
-	mounted    map[string]linux.MountInfo   // volumes in use, as they were mounted
 }
 
 // box is a container.
@@ -57,7 +56,7 @@ const point = "/mnt/nas"
 // newFake is an engine on a machine where nothing but a cover is at the point.
 func newFake(t *testing.T) (*fake, Engine) {
 	t.Helper()
-	f := &fake{t: t, root: t.TempDir(), volumes: map[string]map[string]string{}, refuse: map[string]string{}, mounted: map[string]linux.MountInfo{}, own: []linux.MountInfo{
+	f := &fake{t: t, root: t.TempDir(), volumes: map[string]map[string]string{}, refuse: map[string]string{}, own: []linux.MountInfo{
 		{ID: 1, Device: "0:1", Target: "/", Type: "overlay", Source: "overlay"},
 		{ID: 2, Parent: 1, Device: "8:1", Target: "/mnt", Type: "ext4", Source: "/dev/vda"},
 		{ID: 3, Parent: 2, Device: "0:50", Target: point, Type: "tmpfs", Source: "cover"},
@@ -117,16 +116,8 @@ func (f *fake) bind(b *box, m mount) {
 	source, deep := m.source, !m.nonRecursive
 	at, _ := linux.MountAt(f.own, source)
 	if m.volume != "" {
-		options := f.volumes[m.volume]
-		if options["device"] == "" {
-			at = linux.MountInfo{Device: "8:1", Type: "ext4"}
-		} else if was, used := f.mounted[m.volume]; used {
-			at = was
-		} else {
-			at, _ = linux.MountAt(f.own, options["device"])
-			f.mounted[m.volume] = at
-		}
-		source, deep = options["device"], false
+		source, deep = f.volumes[m.volume]["device"], false
+		at, _ = linux.MountAt(f.own, source)
 	}
 	add := func(target string, of linux.MountInfo) {
 		parent, _ := linux.MountAt(b.table, target)
@@ -195,17 +186,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.answer(w, map[string]string{"message": message})
 		return
 	}
-	if what != "start" {
-		b.running = false
-		for _, m := range b.mounts {
-			users := slices.ContainsFunc(f.containers, func(o *box) bool {
-				return o.running && slices.ContainsFunc(o.mounts, func(n mount) bool { return n.volume == m.volume })
-			})
-			if !users {
-				delete(f.mounted, m.volume)
-			}
-		}
-	}
+	b.running = false
 	if what != "stop" {
 		f.start(b)
 	}
@@ -369,33 +350,25 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// TestVolumes: a volume that stands for a directory is mounted anew only when
-// none of its containers runs.
+// TestVolumes: a volume that stands for a directory of the machine counts as a
+// bind of it.
 func TestVolumes(t *testing.T) {
 	f, e := newFake(t)
 	f.volumes = map[string]map[string]string{
-		"media":  {"type": "none", "o": "bind", "device": "/mnt/nas"},
-		"single": {"type": "none", "o": "bind,rw", "device": "/mnt/nas"},
+		"media":  {"type": "none", "o": "bind,rw", "device": "/mnt/nas/media"},
 		"parent": {"type": "none", "o": "bind", "device": "/mnt"}, // without what is mounted below
 		"memory": {"type": "tmpfs", "device": "tmpfs", "o": "size=1m"},
 		"other":  {},
 	}
 	f.run("one", mount{volume: "media", target: "/d"}, mount{volume: "other", target: "/o"})
-	f.run("two", mount{volume: "media", target: "/d"})
-	f.run("three", mount{volume: "single", target: "/d"})
-	f.run("four", mount{volume: "parent", target: "/d"})
-	m := f.comes()
-	if err := e.Restart(t.Context(), m, map[string]bool{}); err != nil {
+	f.run("two", mount{volume: "parent", target: "/d"}, mount{volume: "memory", target: "/m"})
+	f.fail("three", "always", mount{volume: "media", target: "/d"})
+	f.fail("four", "always", mount{volume: "other", target: "/d"})
+	if err := e.Restart(t.Context(), f.comes(), map[string]bool{}); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.take(); !slices.Equal(got, []string{"restart three", "start one", "start two", "stop one", "stop two"}) {
-		t.Errorf("asked %q", got)
-	}
-	if err := e.Restart(t.Context(), m, map[string]bool{}); err != nil {
-		t.Fatal(err)
-	}
-	if got := f.take(); len(got) > 0 {
-		t.Errorf("they still do not see it: %q", got)
+	if d := cmp.Diff([]string{"restart one", "start three"}, f.take()); d != "" {
+		t.Error(d)
 	}
 }
 
