@@ -113,7 +113,8 @@ type File struct {
 	Container string `yaml:"container,omitempty"`
 	// Add to the file instead of replacing it.
 	Append bool `yaml:"append,omitempty"`
-	// Write when users exist and the commands of runcmd have run.
+	// Write when users exist and the commands of runcmd have run; containers
+	// with a restart policy start before.
 	Defer bool `yaml:"defer,omitempty"`
 }
 

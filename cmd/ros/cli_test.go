@@ -109,6 +109,7 @@ func TestOutput(t *testing.T) {
 					{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
 					{Container: "web", Volume: "html", Source: "/srv/html", Leads: "/scratch/html", Target: "/www", Advice: "bind /srv/html instead"},
 				},
+				LateFiles: []api.LateFile{{Container: "web", Project: "site", Path: "/etc/web.conf"}},
 			}
 		}},
 		{golden: "doctor-stateless.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) { m.binds.Stateless = true }},

@@ -16,9 +16,10 @@ func dockerCommand(t *terminal) *cli.Command {
 		Action: group,
 		Subcommands: []*cli.Command{{
 			Name:  "doctor",
-			Usage: "list what containers write to places that the next boot empties",
+			Usage: "find what containers lose or miss at the next boot",
 			Description: "With a state disk, " + strings.Join(osconfig.LastingDirectories(), ", ") + ", the directories of " +
-				"rancher.state.directories and what is mounted last. Ends with 1 when something is listed.",
+				"rancher.state.directories and what is mounted last. Files with defer: true come after containers have started. " +
+				"Ends with 1 when something is listed.",
 			Flags: []cli.Flag{jsonFlag()},
 			Action: func(c *cli.Context) error {
 				if _, err := arguments(c, 0, 0); err != nil {
@@ -33,7 +34,7 @@ func dockerCommand(t *terminal) *cli.Command {
 				} else {
 					t.doctor(found)
 				}
-				if err == nil && (found.Stateless || found.DataRoot != nil || len(found.Binds) > 0) {
+				if err == nil && (found.Stateless || found.DataRoot != nil || len(found.Binds)+len(found.LateFiles) > 0) {
 					return &exitError{Code: 1}
 				}
 				return err
@@ -47,7 +48,7 @@ func (t *terminal) doctor(found api.Binds) {
 	case found.Stateless:
 		t.printf("this machine has no state disk: nothing that containers write lasts, except on disks that are mounted\n" +
 			"  make a file system with the label PHAROS_STATE and reboot\n")
-	case found.DataRoot == nil && len(found.Binds) == 0:
+	case found.DataRoot == nil && len(found.Binds)+len(found.LateFiles) == 0:
 		t.printf("everything that containers write to lasts\n")
 	}
 	if d := found.DataRoot; d != nil {
@@ -63,5 +64,9 @@ func (t *terminal) doctor(found api.Binds) {
 			target += ", volume " + b.Volume
 		}
 		t.printf("  writes to %s (in the container %s), which the next boot empties\n  %s\n", source, target, b.Advice)
+	}
+	for _, l := range found.LateFiles {
+		t.printf("%s\n", join(" ", l.Container, parenthesis(l.Project, "project ")))
+		t.printf("  binds %s, which write_files writes after containers have started\n  leave out defer\n", l.Path)
 	}
 }

@@ -29,6 +29,10 @@ func (s *setup) writeFile(f osconfig.File) error {
 	return nil
 }
 
+// errDirectory is the error for a file whose place is taken.
+var errDirectory = errors.New("there is a directory of that name; Docker makes one for a container that binds the file before it is written " +
+	"(defer: true, or docker run in a command): remove it")
+
 func (s *setup) place(f osconfig.File) error {
 	if !filepath.IsAbs(f.Path) {
 		return errors.New("path is not absolute")
@@ -54,6 +58,9 @@ func (s *setup) place(f osconfig.File) error {
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fmt.Errorf("directory: %w", err)
+	}
+	if info, err := os.Lstat(path); err == nil && info.IsDir() {
+		return errDirectory
 	}
 	if f.Append {
 		return s.appendTo(f, content, mode, uid, gid)

@@ -29,6 +29,13 @@ type container struct {
 	}
 }
 
+func (c container) name() string {
+	if len(c.Names) == 0 {
+		return ""
+	}
+	return strings.TrimPrefix(c.Names[0], "/")
+}
+
 func (c container) hasVolume() bool {
 	for _, m := range c.Mounts {
 		if m.Type == "volume" {
@@ -101,7 +108,7 @@ func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
 	}
 	defer r.close()
 	f := finder{resolver: r, image: consoleTree()}
-	return api.Binds{DataRoot: f.dataRoot(root), Binds: f.binds(list, volumes.Volumes)}, nil
+	return api.Binds{DataRoot: f.dataRoot(root), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles)}, nil
 }
 
 // dataRoot is the engine's. A file of the user's may have moved it, which only
@@ -141,7 +148,7 @@ func (f finder) binds(list []container, volumes []volume) []api.Bind {
 	out := []api.Bind{}
 	for _, c := range list {
 		for _, mount := range c.Mounts {
-			b := api.Bind{Project: c.Labels[composeProject], Source: mount.Source, Target: mount.Destination}
+			b := api.Bind{Container: c.name(), Project: c.Labels[composeProject], Source: mount.Source, Target: mount.Destination}
 			if mount.Type == "volume" {
 				b.Volume, b.Source = mount.Name, bound[mount.Name]
 			}
@@ -152,9 +159,6 @@ func (f finder) binds(list []container, volumes []volume) []api.Bind {
 			if err != nil || !f.inRAM(p) || f.looks(b.Source) || f.looks(p.path) {
 				continue
 			}
-			if len(c.Names) > 0 {
-				b.Container = strings.TrimPrefix(c.Names[0], "/")
-			}
 			if p.path != path.Clean(b.Source) {
 				b.Leads = p.path
 			}
@@ -164,6 +168,36 @@ func (f finder) binds(list []container, volumes []volume) []api.Bind {
 	}
 	slices.SortFunc(out, func(a, b api.Bind) int {
 		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Source, b.Source))
+	})
+	return out
+}
+
+// lateFiles picks the files that containers bind, that are written after
+// containers have started, and that the last boot has not left behind.
+func (f finder) lateFiles(list []container, files []osconfig.File) []api.LateFile {
+	late := map[string]bool{}
+	for _, file := range files {
+		if file.Defer {
+			late[path.Clean(file.Path)] = true
+		}
+	}
+	if len(late) == 0 {
+		return nil
+	}
+	var out []api.LateFile
+	for _, c := range list {
+		for _, mount := range c.Mounts {
+			source := path.Clean(mount.Source)
+			if mount.Type != "bind" || !late[source] {
+				continue
+			}
+			if p, err := f.resolve(source); err != nil || f.inRAM(p) {
+				out = append(out, api.LateFile{Container: c.name(), Project: c.Labels[composeProject], Path: source})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b api.LateFile) int {
+		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Path, b.Path))
 	})
 	return out
 }
@@ -229,15 +263,20 @@ func bindNotes(binds api.Binds) []string {
 	if d := binds.DataRoot; d != nil {
 		notes = append(notes, fmt.Sprintf("the engine keeps images and volumes in %s, which the next boot empties: %s", d.Path, d.Advice))
 	}
-	for _, b := range binds.Binds {
-		who := "container " + b.Container
-		if b.Project != "" {
-			who = "compose project " + b.Project
+	add := func(container, project, text string) {
+		note := "container " + container + text
+		if project != "" {
+			note = "compose project " + project + text
 		}
-		note := fmt.Sprintf("%s keeps data in %s, which the next boot empties: %s", who, b.Source, b.Advice)
 		if !slices.Contains(notes, note) {
 			notes = append(notes, note)
 		}
+	}
+	for _, b := range binds.Binds {
+		add(b.Container, b.Project, fmt.Sprintf(" keeps data in %s, which the next boot empties: %s", b.Source, b.Advice))
+	}
+	for _, l := range binds.LateFiles {
+		add(l.Container, l.Project, fmt.Sprintf(" binds %s, which write_files writes after containers have started: leave out defer", l.Path))
 	}
 	return notes
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf/netconftest"
+	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/state"
@@ -194,6 +195,36 @@ func TestBinds(t *testing.T) {
 		"container agent keeps data in /etc/agent, which the next boot empties: bind /srv/agent instead",
 		"compose project db keeps data in /data/db, which the next boot empties: bind /srv/db instead" + orData,
 	}, bindNotes(api.Binds{DataRoot: f.dataRoot("/data/docker"), Binds: []api.Bind{got[0], got[6], got[8]}})); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestLateFiles: who binds a file that is written after containers have started
+// is told, unless the file of the last boot is still there.
+func TestLateFiles(t *testing.T) {
+	const containers = `[
+		{"Names": ["/web"], "Labels": {"com.docker.compose.project": "site"}, "Mounts": [
+			{"Type": "bind", "Source": "/etc/web/web.conf", "Destination": "/web.conf", "RW": false},
+			{"Type": "bind", "Source": "/srv/kept.conf", "Destination": "/kept.conf", "RW": true},
+			{"Type": "bind", "Source": "/etc/early.conf", "Destination": "/early.conf", "RW": true},
+			{"Type": "bind", "Source": "/etc/web", "Destination": "/all", "RW": true}]},
+		{"Names": ["/linked"], "Mounts": [{"Type": "bind", "Source": "/data/late", "Destination": "/late", "RW": true}]}]`
+	var list []container
+	if err := json.Unmarshal([]byte(containers), &list); err != nil {
+		t.Fatal(err)
+	}
+	files := []osconfig.File{
+		{Path: "/etc/web/web.conf", Defer: true}, {Path: "/srv/kept.conf", Defer: true}, {Path: "/etc/early.conf"}, {Path: "/data/./late", Defer: true},
+	}
+	got := aTree(t).lateFiles(list, files)
+	want := []api.LateFile{{Container: "linked", Path: "/data/late"}, {Container: "web", Project: "site", Path: "/etc/web/web.conf"}}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{
+		"container linked binds /data/late, which write_files writes after containers have started: leave out defer",
+		"compose project site binds /etc/web/web.conf, which write_files writes after containers have started: leave out defer",
+	}, bindNotes(api.Binds{LateFiles: got})); d != "" {
 		t.Error(d)
 	}
 }

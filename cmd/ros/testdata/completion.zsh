@@ -296,7 +296,7 @@ _ros() {
       ;;
     "ros docker")
       found=(
-        'doctor:list what containers write to places that the next boot empties'
+        'doctor:find what containers lose or miss at the next boot'
         '--help:show help')
       ;;
     "ros docker doctor")

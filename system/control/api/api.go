@@ -49,6 +49,16 @@ type Binds struct {
 	// last.
 	DataRoot *DataRoot `json:"data_root,omitempty"`
 	Binds    []Bind    `json:"binds"`
+	// LateFiles are files of write_files that containers bind and that are
+	// written after containers with a restart policy have started.
+	LateFiles []LateFile `json:"late_files,omitempty"`
+}
+
+// LateFile is a file with "defer: true" that a container binds.
+type LateFile struct {
+	Container string `json:"container"`
+	Project   string `json:"project,omitempty"` // of Compose
+	Path      string `json:"path"`
 }
 
 // DataRoot is the engine's directory of images, containers and volumes.
