@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -86,9 +87,7 @@ func consoleIn(dir string) error {
 		func() error { return mount(dir+"/run", root+"/run/pharos/console", "", unix.MS_BIND, "") },
 		// What the machine gives the console besides.
 		func() error { return os.MkdirAll(root+"/opt", 0o755) },
-		// What the test brings.
-		func() error { return os.MkdirAll(dir+"/files", 0o755) },
-		func() error { return os.CopyFS(root, os.DirFS(dir+"/files")) },
+		func() error { return bring(dir+"/files", root) },
 		func() error { return unix.Chroot(root) },
 		func() error { return os.Chdir("/") },
 	}
@@ -100,6 +99,23 @@ func consoleIn(dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	return Main(ctx, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+}
+
+// bring copies what the test has for the console, in the place of the image's.
+func bring(files, root string) error {
+	if err := os.MkdirAll(files, 0o755); err != nil {
+		return err
+	}
+	err := filepath.WalkDir(files, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		return os.RemoveAll(root + strings.TrimPrefix(path, files))
+	})
+	if err != nil {
+		return err
+	}
+	return os.CopyFS(root, os.DirFS(files))
 }
 
 func newKey(t *testing.T) (ssh.Signer, string) {
