@@ -46,13 +46,14 @@ func TestVMNetworkMounts(t *testing.T) {
 	g.loadBusybox(t)
 
 	var server *daemon
+	whole := t // a server that a part starts outlives the part
 	t.Run("without the server", func(t *testing.T) { testWithoutServer(t, g) })
 	t.Run("the server comes", func(t *testing.T) {
 		started := map[string]string{}
 		for _, name := range []string{"at", "above", "follows", "elsewhere"} {
 			started[name] = g.startedAt(t, name)
 		}
-		server = l.ganesha(t, export)
+		server = l.ganesha(whole, export)
 		testServerComes(t, g, started)
 		if text, err := os.ReadFile(export + "/written"); err != nil || string(text) != "by the configuration" {
 			t.Errorf("what the configuration writes there is %q, %v", text, err)
@@ -70,7 +71,7 @@ func TestVMNetworkMounts(t *testing.T) {
 		if got := g.run(t, "ls -A /mnt/nas; docker exec at ls -A /d"); got != "" {
 			t.Errorf("without the server there is %q", got)
 		}
-		l.ganesha(t, export)
+		l.ganesha(whole, export)
 		g.eventuallyPrints(t, 2*stepDeadline, "docker exec below cat /d/file", "of the server's directory")
 		g.eventuallyPrints(t, stepDeadline, "docker exec at cat /d/file", "of the server")
 		g.ready(t, stepDeadline)
