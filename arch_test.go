@@ -91,6 +91,7 @@ func allowed() map[string]string {
 		"netconf/rtnl":        "netconf",
 
 		"system/atomicfile":     "",
+		"system/beneath":        "",
 		"system/linux":          "",
 		"system/linux/blkid":    "",
 		"system/keep":           "",
@@ -105,19 +106,20 @@ func allowed() map[string]string {
 		"system/settings":       "os-config os-config/change os-config/cmdline os-config/edit os-config/load system/atomicfile system/control/api",
 		"system/state":          "os-config system/linux system/linux/blkid",
 		"system/supervise":      "system/unit",
-		"system/view":           "system/linux",
+		"system/view":           "system/atomicfile system/linux",
 		"system/manager":        "*", // the composition root sees everything
 
 		"services":                   "os-config services/chrony services/engine services/wifi system/unit",
 		"services/wifi":              "os-config system/atomicfile",
 		"services/chrony":            "os-config system/atomicfile",
-		"services/engine":            "os-config system/unit",
+		"services/engine":            "os-config system/beneath system/unit",
 		"services/engine/dockerapi":  "",
-		"services/engine/swarm":      "os-config services/engine services/engine/dockerapi",
+		"services/engine/rebind":     "services/engine/dockerapi system/linux",
+		"services/engine/swarm":      "os-config services/engine services/engine/dockerapi system/atomicfile system/beneath",
 		"services/engine/buildcache": "system/atomicfile",
 		"services/engine/supervisor": "system/keep",
 		"console":                    "console/setup os-config system/unit",
-		"console/setup":              "console/units os-config system/atomicfile system/keep",
+		"console/setup":              "console/units os-config system/atomicfile system/keep system/linux",
 		"console/units":              "os-config os-config/coreunit system/atomicfile system/keep",
 
 		"images/builder":               "",

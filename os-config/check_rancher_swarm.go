@@ -68,9 +68,9 @@ func swarmLabel(key string, _ *Node) string {
 	return ""
 }
 
-// swarmConflicts looks at the swarm and at the engine's options that a swarm
-// leaves no choice of. Errors name the whole section, or all of join: half of
-// it would make another swarm than the one that was asked for.
+// swarmConflicts checks the swarm, and the engine's options that have no effect
+// in a swarm. Errors name the whole section or all of join, because the boot
+// drops what an error names, and a part of it could mean another swarm.
 func swarmConflicts(docker *Node) []finding {
 	swarm := docker.Child("swarm")
 	if swarm.IsNull() || swarm.Kind != Map {

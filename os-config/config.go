@@ -37,7 +37,7 @@ type Config struct {
 	BootCmd []Command `yaml:"bootcmd,omitempty"`
 	// Commands that run in the console at every boot, in order, when the files are written.
 	RunCmd []Command `yaml:"runcmd,omitempty"`
-	// File systems and swap to mount in the console and for containers.
+	// File systems and swap to mount in the console and for containers. What is on servers is mounted when they answer.
 	Mounts []Mount `yaml:"mounts,omitempty"`
 	// What the last four fields of a short row of mounts are.
 	MountDefaultFields []string `yaml:"mount_default_fields,omitempty"`
@@ -121,7 +121,7 @@ type File struct {
 // Mount is one entry of mounts, a row of up to six fields. Missing ones are
 // those of mount_default_fields.
 type Mount struct {
-	// What to mount: LABEL=…, UUID=…, PARTLABEL=…, PARTUUID=…, /dev/…, SERVER:/PATH.
+	// What to mount: LABEL=…, UUID=…, PARTLABEL=…, PARTUUID=…, /dev/…, SERVER:/PATH, //SERVER/SHARE.
 	Device string
 	// Where; "none" or "swap" for swap. Empty: what is mounted from there by default is not.
 	Point string

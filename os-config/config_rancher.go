@@ -198,8 +198,8 @@ type Engine struct {
 	Swarm Swarm `yaml:"swarm,omitempty"`
 }
 
-// Swarm is rancher.docker.swarm. A machine makes a swarm or joins one while it
-// is in none; what else is set here holds from then on.
+// Swarm is rancher.docker.swarm. A machine makes or joins a swarm only while it
+// is in none. The other keys apply to a member, too.
 type Swarm struct {
 	// Make a new swarm, with this machine as its manager.
 	Init bool `yaml:"init,omitempty"`
@@ -211,9 +211,9 @@ type Swarm struct {
 	DataPathAddr string `yaml:"data_path_addr,omitempty"`
 	// active, pause or drain; empty leaves it as it is.
 	Availability string `yaml:"availability,omitempty"`
-	// Labels of the engine and, where this machine is a manager, of its node. Labels that others set stay.
+	// Labels of the engine and, where this machine is a manager, of its node. One that is taken out here goes from the node. Labels that others set stay.
 	Labels map[string]string `yaml:"labels,omitempty"`
-	// Whether managers need the unlock key after a restart; the leader's word counts. Nil leaves it as it is.
+	// Whether managers need the unlock key after a restart; the leader's configuration counts. Nil leaves it as it is.
 	Autolock *bool `yaml:"autolock,omitempty"`
 }
 

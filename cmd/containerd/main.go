@@ -1,6 +1,6 @@
 // Command containerd is the container runtime of both sides of Pharos: the
 // system containerd that rosd runs, and the user engine's. It owns the choice
-// of plugins (plugins.go) and five flags; it refuses a configuration file, CRI,
+// of plugins (plugins.go) and six flags; it refuses a configuration file, CRI,
 // metrics, tracing and TCP. It stops on SIGTERM; shims keep the containers.
 package main
 
@@ -82,6 +82,7 @@ func parse(args []string) (*srvconfig.Config, error) {
 	address := fs.String("address", defaults.DefaultAddress, "unix socket to serve on; the shims' is beside it, with .ttrpc")
 	root := fs.String("root", defaults.DefaultRootDir, "directory of content, snapshots and metadata")
 	state := fs.String("state", defaults.DefaultStateDir, "directory of running tasks, below /run")
+	shims := fs.String("shim-sockets", "", "directory of the shims' sockets, at most 42 characters; containerd's own default when empty")
 	level := fs.String("log-level", "warn", "trace, debug, info, warn or error")
 	show := fs.Bool("version", false, "print the version")
 	if err := fs.Parse(args); err != nil {
@@ -102,7 +103,7 @@ func parse(args []string) (*srvconfig.Config, error) {
 			return nil, fmt.Errorf("path %q is not absolute", p)
 		}
 	}
-	return &srvconfig.Config{
+	config := &srvconfig.Config{
 		Version: version.ConfigVersion,
 		Root:    filepath.Clean(*root),
 		State:   filepath.Clean(*state),
@@ -112,7 +113,11 @@ func parse(args []string) (*srvconfig.Config, error) {
 		},
 		RequiredPlugins: requiredPlugins(),
 		DisabledPlugins: disabledPlugins(),
-	}, nil
+	}
+	if *shims != "" {
+		config.Plugins["io.containerd.shim.v1.manager"] = map[string]any{"socket_dir": *shims}
+	}
+	return config, nil
 }
 
 // start loads the plugins and listens.

@@ -46,7 +46,8 @@ func configApply(t *terminal) *cli.Command {
 			"With --try the machine goes back by itself after that time, unless `ros config confirm` comes first: " +
 			"files, network and all. A reboot meanwhile goes back too.\n\n" +
 			"   ros config apply --try 60s\n\n" +
-			"What cannot be undone, as leaving a swarm, is told and refused; with --yes it is done.",
+			"A change that cannot be undone, such as leaving a swarm, is refused with the reason unless --yes is given. " +
+			"To join, make or leave a swarm cannot be on trial.",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "try", Aliases: []string{"t"}, Usage: "go back after `TIME` (60s, 5m) unless confirmed", DefaultText: "for good"},
 			boolFlag("yes", "also do what cannot be undone"),

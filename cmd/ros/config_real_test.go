@@ -29,7 +29,7 @@ func newRealConfig(t *testing.T, root string) *realConfig {
 	m.s = settings.New(settings.Options{
 		Root: root, Log: slog.New(slog.DiscardHandler),
 		Running: func() load.Result { return m.running },
-		Apply:   func(_ context.Context, _, after load.Result) error { m.running = after; return nil },
+		Apply:   func(_ context.Context, _, after load.Result, _ bool) error { m.running = after; return nil },
 	})
 	m.running = (&load.Loader{Root: root, Cmdline: "rancher.debug=true"}).Load(t.Context())
 	m.s.Remember()

@@ -62,8 +62,8 @@ func swarmToken(t *terminal) *cli.Command {
 		Name:      "token",
 		Usage:     "print the join tokens, as a configuration; on a manager, as root",
 		ArgsUsage: "[worker|manager]",
-		Description: "Who has the manager's token is root on each machine of the swarm. With --rotate a new token is made: the old one joins " +
-			"nobody any more, machines that are in stay in.\n\n" +
+		Description: "The manager's token gives root on every machine of the swarm. --rotate makes a new token: the old one is not accepted " +
+			"any more, and machines that are in the swarm stay in it.\n\n" +
 			"   sudo ros engine swarm token worker",
 		Flags: []cli.Flag{boolFlag("rotate", "make a new token first"), boolFlag("quiet", "print the token alone", "q"), jsonFlag()},
 		Action: func(c *cli.Context) error {
@@ -107,8 +107,8 @@ func swarmUnlock(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name:  "unlock",
 		Usage: "unlock this manager's keys; the unlock key is read from the terminal or standard input",
-		Description: "With autolock a manager that has restarted waits for the key. The machine does not keep it: who takes its disk has not got " +
-			"the swarm's secrets.",
+		Description: "With autolock a manager waits for the unlock key after a restart. The machine does not keep the key, so its disk alone " +
+			"does not give away the swarm's secrets.",
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c, 0, 0); err != nil {
 				return err
@@ -130,7 +130,7 @@ func swarmKey(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name:        "unlock-key",
 		Usage:       "print the key that unlocks managers; on a manager, as root",
-		Description: "Keep it outside of the swarm: when all managers restart at once, nothing else opens it.",
+		Description: "Keep it outside of the swarm: nothing else unlocks the managers when all of them restart at once.",
 		Action: func(c *cli.Context) error {
 			if _, err := arguments(c, 0, 0); err != nil {
 				return err

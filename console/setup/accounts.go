@@ -110,10 +110,11 @@ func (s *setup) editTable(path string, mode os.FileMode, name string, line func(
 }
 
 // home makes a home directory from /etc/skel when there is none. One that is
-// there is the user's and stays as it is.
+// there is the user's and stays as it is. Where a mount has not come yet it is
+// made later.
 func (s *setup) home(dir string, uid, gid int) error {
 	home := s.path(dir)
-	if _, err := os.Stat(home); err == nil {
+	if _, err := os.Stat(home); err == nil || s.onCover(dir) {
 		return nil
 	}
 	// Under another name first, which is no account's: a power cut must not

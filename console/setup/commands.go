@@ -75,10 +75,20 @@ func (s *setup) scripts(ctx context.Context, p Plan, list, before []osconfig.Fil
 func (s *setup) files(p Plan, wanted func(osconfig.File) bool) {
 	for _, f := range p.Files {
 		if wanted(f) && !slices.Contains(s.plan.Files, f) {
-			s.problem(s.writeFile(f))
-			s.changed = append(s.changed, f.Path)
+			s.file(f)
 		}
 	}
+}
+
+// file writes one of write_files, or lets it wait for the mount that it is to
+// lie on.
+func (s *setup) file(f osconfig.File) {
+	if s.waits(f) {
+		s.setWaiting(append(slices.Clip(s.waiting), f))
+		return
+	}
+	s.problem(s.writeFile(f))
+	s.changed = append(s.changed, f.Path)
 }
 
 // command runs one command to its end; what it prints is in the console's
@@ -134,6 +144,8 @@ func (s *setup) ended(ctx context.Context, child *keep.Process, what string) {
 			s.report(func(*Status) {})
 		case <-s.hangup:
 			s.meanwhile(ctx)
+		case a := <-s.came:
+			s.arrived(a)
 		}
 	}
 }

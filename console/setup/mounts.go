@@ -13,13 +13,12 @@ import (
 )
 
 const (
-	// mountsDone names what has been mounted since the boot. The console may
-	// be another one meanwhile: it finds the mounts in its tree.
+	// mountsDone names what has been mounted since the boot, in the order in
+	// which it was mounted. The console may be another one meanwhile: it finds
+	// the mounts in its tree.
 	mountsDone = "/run/pharos/console/mounts"
-	// localWait and remoteWait bound how long all rows together wait for
-	// their devices, and for their servers.
+	// localWait bounds how long all rows together wait for their devices.
 	localWait  = 30 * time.Second
-	remoteWait = 60 * time.Second
 	mountEvery = 500 * time.Millisecond
 )
 
@@ -27,25 +26,14 @@ const (
 // what is gone from the plan.
 func (s *setup) localMounts(ctx context.Context, p Plan) error {
 	wanted := rows(p.Mounts, p.MountDefaults)
-	errs := s.unmountGone(ctx, wanted, s.mountsDone())
+	errs := []error{s.dropAttempts(wanted), s.uncover(ctx, wanted)}
+	errs = append(errs, s.unmountGone(ctx, wanted, s.mountsDone())...)
+	errs = append(errs, s.uncover(ctx, wanted)) // of those
 	wait, cancel := context.WithTimeout(ctx, localWait)
 	defer cancel()
-	return errors.Join(append(errs, s.mountRows(ctx, wait, wanted, false))...)
-}
-
-// remoteMounts mounts what is new in the plan and on servers. Users' containers
-// do not wait for it.
-func (s *setup) remoteMounts(ctx context.Context, p Plan) error {
-	wait, cancel := context.WithTimeout(ctx, remoteWait)
-	defer cancel()
-	return s.mountRows(ctx, wait, rows(p.Mounts, p.MountDefaults), true)
-}
-
-func (s *setup) mountRows(ctx, wait context.Context, wanted []row, remote bool) error {
 	done := s.mountsDone()
-	var errs []error
 	for _, r := range wanted {
-		if r.remote() != remote || r.noauto || slices.Contains(done, r.key()) {
+		if r.onServer() || r.noauto || slices.Contains(done, r.key()) {
 			continue
 		}
 		if err := s.mount(ctx, wait, r); err != nil {
@@ -56,13 +44,6 @@ func (s *setup) mountRows(ctx, wait context.Context, wanted []row, remote bool) 
 		errs = append(errs, s.keepMountsDone(done))
 	}
 	return errors.Join(errs...)
-}
-
-// onRemote reports whether a path is in the place of a mount on a server.
-func onRemote(p Plan, path string) bool {
-	return slices.ContainsFunc(rows(p.Mounts, p.MountDefaults), func(r row) bool {
-		return r.remote() && !r.noauto && below(path, []string{filepath.Clean(r.point)})
-	})
 }
 
 func (s *setup) mountsDone() []string {
@@ -79,13 +60,8 @@ func (s *setup) keepMountsDone(done []string) error {
 
 // mount is one row: the device, the directory, the mount.
 func (s *setup) mount(ctx, wait context.Context, r row) error {
-	if strings.HasPrefix(r.fstype, "nfs") || r.remote() && r.fstype == "auto" {
-		if _, err := lookPath("mount.nfs"); err != nil && s.Tool == nil {
-			return errors.New("the console has no NFS client (mount.nfs); mount it as a volume of a container")
-		}
-	}
-	if strings.HasPrefix(r.device, "-") { // an option, for the programs below
-		return fmt.Errorf("%q is no device", r.device)
+	if err := r.wrong(); err != nil {
+		return err
 	}
 	device, err := s.await(wait, r)
 	if err != nil {
@@ -95,62 +71,45 @@ func (s *setup) mount(ctx, wait context.Context, r row) error {
 		_, err := s.tool(ctx, "", swapOn(device, r.options)...)
 		return err
 	}
-	if !filepath.IsAbs(r.point) || filepath.Clean(r.point) == "/" {
-		return fmt.Errorf("%q is no place to mount something", r.point)
-	}
-	point := filepath.Clean(r.point)
-	if err := os.MkdirAll(s.path(point), 0o755); err != nil {
+	if err := os.MkdirAll(s.path(r.point), 0o755); err != nil {
 		return err
 	}
-	return s.callMount(ctx, wait, r, device, point)
+	return s.callMount(ctx, r.mount(device))
 }
 
-// callMount is mount(8), until a server answers.
-func (s *setup) callMount(ctx, wait context.Context, r row, device, point string) error {
-	args := []string{"mount"}
-	bind := slices.Contains(r.options, "bind") || slices.Contains(r.options, "rbind")
-	if r.fstype != "auto" && r.fstype != "none" && !bind {
-		args = append(args, "-t", r.fstype)
-	}
-	if len(r.options) > 0 {
-		args = append(args, "-o", strings.Join(r.options, ","))
-	}
-	args = append(args, device, point)
-	if !r.remote() {
-		_, err := s.tool(ctx, "", args...)
-		return err
-	}
-	var err error
-	waited := s.until(wait, mountEvery, func() bool {
-		_, err = s.tool(wait, "", args...)
-		return err == nil
-	})
-	if waited == nil {
-		return nil
+// callMount runs mount(8). What went wrong is the first line that it prints;
+// advice follows.
+func (s *setup) callMount(ctx context.Context, args []string) error {
+	text, err := s.tool(ctx, "", args...)
+	if line, _, _ := strings.Cut(strings.TrimSpace(text), "\n"); err != nil && line != "" {
+		return errors.New(strings.TrimSpace(line))
 	}
 	return err
 }
 
 // await returns the path of a row's device when it is there.
-func (s *setup) await(wait context.Context, r row) (string, error) {
+func (s *setup) await(wait context.Context, r row) (device string, err error) {
+	_ = s.until(wait, mountEvery, func() bool { // its last result counts
+		device, err = s.find(wait, r)
+		return err == nil
+	})
+	return device, err
+}
+
+// find returns the path of a row's device, if it is there now.
+func (s *setup) find(ctx context.Context, r row) (string, error) {
 	if pseudo(r.fstype) || r.remote() {
 		return r.device, nil
 	}
-	var found string
-	err := s.until(wait, mountEvery, func() bool {
-		found = r.device
-		if strings.Contains(r.device, "=") && !strings.HasPrefix(r.device, "/") {
-			text, err := s.tool(wait, "", "findfs", r.device)
-			found = strings.TrimSpace(text)
-			return err == nil && found != ""
+	if strings.Contains(r.device, "=") && !strings.HasPrefix(r.device, "/") {
+		text, err := s.tool(ctx, "", "findfs", r.device)
+		if device := strings.TrimSpace(text); err == nil && device != "" {
+			return device, nil
 		}
-		_, err := os.Stat(s.path(r.device))
-		return !errors.Is(err, fs.ErrNotExist)
-	})
-	if err != nil {
-		return "", fmt.Errorf("%s is not there", r.device)
+	} else if _, err := os.Stat(s.path(r.device)); !errors.Is(err, fs.ErrNotExist) {
+		return r.device, nil
 	}
-	return found, nil
+	return "", fmt.Errorf("%s is not there", r.device)
 }
 
 // until tries at once and then again, until it works or ctx ends.

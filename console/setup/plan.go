@@ -114,16 +114,19 @@ func readPlan(path string) (Plan, error) {
 // Status is what has been done so far. Done means that all of the plan has
 // been tried; Problems says what of it did not work, a sentence each.
 type Status struct {
-	SSH      bool      `json:"ssh"`      // sshd has been started
-	Mounts   bool      `json:"mounts"`   // mounts and swap
-	Files    bool      `json:"files"`    // write_files
-	Commands bool      `json:"commands"` // runcmd
-	Done     bool      `json:"done"`
-	Down     bool      `json:"down,omitempty"` // the units have stopped, by SIGUSR1
-	Problems []string  `json:"problems"`       // never null
-	Notes    []string  `json:"notes"`          // what people should know and is no failure; never null
-	At       time.Time `json:"at"`
-	Plan     time.Time `json:"plan"` // when the plan was written that this is about
+	SSH      bool     `json:"ssh"`      // sshd has been started
+	Mounts   bool     `json:"mounts"`   // mounts and swap
+	Files    bool     `json:"files"`    // write_files
+	Commands bool     `json:"commands"` // runcmd
+	Done     bool     `json:"done"`
+	Down     bool     `json:"down,omitempty"` // the units have stopped, by SIGUSR1
+	Problems []string `json:"problems"`       // never null
+	Notes    []string `json:"notes"`          // what people should know and is no failure; never null
+	// Arrived are the mounts of the plan that have come from servers, in the
+	// order in which they came. They may come long after Done.
+	Arrived []Arrival `json:"arrived,omitempty"`
+	At      time.Time `json:"at"`
+	Plan    time.Time `json:"plan"` // when the plan was written that this is about
 }
 
 // ReadStatus reads what the console last said.

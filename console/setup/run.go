@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -39,6 +40,8 @@ type setup struct {
 	joined  map[membership]bool // what the plan added to groups
 	locale  string
 	later   *lateRun // nil: none yet
+	current Plan     // that of the round
+	came    chan *attempt
 	units   *units.Runner
 	running sync.WaitGroup
 	hangup  <-chan os.Signal // there is another plan; nil: nobody says so
@@ -46,9 +49,15 @@ type setup struct {
 	people  []osconfig.User  // of the plan whose accounts were made last
 
 	stopSSH context.CancelFunc // nil: not running
-	mu      sync.Mutex
+	mu      sync.Mutex         // of what follows, but for reads by the goroutine of run
 	sshd    *keep.Process
 	status  Status
+	// attempts are the mounts from servers that have not come, by key of their
+	// row, and again is closed when one has come. waiting are the files that
+	// are written then.
+	attempts map[string]*attempt
+	again    chan struct{}
+	waiting  []osconfig.File
 }
 
 // Main carries out the plan, keeps sshd and the gettys running and carries
@@ -78,13 +87,18 @@ func run(ctx context.Context, o Options, log *slog.Logger) error {
 	defer stopReaping()
 	go reaper.Run(reaping)
 
-	s := &setup{Options: o, log: log, reaper: reaper, hangup: hangup}
+	s := &setup{Options: o, log: log, reaper: reaper, hangup: hangup, came: make(chan *attempt)}
 	s.status.Problems, s.status.Notes = []string{}, []string{}
+	// What a console before has mounted stays mounted.
+	if before, err := ReadStatus(s.path(StatusPath)); err == nil {
+		s.status.Arrived = before.Arrived
+	}
 	s.units = s.newUnits()
 	go s.unitsDown(ctx, down)
 	for ctx.Err() == nil {
-		s.round(ctx)
-		s.rest(ctx)
+		if s.round(ctx) {
+			s.rest(ctx)
+		}
 	}
 	s.units.Stop()
 	s.running.Wait()
@@ -106,6 +120,8 @@ func (s *setup) rest(ctx context.Context) {
 		case <-s.hangup:
 			s.log.Info("plan read again")
 			return
+		case a := <-s.came:
+			s.arrived(a)
 		case <-tick.C:
 			if err := s.learnPasswords(); err != nil {
 				s.log.Warn("passwords", "error", err)
@@ -119,8 +135,9 @@ func (s *setup) path(p string) string { return filepath.Join(s.Root, p) }
 func (s *setup) chown(path string, uid, gid int) error { return s.Chown(path, uid, gid) }
 
 // round carries out the plan, or what is new in it. The order is that of
-// need: the way in first, then what the rest may stand on.
-func (s *setup) round(ctx context.Context) {
+// need: the way in first, then what the rest may stand on. It returns false
+// when there is another plan already.
+func (s *setup) round(ctx context.Context) bool {
 	s.begin()
 	there := s.plan
 	if s.begun != nil {
@@ -130,13 +147,14 @@ func (s *setup) round(ctx context.Context) {
 	read := err == nil
 	switch {
 	case err == nil:
-	case s.status.Done: // what was there stays
+	case s.status.Done || there.SSH.Port > 0: // what was there stays
 		s.problem(err)
 		p = there
 	default: // sshd all the same: the user's own keys may be there
 		s.problem(err)
 		p = Plan{SSH: SSH{Enabled: true, Port: 22}}
 	}
+	s.current = p
 	s.wayIn(ctx, p)
 
 	s.bootCommands(ctx, p)
@@ -147,10 +165,17 @@ func (s *setup) round(ctx context.Context) {
 	}
 	s.problem(s.swap(ctx, p.Swap))
 	s.problem(s.registries(p.Registries))
-	s.files(p, func(f osconfig.File) bool { return !f.Defer && !onRemote(p, f.Path) })
-	s.report(func(st *Status) { st.Files = true }) // containers may start
-	s.problem(s.remoteMounts(ctx, p))
-	s.files(p, func(f osconfig.File) bool { return !f.Defer && onRemote(p, f.Path) })
+	s.problem(s.cover(ctx, p))
+	// Credentials for servers may be among these.
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && !onServer(p, f.Path) })
+	s.startAttempts(ctx, p)
+	s.files(p, func(f osconfig.File) bool { return !f.Defer && onServer(p, f.Path) })
+	s.waitingFiles()
+	s.report(func(st *Status) { st.Files, st.Arrived = true, s.arrivals(p) }) // containers may start
+	if !s.awaitMounts(ctx) {
+		s.plan = carriedOut(p, s.plan)
+		return false
+	}
 	s.report(func(st *Status) { st.Mounts = true })
 	s.reloadSSH()
 	if read { // a plan that is lost is no reason to stop what runs
@@ -162,6 +187,18 @@ func (s *setup) round(ctx context.Context) {
 	s.report(func(st *Status) { st.Commands, st.Done = true, true })
 	s.plan = p
 	s.startLate(ctx, p, before, first)
+	return true
+}
+
+// carriedOut is what has been done of a plan while its mounts are waited for:
+// all but its units, its commands and what comes after those.
+func carriedOut(p, before Plan) Plan {
+	deferred := func(f osconfig.File) bool { return f.Defer }
+	now := func(f osconfig.File) bool { return !f.Defer }
+	p.Files = append(slices.DeleteFunc(slices.Clone(p.Files), deferred), slices.DeleteFunc(slices.Clone(before.Files), now)...)
+	p.Commands, p.Scripts = before.Commands, before.Scripts
+	p.InstanceID, p.FinalMessage, p.PowerState, p.PhoneHome = before.InstanceID, before.FinalMessage, before.PowerState, before.PhoneHome
+	return p
 }
 
 // wayIn carries out who gets in, and how.

@@ -43,6 +43,7 @@ func baseFiles() map[string]string {
 		"/etc/group":                      "root:x:0:\nsudo:x:27:\ndocker:x:1102:other\n",
 		"/etc/shadow":                     "root:*:19700:0:99999:7:::\n",
 		bootFinished:                      "",
+		"/proc/self/mountinfo":            "1 0 0:1 / / rw - overlay overlay rw\n",
 		"/etc/skel/.profile":              "# profile\n",
 		"/sys/class/tty/console/active":   "tty0 ttyS0\n",
 		"/dev/tty1":                       "",
@@ -85,7 +86,7 @@ func (r *room) options() Options {
 }
 
 func (r *room) setup() *setup {
-	s := &setup{Options: r.options(), log: slog.New(slog.DiscardHandler)}
+	s := &setup{Options: r.options(), log: slog.New(slog.DiscardHandler), came: make(chan *attempt)}
 	if err := s.remember(); err != nil {
 		panic(err)
 	}

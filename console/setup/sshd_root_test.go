@@ -86,6 +86,9 @@ func consoleIn(dir string) error {
 		func() error { return mount(dir+"/run", root+"/run/pharos/console", "", unix.MS_BIND, "") },
 		// What the machine gives the console besides.
 		func() error { return os.MkdirAll(root+"/opt", 0o755) },
+		// What the test brings.
+		func() error { return os.MkdirAll(dir+"/files", 0o755) },
+		func() error { return os.CopyFS(root, os.DirFS(dir+"/files")) },
 		func() error { return unix.Chroot(root) },
 		func() error { return os.Chdir("/") },
 	}

@@ -48,6 +48,7 @@ func (s *setup) report(change func(*Status)) {
 	change(&s.status)
 	s.status.At = time.Now()
 	said := s.status
+	said.Problems = slices.Concat(said.Problems, s.lateMounts())
 	if s.units != nil {
 		said.Problems = slices.Concat(said.Problems, s.units.Problems())
 	}

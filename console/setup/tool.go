@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pharos-os/pharos/system/keep"
@@ -47,7 +48,10 @@ func (s *setup) tool(ctx context.Context, stdin string, args ...string) (string,
 	}
 	ctx, cancel := context.WithTimeout(ctx, toolTimeout)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { child.Stop(time.Second) })
+	stop := context.AfterFunc(ctx, func() {
+		child.SignalGroup(syscall.SIGTERM) // also what it has started, as mount(8) a helper
+		child.Stop(time.Second)
+	})
 	defer stop()
 	// Something that it leaves behind, a file server of FUSE's for instance,
 	// may keep the pipe open.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/pharos-os/pharos/system/linux"
 )
 
 // toolbox stands in for the programs of the image: it does to the files of
@@ -19,12 +21,27 @@ type toolbox struct {
 	calls   []string          // command lines, without the room's path
 	devices map[string]string // what findfs knows
 	broken  string            // command lines that begin so fail
+	silent  string            // command lines that hold this do not end by themselves
+	away    map[string]bool   // servers that refuse connections
+	mounted int               // so many mounts there have been
 }
 
-func (b *toolbox) run(_ context.Context, stdin string, args ...string) (string, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (b *toolbox) run(ctx context.Context, stdin string, args ...string) (string, error) {
 	line := strings.ReplaceAll(strings.Join(args, " "), b.room.root, "")
+	b.mu.Lock()
+	if silent := b.silent; silent != "" && strings.Contains(line, silent) {
+		b.mu.Unlock()
+		<-ctx.Done()
+		return "", fmt.Errorf("%s: : killed by SIGTERM", args[0])
+	}
+	defer b.mu.Unlock()
+	if args[0] == "mount" {
+		for server, away := range b.away {
+			if away && strings.Contains(line, server) { // tried again and again
+				return args[0] + ": Connection refused by " + server + "\nadvice\n", fmt.Errorf("%s: advice: exit 32", args[0])
+			}
+		}
+	}
 	if args[0] != "findfs" { // asked again and again
 		b.calls = append(b.calls, line)
 	}
@@ -54,8 +71,43 @@ func (b *toolbox) run(_ context.Context, stdin string, args ...string) (string, 
 		return "", err
 	case "swapon", "swapoff":
 		return "", b.swaps(args[0], args[len(args)-1])
+	case "mount", "umount":
+		return "", b.mounts(args)
 	}
 	return "", nil
+}
+
+// set changes how the programs behave.
+func (b *toolbox) set(change func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change()
+}
+
+// mounts keeps the table of mounts as mount and umount change it.
+func (b *toolbox) mounts(args []string) error {
+	path := b.room.path("/proc/self/mountinfo")
+	list, err := linux.MountsIn(path)
+	if err != nil {
+		return err
+	}
+	point := args[len(args)-1]
+	at, ok := linux.MountAt(list, point)
+	if args[0] == "umount" {
+		if !ok || at.Target != point {
+			return fmt.Errorf("umount: %s: not mounted", point)
+		}
+		list = slices.DeleteFunc(list, func(m linux.MountInfo) bool { return m.ID == at.ID })
+	} else {
+		b.mounted++
+		id := 1 + b.mounted
+		list = append(list, linux.MountInfo{ID: id, Parent: at.ID, Device: fmt.Sprintf("0:%d", id), Root: "/", Target: point, Type: "any", Source: args[len(args)-2]})
+	}
+	var text strings.Builder
+	for _, m := range list {
+		fmt.Fprintf(&text, "%d %d %s %s %s rw - %s %s rw\n", m.ID, m.Parent, m.Device, m.Root, m.Target, m.Type, m.Source)
+	}
+	return writeState(path, []byte(text.String()), 0o644) // whole: others read it meanwhile
 }
 
 func (b *toolbox) chpasswd(stdin string) error {

@@ -55,6 +55,7 @@ func (s *setup) newUnits() *units.Runner {
 			}
 			return p, nil
 		},
+		Covered: s.onCover,
 		Changed: func() { s.report(func(*Status) {}) },
 	})
 }

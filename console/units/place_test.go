@@ -89,7 +89,9 @@ func TestConditions(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "dir"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r := New(Options{Root: root})
+	// Outside of the test's root: the kernel's is a mount point.
+	mounted, covered := strings.Repeat("/..", 20), strings.Repeat("/..", 21)
+	r := New(Options{Root: root, Covered: func(path string) bool { return path == covered }})
 	c := func(kind, path string) coreunit.Condition {
 		return coreunit.Condition{Kind: "Condition" + kind, Path: path}
 	}
@@ -107,6 +109,8 @@ func TestConditions(t *testing.T) {
 		{[]coreunit.Condition{c("DirectoryNotEmpty", "/dir")}, "ConditionDirectoryNotEmpty=/dir"},
 		{[]coreunit.Condition{c("FileIsExecutable", "/full/file")}, "ConditionFileIsExecutable=/full/file"},
 		{[]coreunit.Condition{c("PathIsMountPoint", "/dir")}, "ConditionPathIsMountPoint=/dir"},
+		{[]coreunit.Condition{c("PathIsMountPoint", mounted)}, ""},
+		{[]coreunit.Condition{c("PathIsMountPoint", covered)}, "ConditionPathIsMountPoint=" + covered},
 		{[]coreunit.Condition{or(c("PathExists", "/absent")), or(c("PathExists", "/dir"))}, ""},
 		{[]coreunit.Condition{or(c("PathExists", "/absent"))}, "ConditionPathExists=/absent"},
 	} {

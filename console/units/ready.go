@@ -120,7 +120,7 @@ func (r *Runner) holds(c coreunit.Condition) bool {
 	case "ConditionFileIsExecutable":
 		return info.Mode().IsRegular() && info.Mode()&0o111 != 0
 	case "ConditionPathIsMountPoint":
-		return mountPoint(path)
+		return mountPoint(path) && (r.o.Covered == nil || !r.o.Covered(c.Path))
 	}
 	return true // ConditionPathExists
 }

@@ -40,6 +40,9 @@ type Options struct {
 	Ready func(ctx context.Context, known coreunit.Known) error
 	// Booted is when the system started, for OnBootSec.
 	Booted time.Time
+	// Covered, when set, reports whether a path is in the place of a mount
+	// that has not come: it is a mount point, and not the one that is meant.
+	Covered func(path string) bool
 	// Changed, when set, is told that Status and Problems have changed. It
 	// must not start or stop anything.
 	Changed func()

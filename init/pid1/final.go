@@ -19,6 +19,9 @@ const (
 	termGrace  = 3 * time.Second  // between SIGTERM and SIGKILL to everything
 	killGrace  = 2 * time.Second  // for what was killed to be gone
 	finalGrace = 20 * time.Second // for unmounting and syncing; then without
+	// serverGrace is for a server to take what was written. What is mounted
+	// from it is out of the tree by then, or never will be.
+	serverGrace = 3 * time.Second
 )
 
 // Final ends the machine when nothing is left to be stopped in order. It does
@@ -129,15 +132,38 @@ func (f *Final) unmountAll() {
 		}
 		left = len(mounts)
 		for _, m := range mounts {
-			linux.Unmount(m.Target, 0)
+			unmount(m)
 		}
 		detachLoops()
 	}
 	for _, m := range ending() {
+		if m.Remote() {
+			f.Log.Error("not unmounted", "target", m.Target)
+			continue
+		}
 		err := linux.Mount("none", m.Target, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")
 		if err != nil && !strings.HasPrefix(m.Target, "/run/pharos/media") {
 			f.Log.Error("not unmounted", "target", m.Target, "err", err)
 		}
+	}
+}
+
+// unmount unmounts what is not in use. A server that is away holds up neither
+// the machine's disks nor the end: umount2(2) waits for it in a thread of its
+// own.
+func unmount(m linux.MountInfo) {
+	if !m.Remote() {
+		linux.Unmount(m.Target, 0)
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		linux.Unmount(m.Target, 0)
+	}()
+	select {
+	case <-done:
+	case <-time.After(serverGrace):
 	}
 }
 

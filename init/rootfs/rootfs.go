@@ -38,6 +38,10 @@ type Dir struct {
 	Mode uint32
 }
 
+// Keep makes a directory immutable: a container that sees it below what is
+// mounted on it must not be able to remove it, and with it the mount.
+type Keep struct{ Path string }
+
 // Link is a symbolic link at Path.
 type Link struct{ Target, Path string }
 
@@ -54,11 +58,13 @@ func (m Mount) String() string {
 	return fmt.Sprintf("mount %s on %s", m.Type, m.Target)
 }
 func (d Dir) String() string   { return fmt.Sprintf("directory %s %#o", d.Path, d.Mode) }
+func (k Keep) String() string  { return "keep directory " + k.Path }
 func (l Link) String() string  { return fmt.Sprintf("link %s → %s", l.Path, l.Target) }
 func (w Write) String() string { return fmt.Sprintf("write %q to %s", w.Text, w.Path) }
 
 func (m Mount) Optional() bool { return m.May }
 func (d Dir) Optional() bool   { return false }
+func (k Keep) Optional() bool  { return true }
 func (l Link) Optional() bool  { return false }
 func (w Write) Optional() bool { return w.May }
 
@@ -75,6 +81,8 @@ func (d Dir) Apply() error {
 	}
 	return unix.Chmod(d.Path, uint32(d.Mode)) // past the umask; the bits are chmod(2)'s
 }
+
+func (k Keep) Apply() error { return linux.KeepDirectory(k.Path) }
 
 func (l Link) Apply() error {
 	err := os.Symlink(l.Target, l.Path)

@@ -22,6 +22,13 @@ func TestTables(t *testing.T) {
 		"mount proc on /proc", "mount sysfs on /sys", "mount devtmpfs on /dev", "mount tmpfs on /run",
 		`write "1" to /sys/kernel/rcu_expedited`,
 		`write "madvise" to /sys/kernel/mm/transparent_hugepage/enabled`,
+		"directory /run/pharos/etc 0755",
+		"directory /run/pharos/syslog 0755",
+		"directory /run/pharos/engine 0755",
+		"keep directory /run/pharos/etc",
+		"keep directory /run/pharos/syslog",
+		"keep directory /run/pharos/engine",
+		"keep directory /run/pharos",
 		"mount tmpfs on /run/pharos", "directory /sysroot 0755",
 	}, names(Initramfs())); diff != "" {
 		t.Error(diff)
@@ -33,6 +40,11 @@ func TestTables(t *testing.T) {
 		"mount securityfs on /sys/kernel/security", "mount bpf on /sys/fs/bpf",
 		"link /dev/fd → /proc/self/fd", "link /dev/stdin → /proc/self/fd/0", "link /dev/stdout → /proc/self/fd/1", "link /dev/stderr → /proc/self/fd/2",
 		"directory /run/lock 01777",
+		"directory /run/sshd 0755",
+		"keep directory /run/sshd",
+		"directory /run/udev 0755",
+		"keep directory /run/udev",
+		"mount tmpfs on /run/udev",
 		`write "-999" to /proc/self/oom_score_adj`,
 	}, names(System())); diff != "" {
 		t.Error(diff)

@@ -22,7 +22,15 @@ func Initramfs() []Row {
 		// the machine's own programs had at idle.
 		Write{Path: "/sys/kernel/mm/transparent_hugepage/enabled", Text: "madvise", May: true},
 		// Of its own, so that the user engine, which has the machine's /run,
-		// has nothing of the system's.
+		// has nothing of the system's but what is bound on the directories
+		// below, which nobody else sees.
+		Dir{Path: "/run/pharos/etc", Mode: 0o755},
+		Dir{Path: "/run/pharos/syslog", Mode: 0o755},
+		Dir{Path: "/run/pharos/engine", Mode: 0o755},
+		Keep{Path: "/run/pharos/etc"},
+		Keep{Path: "/run/pharos/syslog"},
+		Keep{Path: "/run/pharos/engine"},
+		Keep{Path: "/run/pharos"},
 		Mount{Source: "tmpfs", Target: "/run/pharos", Type: "tmpfs", Flags: noDevSet, Data: "mode=0755"},
 		Dir{Path: Sysroot, Mode: 0o755},
 	}
@@ -52,6 +60,13 @@ func System() []Row {
 		Link{Target: "/proc/self/fd/1", Path: "/dev/stdout"},
 		Link{Target: "/proc/self/fd/2", Path: "/dev/stderr"},
 		Dir{Path: "/run/lock", Mode: 0o1777},
+		// Logins need it; sshd wants it empty.
+		Dir{Path: "/run/sshd", Mode: 0o755},
+		Keep{Path: "/run/sshd"},
+		// Of its own for the same reason: containers read it and only udev writes.
+		Dir{Path: "/run/udev", Mode: 0o755},
+		Keep{Path: "/run/udev"},
+		Mount{Source: "tmpfs", Target: "/run/udev", Type: "tmpfs", Flags: noDevSet | unix.MS_NOEXEC, Data: "mode=0755,size=64m"},
 		// Inherited by the manager; the containers get values of their own.
 		Write{Path: "/proc/self/oom_score_adj", Text: "-999", May: true},
 	}

@@ -190,3 +190,19 @@ func TestApart(t *testing.T) {
 		t.Errorf("%v, %v", now, reboot)
 	}
 }
+
+// A machine does not leave or join a swarm because a trial ends.
+func TestLasting(t *testing.T) {
+	off, on := osconfig.Config{}, osconfig.Config{}
+	on.Rancher.Docker.Swarm.Init = true
+	for _, tc := range []struct {
+		before, after osconfig.Config
+		want          string
+	}{
+		{off, off, ""}, {on, on, ""}, {off, on, "stays in it"}, {on, off, "stays out of it"},
+	} {
+		if got := strings.Join(Lasting(tc.before, tc.after), ""); (got == "") != (tc.want == "") || !strings.HasSuffix(got, tc.want) {
+			t.Errorf("%q, want %q", got, tc.want)
+		}
+	}
+}

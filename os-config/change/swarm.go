@@ -34,3 +34,16 @@ func swarmChange(before, after osconfig.Engine) []Change {
 	}
 	return []Change{{Key: swarmKey, How: Live, Text: what + ": a machine that is in a swarm stays in it; availability, autolock and addresses follow"}}
 }
+
+// Lasting says what of a change remains when the configuration goes back to
+// what it was: a machine leaves a swarm only when it is told to.
+func Lasting(before, after osconfig.Config) []string {
+	a, b := before.Rancher.Docker.Swarm.On(), after.Rancher.Docker.Swarm.On()
+	switch {
+	case !a && b:
+		return []string{swarmKey + " is set: the machine makes or joins a swarm and stays in it"}
+	case a && !b:
+		return []string{swarmKey + " is no longer set: the machine leaves its swarm and stays out of it"}
+	}
+	return nil
+}

@@ -125,3 +125,24 @@ http {
 		}
 	}
 }
+
+// ganesha serves a directory by NFS 4 on every address, as /export. It keeps no
+// state: clients of an earlier one need not claim anything back.
+func (l lab) ganesha(t *testing.T, dir string) *daemon {
+	t.Helper()
+	conf, work := l.path("ganesha.conf"), l.path("ganesha")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`NFS_CORE_PARAM { Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false; allow_set_io_flusher_fail = true; }
+NFSv4 { Graceless = true; Only_Numeric_Owners = true; RecoveryRoot = %s; }
+EXPORT { Export_Id = 1; Path = %s; Pseudo = /export; Access_Type = RW; Squash = None; SecType = sys; FSAL { Name = VFS; } }
+LOG { Default_Log_Level = EVENT; }
+`, work, dir)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := daemonise(t, l.tools.Command("ganesha.nfsd", "-F", "-L", "STDERR", "-f", conf, "-p", work+"/pid"))
+	d.says(t, stepDeadline, 1, "NFS SERVER INITIALIZED")
+	return d
+}

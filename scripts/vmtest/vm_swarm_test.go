@@ -278,7 +278,7 @@ func TestSoakSwarmOfTwo(t *testing.T) {
 	}
 	first.prints(t, [][2]string{
 		{"docker info -f '{{.LiveRestoreEnabled}}'", "false"},
-		{"ros status", "containers restart when it does"},
+		{"ros status", "containers restart when the engine restarts"},
 		{"ros engine swarm token worker 2>&1 || true", "use sudo"},
 	})
 	second := swarmMachine{n: 2, rest: swarmPorts, docker: first.joins(t, "worker", "      labels: {rack: b}\n")}.boot(t, l)

@@ -164,11 +164,40 @@ func testViewRoot(t *testing.T, g *guest) {
 	if g.run(t, "stat -c %a:%G /run/docker.sock; readlink -f /var/run/docker.sock") != "660:docker\n/run/docker.sock" {
 		t.Error(g.run(t, "ls -l /run/docker.sock /var/run"))
 	}
+	testViewUncovered(t, g)
 	// A set-user-ID file that a container leaves is none in the console.
 	g.inside(t, "-v /srv/app:/d", "cp /bin/busybox /d/busybox && chmod 4755 /d/busybox")
 	if id := g.run(t, "/srv/app/busybox id -u"); id != "1100" {
 		t.Errorf("a container's set-user-ID program runs as %s", id)
 	}
+}
+
+// testViewUncovered: a container that goes around what is mounted in the
+// engine finds nothing of the system's, and takes nothing away by removing the
+// mount points that it sees.
+func testViewUncovered(t *testing.T, g *guest) {
+	t.Helper()
+	const bare = "--mount type=bind,bind-recursive=disabled,"
+	for _, c := range [][2]string{
+		{bare + "src=/run,dst=/r", "find /r/pharos /r/udev /r/sshd ! -type d; rm -rf /r/pharos /r/udev /r/sshd 2>/dev/null; ls -d /r/*/ | grep -E 'pharos|udev|sshd'"},
+		{bare + "src=/var,dst=/v", "find /v/lib/pharos ! -type d; rm -rf /v/lib/pharos 2>/dev/null; ls -d /v/lib/pharos"},
+		{bare + "src=/,dst=/x", "rm -rf /x/usr/lib/pharos /x/srv /x/run 2>/dev/null; ls -d /x/usr/lib/pharos/engine /x/srv /x/run"},
+		{"--privileged -v /:/rootfs", "for m in /rootfs/run/pharos/etc /rootfs/run/udev /rootfs/var/lib/docker /rootfs/var; do umount -l $m || echo no $m; done; find /rootfs/run/pharos /rootfs/run/udev /rootfs/var/lib/pharos ! -type d 2>/dev/null | grep -v -e /pharos/syslog/ -e /pharos/engine/go || true"},
+	} {
+		if r := g.try(t, "docker run --rm "+c[0]+" busybox:test sh -c '"+strings.ReplaceAll(c[1], "'", `'\''`)+"'"); r.Code != 0 {
+			t.Errorf("%s: code %d\n%s%s", c[0], r.Code, r.Stdout, r.Stderr)
+		} else if want := map[string]string{
+			"r": "/r/pharos/\n/r/sshd/\n/r/udev/", "v": "/v/lib/pharos", "x": "/x/run\n/x/srv\n/x/usr/lib/pharos/engine", "s": "",
+		}[c[0][len(c[0])-1:]]; strings.TrimSpace(r.Stdout) != want {
+			t.Errorf("%s: a container sees %q, want %q", c[0], r.Stdout, want)
+		}
+	}
+	g.prints(t, [][2]string{
+		{"docker run --rm busybox:test echo runs", "runs"},
+		{"ros status", "ready"},
+		{"sudo ls /var/lib/pharos", "machine-id.json"},
+		{"ls -d /run/udev/data", "/run/udev/data"},
+	})
 }
 
 // testViewSocket: a container has bound the socket; dockerd dies.
@@ -270,6 +299,9 @@ func testViewRuin(t *testing.T, g *guest) {
 	before := g.services(t)
 	boot := g.run(t, "cat /proc/sys/kernel/random/boot_id")
 	g.try(t, "docker run --rm --privileged --pid=host -v /:/rootfs busybox:test rm -rf /rootfs/run")
+	if r := g.try(t, "test -e /run/docker.sock"); r.Code == 0 {
+		t.Error("the container has not removed /run/docker.sock: this tests nothing")
+	}
 	g.login(t)
 	for _, name := range []string{"udev", "syslog", "ntp", "console"} {
 		if now := g.services(t)[name]; now.PID != before[name].PID {
@@ -311,6 +343,9 @@ func testViewRuin(t *testing.T, g *guest) {
 		case <-ctx.Done():
 			t.Fatalf("the console did not come back: %v", err)
 		}
+	}
+	if now := g.services(t)["console"].PID; now == console {
+		t.Errorf("the console is still process %d: the container has not ended it", now)
 	}
 	if now := g.run(t, "cat /proc/sys/kernel/random/boot_id"); now != boot {
 		t.Error("the machine has rebooted")

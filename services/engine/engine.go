@@ -85,6 +85,7 @@ func Unit(o Options) unit.Unit {
 		Args:           args(o),
 		Env:            environment(o),
 		Mounts:         slices.Concat(mounts(), tlsMount(o.Engine)),
+		Without:        without(),
 		HostDev:        true, // --device and privileged containers
 		WritableSys:    true, // bridge port attributes below /sys/class/net
 		WritableCgroup: true, // user containers' groups, below the unit's own and nowhere else
@@ -164,22 +165,15 @@ func mounts() []unit.Mount {
 		{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}},
 
 		// Of itself alone: /run/pharos, the manager's and the system
-		// containerd's, is a mount of its own and stays out of sight, but for
-		// the names, the log socket and the word to go.
+		// containerd's, and /run/udev are mounts of their own. Of the first comes
+		// nothing but the names, the log socket and the word to go.
 		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}},
 		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: GoDir, Target: GoDir, Options: []string{"ro"}, Mkdir: 0o755},
-		// Its containerd's and its runc's own: the machine's /run/containerd is
-		// where the system's have their sockets and states.
-		{Source: "/run/engine/containerd", Target: "/run/containerd", Options: []string{"rw", "rslave"}, Mkdir: 0o711},
-		// What the console's logins and udev stand on: not to be deleted from here.
-		{Source: "/run/sshd", Target: "/run/sshd", Options: []string{"ro"}, Mkdir: 0o755},
-		{Source: "/run/udev", Target: "/run/udev", Options: []string{"ro"}, Mkdir: 0o755},
+		{Source: "/run/udev", Target: "/run/udev", Options: []string{"ro"}},
 
 		{Source: "/var", Target: "/var", Options: arrives},
-		// The machine's own state and its secrets.
-		{Source: "tmpfs", Target: "/var/lib/pharos", Type: "tmpfs", Options: []string{"ro", "nosuid", "nodev", "noexec", "size=4k", "mode=700"}},
 		{Source: "/var/lib/docker", Target: "/var/lib/docker", Options: arrives, Mkdir: 0o710},
 		// kubelet's volume mounts must also leave containers again.
 		{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
@@ -192,6 +186,10 @@ func mounts() []unit.Mount {
 	}
 	return list
 }
+
+// without is the machine's own state, with its secrets. Whoever gets around
+// what is mounted in the engine finds an empty directory there.
+func without() []string { return []string{"/var/lib/pharos"} }
 
 // DataRoot is where dockerd keeps images, containers and volumes, as a path in
 // the console's tree. A flag wins, as it does in dockerd.

@@ -167,6 +167,20 @@ func TestUnitInSwarm(t *testing.T) {
 	}
 }
 
+func TestDataRoot(t *testing.T) {
+	for want, e := range map[string]osconfig.Engine{
+		"/var/lib/docker": {DataRoot: "relative"},
+		"/a":              {Graph: "/a/"},
+		"/b":              {Graph: "/a", DataRoot: "/b"},
+		"/c":              {DataRoot: "/b", ExtraArgs: []string{"--debug", "--data-root=/c"}},
+		"/d":              {DataRoot: "/b", ExtraArgs: []string{"--data-root", "/d"}},
+	} {
+		if got := DataRoot(e); got != want {
+			t.Errorf("%+v: %s, want %s", e, got, want)
+		}
+	}
+}
+
 // The supervisor has to stay small: process 1 of the user world links nothing
 // that the engine's description needs.
 func TestSupervisorImports(t *testing.T) {

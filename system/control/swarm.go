@@ -22,8 +22,8 @@ func (h *handler) binds(_ http.ResponseWriter, r *http.Request) (any, error) {
 	return b, err
 }
 
-// onlyRoot guards what opens the swarm: who has a manager's token is root on
-// each of its machines.
+// onlyRoot guards tokens and keys of the swarm: a manager's token gives root on
+// every machine of it.
 func onlyRoot(r *http.Request, what string) error {
 	if !peerFrom(r.Context()).root() {
 		return fmt.Errorf("%s: shown to root only, use sudo: %w", what, errdefs.ErrPermissionDenied)

@@ -179,7 +179,7 @@ func (c *Client) plan(u unit.Unit) (*plan, error) {
 	}
 	sum := sha256.New()
 	sum.Write(p.spec)
-	fmt.Fprintln(sum, p.rootfs, p.log, c.opts.RuncRoot)
+	fmt.Fprintln(sum, p.rootfs, p.log, c.opts.RuncRoot, u.Without)
 	p.digest = hex.EncodeToString(sum.Sum(nil))
 	return p, nil
 }

@@ -133,6 +133,10 @@ func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, erro
 			return nil, fmt.Errorf("unit %s: %w", name, err)
 		}
 	}
+	if err := view.Without(int(created.Pid), p.unit.Without); err != nil {
+		fd.close()
+		return nil, fmt.Errorf("unit %s: %w", name, err)
+	}
 	return &Process{client: c, unit: p.unit, image: p.image, pid: int(created.Pid), fd: fd}, nil
 }
 

@@ -139,14 +139,21 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 func (p *Process) Status() Status { return p.status }
 
 // Signal sends sig to the process; one that has ended is no error.
-func (p *Process) Signal(sig syscall.Signal) error {
+func (p *Process) Signal(sig syscall.Signal) error { return p.signal(p.PID, sig) }
+
+// SignalGroup sends sig to the process and to those that it has started and
+// that are still in its group. It must have been started with a session of its
+// own. A process that has ended is no error; its group is not reached any more.
+func (p *Process) SignalGroup(sig syscall.Signal) error { return p.signal(-p.PID, sig) }
+
+func (p *Process) signal(to int, sig syscall.Signal) error {
 	p.reaper.mu.Lock()
 	defer p.reaper.mu.Unlock()
 	if p.reaper.children[p.PID] != p {
 		return nil
 	}
-	if err := unix.Kill(p.PID, sig); err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("signal %v to %d: %w", sig, p.PID, err)
+	if err := unix.Kill(to, sig); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("signal %v to %d: %w", sig, to, err)
 	}
 	return nil
 }

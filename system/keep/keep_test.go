@@ -133,3 +133,37 @@ func waitFor(t *testing.T, ok func() bool) {
 		}
 	}
 }
+
+// TestSignalGroup: what a process has started in its group hears it, too.
+func TestSignalGroup(t *testing.T) {
+	r := reaper(t)
+	file := filepath.Join(t.TempDir(), "helper")
+	p, err := r.Start(Command{Args: []string{"/bin/sh", "-c", "(trap 'echo ended >" + file + "; exit' TERM; echo up >" + file + "; while :; do sleep 0.01; done) & wait"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(want string) {
+		t.Helper()
+		deadline := time.Now().Add(10 * time.Second)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			text, _ := os.ReadFile(file) // not yet there
+			if string(text) == want {
+				return
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("the helper says %q, want %q", text, want)
+			}
+		}
+	}
+	says("up\n")
+	if err := p.SignalGroup(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	<-p.Done()
+	says("ended\n")
+	if err := p.SignalGroup(syscall.SIGTERM); err != nil { // its number may be another's
+		t.Error(err)
+	}
+}

@@ -1,6 +1,7 @@
 package linux
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -27,6 +28,33 @@ func BlockSize(f *os.File) (int64, error) {
 		return 0, fmt.Errorf("size of %s: %w", f.Name(), err)
 	}
 	return size, nil
+}
+
+// immutable is FS_IMMUTABLE_FL of linux/fs.h.
+const immutable = 0x10
+
+// KeepDirectory makes a directory immutable, see ioctl_iflags(2): nothing in it
+// is made or removed, and it is not removed itself, also not by root, until
+// somebody takes the flag away. Something can be mounted on it. A mount point
+// needs that where others see the file system below: the kernel unmounts what
+// is on a directory that is removed in another mount namespace. A file system
+// that has no such flag is no error.
+func KeepDirectory(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var flags uint32
+	err = ioctlPtr(f, unix.FS_IOC_GETFLAGS, &flags)
+	if err == nil && flags&immutable == 0 {
+		flags |= immutable
+		err = ioctlPtr(f, unix.FS_IOC_SETFLAGS, &flags)
+	}
+	if err == nil || errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil
+	}
+	return fmt.Errorf("keep directory %s from being removed: %w", path, err)
 }
 
 // SetWatchdogTimeout asks an open watchdog device to reset the machine after

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,6 +54,58 @@ func TestRootMount(t *testing.T) {
 	err := Mount("/dev/none", dir, "nonesuch", 0, "a=b")
 	if !errors.Is(err, unix.ENODEV) || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "a=b") {
 		t.Errorf("error of a bad mount: %v", err)
+	}
+}
+
+// TestRootMountsInside asks for the mounts of a process by its PID in a
+// namespace of its own, and is not led astray by who may mount there.
+func TestRootMountsInside(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	inside := func(script string) (pid int) {
+		t.Helper()
+		cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script+"; exec sleep 1000")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait() // killed
+		})
+		children := fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid)
+		deadline := time.Now().Add(10 * time.Second)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for range tick.C {
+			text, err := os.ReadFile(children)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, _ := os.ReadFile(fmt.Sprintf("/proc/%s/comm", strings.TrimSpace(string(text))))
+			if string(name) == "sleep\n" {
+				fmt.Sscan(string(text), &pid)
+				return pid
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s has no process that sleeps", children)
+			}
+		}
+		return 0
+	}
+	mounts, err := MountsInside(inside("mount -t tmpfs its-own "+dir), 1)
+	if m, ok := MountAt(mounts, dir); err != nil || !ok || m.Source != "its-own" {
+		t.Errorf("mount at %s: %+v, %v", dir, m, err)
+	}
+	if _, err := MountsInside(inside("true"), 4000000); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("a process that is not there: %v", err)
+	}
+	trap := "mount -t tmpfs trap /proc && mkdir /proc/1 && mkfifo /proc/1/mountinfo"
+	if _, err := MountsInside(inside(trap), 1); err == nil || !strings.Contains(err.Error(), "not a proc file system") {
+		t.Errorf("a /proc of another kind: %v", err)
+	}
+	trap = "mkfifo " + dir + "/pipe && mount --bind " + dir + "/pipe /proc/1/mountinfo"
+	if _, err := MountsInside(inside(trap), 1); !errors.Is(err, unix.EXDEV) {
+		t.Errorf("a file that something is mounted on: %v", err)
 	}
 }
 

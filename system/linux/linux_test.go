@@ -24,6 +24,42 @@ broken
 	}
 }
 
+// TestMountAt: of several mounts on the way of a path, the topmost counts.
+func TestMountAt(t *testing.T) {
+	mounts := parseMountInfo(`10 1 0:1 / / rw - overlay root rw
+11 10 0:2 / /mnt rw - ext4 disk rw
+12 11 0:3 / /mnt/nas rw - tmpfs cover rw
+13 12 0:4 / /mnt/nas rw - nfs4 server:/x rw
+14 11 0:5 / /mnt/nas-old rw - tmpfs other rw
+15 10 0:6 / /data/sub rw - ext4 hidden rw
+16 10 0:7 / /data rw - ext4 data rw
+17 10 0:8 / /opt rw - tmpfs first rw
+18 17 0:9 / /opt/a rw - tmpfs hidden rw
+19 17 0:10 / /opt rw - tmpfs second rw
+`)
+	for path, want := range map[string]string{
+		"/": "root", "/etc": "root", "/mnt": "disk", "/mnt/na": "disk", "/mnt/nas": "server:/x", "/mnt/nas/a/b": "server:/x",
+		"/mnt/nas-old": "other", "/data/sub/file": "data", "/opt/a": "second",
+	} {
+		if m, ok := MountAt(mounts, path); !ok || m.Source != want {
+			t.Errorf("%s: %q, %v, want %s", path, m.Source, ok, want)
+		}
+	}
+	if m, ok := MountAt(nil, "/mnt"); ok {
+		t.Errorf("an empty table has %+v", m)
+	}
+}
+
+func TestRemote(t *testing.T) {
+	for fstype, want := range map[string]bool{
+		"nfs": true, "nfs4": true, "cifs": true, "fuse.sshfs": true, "fuse": true, "fuseblk": false, "fusectl": false, "ext4": false, "tmpfs": false,
+	} {
+		if got := (MountInfo{Type: fstype}).Remote(); got != want {
+			t.Errorf("%s: %v", fstype, got)
+		}
+	}
+}
+
 func TestParseUevent(t *testing.T) {
 	got := parseUevent([]byte("add@/devices/pci/vda\x00ACTION=add\x00SUBSYSTEM=block\x00DEVNAME=vda\x00MODALIAS=x=y\x00"))
 	want := Uevent{"ACTION": "add", "SUBSYSTEM": "block", "DEVNAME": "vda", "MODALIAS": "x=y"}

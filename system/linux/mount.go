@@ -7,7 +7,9 @@ package linux
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,18 +43,129 @@ type MountInfo struct {
 	Source     string
 }
 
+// Remote reports whether the file system is a server's or a program's. Whoever
+// opens its files may wait for an answer without end.
+func (m MountInfo) Remote() bool {
+	return strings.HasPrefix(m.Type, "nfs") || strings.HasPrefix(m.Type, "fuse.") || m.Type == "fuse" ||
+		slices.Contains([]string{"cifs", "smb3", "ceph", "9p", "afs"}, m.Type)
+}
+
 // Mounts lists the caller's mounts, oldest first.
-func Mounts() ([]MountInfo, error) { return mounts("/proc/self/mountinfo") }
+func Mounts() ([]MountInfo, error) { return MountsIn("/proc/self/mountinfo") }
 
 // MountsOf lists the mounts of a process, with paths as it sees them.
-func MountsOf(pid int) ([]MountInfo, error) { return mounts(fmt.Sprintf("/proc/%d/mountinfo", pid)) }
+func MountsOf(pid int) ([]MountInfo, error) { return MountsIn(fmt.Sprintf("/proc/%d/mountinfo", pid)) }
 
-func mounts(table string) ([]MountInfo, error) {
-	data, err := os.ReadFile(table)
+// MountsIn lists the mounts of a table, a file in the form of
+// /proc/self/mountinfo.
+func MountsIn(path string) ([]MountInfo, error) {
+	t, err := openMounts(path)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	return t.Read()
+}
+
+// MountTable is the open mount table of a process. It can be read again and
+// again, also where another /proc is mounted.
+type MountTable struct{ file *os.File }
+
+// OpenMounts opens the table of a process.
+func OpenMounts(pid int) (*MountTable, error) {
+	return openMounts(fmt.Sprintf("/proc/%d/mountinfo", pid))
+}
+
+func openMounts(path string) (*MountTable, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("mount table: %w", err)
+	}
+	return &MountTable{f}, nil
+}
+
+// Read lists the mounts as they are now, with paths as the process sees them.
+func (t *MountTable) Read() ([]MountInfo, error) {
+	_, err := t.file.Seek(0, io.SeekStart)
+	var data []byte
+	if err == nil {
+		data, err = io.ReadAll(t.file)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("mount table: %w", err)
 	}
 	return parseMountInfo(string(data)), nil
+}
+
+// Close closes the table.
+func (t *MountTable) Close() error { return t.file.Close() }
+
+// MountsInside lists the mounts of a process that has the given PID in the PID
+// namespace of the process init. Both are found in the /proc of init's root.
+// Only a proc file system is read there: whoever may mount in that namespace
+// cannot make the caller wait for a pipe.
+func MountsInside(init, pid int) ([]MountInfo, error) {
+	path := fmt.Sprintf("/proc/%d/root/proc", init)
+	proc, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("mount table: open %s: %w", path, err)
+	}
+	defer unix.Close(proc)
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(proc, &st); err != nil {
+		return nil, fmt.Errorf("mount table: %s: %w", path, err)
+	}
+	if st.Type != unix.PROC_SUPER_MAGIC {
+		return nil, fmt.Errorf("mount table: %s is not a proc file system", path)
+	}
+	name := fmt.Sprintf("%d/mountinfo", pid)
+	fd, err := unix.Openat2(proc, name, &unix.OpenHow{
+		Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("mount table: open %s/%s: %w", path, name, err)
+	}
+	table := os.NewFile(uintptr(fd), name)
+	defer table.Close()
+	data, err := io.ReadAll(table)
+	if err != nil {
+		return nil, fmt.Errorf("mount table: %s/%s: %w", path, name, err)
+	}
+	return parseMountInfo(string(data)), nil
+}
+
+// MountAt returns the mount that an absolute path without links leads to: the
+// one that has the path, on top of all others.
+func MountAt(mounts []MountInfo, path string) (MountInfo, bool) {
+	listed := map[int]bool{}
+	for _, m := range mounts {
+		listed[m.ID] = true
+	}
+	var at MountInfo
+	for found := false; ; found = true {
+		// Of what is mounted on the mount reached so far, the path meets the
+		// one with the shortest target first. What is mounted further down
+		// beside it is hidden by it.
+		next := -1
+		for i, m := range mounts {
+			on := m.Parent == at.ID && m.ID != at.ID
+			if !found {
+				on = !listed[m.Parent]
+			}
+			if on && contains(m.Target, path) && (next < 0 || len(m.Target) < len(mounts[next].Target)) {
+				next = i
+			}
+		}
+		if next < 0 {
+			return at, found
+		}
+		at = mounts[next]
+	}
+}
+
+// contains reports whether a path is dir or below it.
+func contains(dir, path string) bool {
+	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
 func parseMountInfo(text string) []MountInfo {

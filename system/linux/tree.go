@@ -8,7 +8,7 @@ import (
 )
 
 // CopyTree returns a descriptor of a detached copy of the mount at path and of
-// all mounts below it, see open_tree(2). Copies of shared mounts are peers of
+// all mounts below it, see open_tree(2). A link on the way is an error. Copies of shared mounts are peers of
 // the originals.
 func CopyTree(path string) (int, error) { return copyMounts(path, unix.AT_RECURSIVE) }
 
@@ -16,7 +16,14 @@ func CopyTree(path string) (int, error) { return copyMounts(path, unix.AT_RECURS
 func CopyMount(path string) (int, error) { return copyMounts(path, 0) }
 
 func copyMounts(path string, recursive uint) (int, error) {
-	fd, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_SYMLINK_NOFOLLOW|recursive)
+	at, err := unix.Openat2(unix.AT_FDCWD, path, &unix.OpenHow{
+		Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return -1, fmt.Errorf("copy the mounts at %s: %w", path, err)
+	}
+	defer unix.Close(at)
+	fd, err := unix.OpenTree(at, "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|recursive)
 	if err != nil {
 		return -1, fmt.Errorf("copy the mounts at %s: %w", path, err)
 	}

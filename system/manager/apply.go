@@ -109,18 +109,10 @@ func firstUnits() []string { return []string{engine.Name, "console"} }
 // earlyUnits do not wait for these: the network waits for Wi-Fi, and the
 // engine for udev where its containers do.
 func (m *Manager) earlyUnits() []string {
-	if m.lacksDevices() {
+	if m.engineNeeds().devices {
 		return []string{"wifi", "udev"}
 	}
 	return []string{"wifi"}
-}
-
-// lacksDevices tells whether, when the units were made, containers named
-// devices that were not there yet.
-func (m *Manager) lacksDevices() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.deviceless
 }
 
 const (
@@ -138,7 +130,7 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Lent, RootPeers: view.Root}))
 	order := []string{engine.Name, "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {
-		if units[i].Name == engine.Name && m.lacksDevices() {
+		if units[i].Name == engine.Name && m.engineNeeds().devices {
 			units[i].Requires = append(slices.Clone(units[i].Requires), services.NeedsSettled)
 		}
 		if !slices.Contains(firstUnits(), units[i].Name) && !slices.Contains(m.earlyUnits(), units[i].Name) {
@@ -155,12 +147,7 @@ func (m *Manager) addUnits() error {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	c := m.cfg()
-	if missing := engine.MissingDevices(c.Rancher.Docker, "/"); len(missing) > 0 {
-		m.log.Info("the engine waits for devices of containers", "missing", missing)
-		m.mu.Lock()
-		m.deviceless = true
-		m.mu.Unlock()
-	}
+	m.lookAtDataRoot(c)
 	m.unitsOf(c, c)
 	errs := []error{m.loadSwarmModules(c)}
 	units := m.definitions(c)

@@ -10,6 +10,7 @@ import (
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/settings"
 	"github.com/pharos-os/pharos/system/state"
@@ -59,13 +60,13 @@ func (m *Manager) recoverTrial() {
 }
 
 // applyLoaded makes after the machine's configuration and carries out what
-// differs.
-func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result) error {
+// differs. With yes the machine also leaves its swarm where after has none.
+func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result, yes bool) error {
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	m.adopt(after)
 	// Before the engine restarts: dockerd must be one that can leave.
-	err := m.leaveSwarm(ctx, before.Config, after.Config)
+	err := m.leaveSwarm(ctx, before.Config, after.Config, yes)
 	return errors.Join(err, m.applyDifference(ctx, before.Config, after.Config))
 }
 
@@ -132,7 +133,18 @@ func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
 
 // switchUnits brings the units to another configuration.
 func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
-	return m.carryOut(ctx, unitChanges(m.definitions(before), m.definitions(after)))
+	changes := unitChanges(m.definitions(before), m.definitions(after))
+	if slices.ContainsFunc(changes, startsEngine) {
+		m.awaitFiles(ctx, after)
+		// The data root may have been mounted meanwhile.
+		changes = unitChanges(m.definitions(before), m.definitions(after))
+	}
+	return m.carryOut(ctx, changes)
+}
+
+// startsEngine reports whether containers may start with a change.
+func startsEngine(c unitChange) bool {
+	return c.unit.Name == engine.Name && (c.how == unitStarts || c.how == unitRestarts)
 }
 
 func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {

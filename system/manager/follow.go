@@ -14,6 +14,7 @@ import (
 	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
+	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/supervise"
 )
 
@@ -52,8 +53,8 @@ func engineVersion(ctx context.Context) (string, error) {
 // file in RAM, and the console writes it only when something changes.
 const setupEvery = 2 * time.Second
 
-// watchSetup turns what the console's set-up could not do into reasons, and
-// keeps the banner of logins.
+// watchSetup turns what the console's set-up could not do into reasons, passes
+// on which mounts have come, and keeps the banner of logins.
 func (m *Manager) watchSetup(ctx context.Context) {
 	tick := time.NewTicker(setupEvery)
 	defer tick.Stop()
@@ -65,6 +66,9 @@ func (m *Manager) watchSetup(ctx context.Context) {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
+		}
+		if err := m.letGo(filesDeadline); err != nil {
+			m.log.Error("containers may not start", "error", err)
 		}
 		st, err := setup.ReadStatus(setup.StatusPath)
 		switch {
@@ -85,14 +89,30 @@ func (m *Manager) watchSetup(ctx context.Context) {
 			}
 		}
 		notes = st.Notes
+		m.tellArrivals(st.Arrived)
 		if _, ok := aboutPlan(setup.PlanPath, setup.StatusPath); ok && st.Files {
 			var wrong []string
-			if err := m.handTree(); err != nil {
+			if err := errors.Join(m.handTree(), m.letGo(0)); err != nil {
 				wrong = append(wrong, err.Error())
 			}
 			m.note("tree", wrong...)
 		}
 	}
+}
+
+// letGo lets containers start again if a restart of the console has withdrawn
+// that, and so long ago.
+func (m *Manager) letGo(ago time.Duration) error {
+	m.treeMu.Lock()
+	defer m.treeMu.Unlock()
+	if m.withdrawn.IsZero() || time.Since(m.withdrawn) < ago {
+		return nil
+	}
+	if err := atomicfile.WriteFile(engine.Go, nil, 0o644); err != nil {
+		return err
+	}
+	m.withdrawn = time.Time{}
+	return nil
 }
 
 // known gives the supervisor's errors the kinds that the API answers with.

@@ -15,6 +15,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -78,6 +79,7 @@ type Manager struct {
 	wifiUp     chan struct{}              // capacity 1: its unit has started
 	swarming   sync.Mutex                 // one at a time changes the machine's part in its swarm
 	swarmAgain chan struct{}              // capacity 1: it is to be looked at
+	arrivals   chan []setup.Arrival       // capacity 1: mounts from servers that are there
 	units      map[string]*supervise.Gate // open while the unit runs
 	launched   *supervise.Gate            // the units that people wait for are there
 	quit       context.CancelFunc
@@ -89,6 +91,9 @@ type Manager struct {
 	imds       imds.Options        // how metadata services are asked
 	loading    sync.Mutex          // one reload at a time
 	applying   sync.Mutex          // one difference at a time
+	withdrawn  time.Time           // when a restart of the console took the engine's word to go back; of treeMu
+	handTried  time.Time           // when the engine could not be moved to another tree; by watchSetup alone
+	handFailed error               // why
 	treeMu     sync.Mutex          // of the tree that console and engine share
 
 	mu         sync.Mutex
@@ -99,7 +104,7 @@ type Manager struct {
 	swarm      swarmState
 	milestones []api.Milestone
 	notes      map[string][]string // what is wrong, by topic; sentences
-	deviceless bool                // containers of the engine wait for devices
+	needs      needs               // of the engine, when its unit was defined
 	booted     bool
 	goingDown  string // the action, once a shutdown has begun
 	engine     string // version, once it has answered
@@ -202,16 +207,17 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	m.machine.Wifi = hasWifi()
 	m.wifi, m.wifiUp = wifi.New(wifi.Dir, wifi.Driver, func(link, why string) { m.net.Radio(link, why) }), make(chan struct{}, 1)
 	m.swarmAgain = make(chan struct{}, 1)
+	m.arrivals = make(chan []setup.Arrival, 1)
 	m.chrony, m.timesAgain = chrony.New(chrony.Socket, chrony.SourceDir), make(chan struct{}, 1)
 	m.names = resolv.New(filepath.Join(runDir, "etc"), func(name string) error { return unix.Sethostname([]byte(name)) })
 	m.net = m.newNetwork(kernel, component)
 	m.containerd = &daemon{
 		path: "/usr/bin/containerd", socket: containerdSocket, cgroup: "system/containerd", oom: -999,
 		logFile: logging.LogPath(filepath.Join(runDir, "logs"), "containerd"),
-		args:    []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state"},
+		args:    []string{"--address", containerdSocket, "--root", containerdDir + "/root", "--state", containerdDir + "/state", "--shim-sockets", containerdDir + "/s"},
 		up:      supervise.NewGate("the system containerd to answer"), log: component("containerd"),
 	}
-	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, State: containerdDir + "/state", Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
+	if m.containers, err = ctrd.New(ctrd.Options{Address: containerdSocket, State: containerdDir + "/state", RuncRoot: containerdDir + "/runc", Paths: ctrd.DefaultPaths(), Log: component("containerd")}); err != nil {
 		return nil, nil, err
 	}
 	m.sup = supervise.New(supervise.Options{
@@ -272,6 +278,7 @@ func (m *Manager) run(ctx context.Context) error {
 		"timeservers": m.watchTimeServers,
 		"wifi":        m.watchWifi,
 		"swarm":       m.watchSwarm,
+		"mounts":      m.watchArrivals,
 		"supervisor":  m.sup.Run,
 		"state":       m.watchState,
 		"containerd":  func(ctx context.Context) error { m.containerd.run(ctx); return nil },

@@ -202,7 +202,7 @@ func TestBootGraphIsSound(t *testing.T) {
 // udev then waits for nobody.
 func TestDevicesOfContainers(t *testing.T) {
 	for _, lacks := range []bool{false, true} {
-		m := &Manager{deviceless: lacks}
+		m := &Manager{needs: needs{devices: lacks}}
 		for _, u := range m.definitions(osconfig.Config{}) {
 			if u.Name == "docker" && slices.Contains(u.Requires, "udev-settled") != lacks {
 				t.Errorf("devices are missing: %t, and the engine requires %q", lacks, u.Requires)

@@ -53,7 +53,7 @@ func newConfigMachine(t *testing.T, text string) *networkMachine {
 		modules: func() (*modules.Loader, error) { return nil, errors.New("none here") }}
 	// What else applyDifference does is the host's.
 	m.settings = settings.New(settings.Options{Root: root, Log: quiet(), Loader: m.loader, Running: m.loaded,
-		Apply: func(_ context.Context, _, after load.Result) error {
+		Apply: func(_ context.Context, _, after load.Result, _ bool) error {
 			m.adopt(after)
 			m.applyNetwork(after.Config)
 			return nil

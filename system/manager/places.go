@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/system/linux"
 )
 
@@ -148,6 +149,9 @@ func answers(fstype string) bool {
 // inRAM reports whether the next boot empties a place: it is on a tmpfs, or on
 // the overlay that is the root.
 func (r *resolver) inRAM(p place) bool {
+	if p.mount.Source == setup.CoverSource { // a server's mount is to come
+		return false
+	}
 	switch p.mount.Type {
 	case "tmpfs", "ramfs":
 		return true

@@ -2,9 +2,8 @@ package manager
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -15,17 +14,12 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
 // swarmBackups has a dated copy of the state of each swarm that was left.
 const swarmBackups = "/var/lib/pharos/swarm"
-
-// hasSwarm reports whether dockerd has the state of a swarm on disk.
-func hasSwarm(c osconfig.Config) bool {
-	_, err := os.Stat(filepath.Join(engine.SwarmDir(c.Rancher.Docker), engine.SwarmState))
-	return err == nil
-}
 
 // loadSwarmModules loads what the engine needs in a swarm, before it starts.
 func (m *Manager) loadSwarmModules(c osconfig.Config) error {
@@ -35,7 +29,10 @@ func (m *Manager) loadSwarmModules(c osconfig.Config) error {
 	return m.loadModules(engine.SwarmModules())
 }
 
-// swarmState is what the machine says of its swarm.
+// swarmMemory keeps what the reconciler must know after a reboot.
+const swarmMemory = "/var/lib/pharos/swarm.json"
+
+// swarmState is what the status says of the swarm.
 type swarmState struct {
 	reasons, notes []string
 	left           string // note of a swarm that was left since the boot
@@ -45,7 +42,8 @@ type swarmState struct {
 // as ctx lasts. It looks when the engine has started, when the configuration or
 // an address of the machine has changed, and, in a swarm, every now and then.
 func (m *Manager) watchSwarm(ctx context.Context) error {
-	r := swarm.New(engine.Socket, "")
+	r := swarm.New(engine.Socket, beneath.Place{})
+	r.Memory = swarmMemory
 	var links []swarm.Link
 	var again <-chan time.Time
 	for due := false; ; {
@@ -89,22 +87,22 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 		m.sayOfSwarm(swarm.Result{})
 		return 0
 	}
-	r.Dir = engine.SwarmDir(c.Rancher.Docker)
+	r.Dir = swarmDir(c)
 	res := r.Reconcile(ctx, swarm.Machine{Want: c.Rancher.Docker.Swarm, Links: links})
 	if ctx.Err() != nil {
 		return 0
 	}
 	m.sayOfSwarm(res)
 	if res.Restart != "" {
-		m.log.Warn("the engine restarts for its swarm", "why", res.Restart)
+		m.log.Warn("the engine restarts for its swarm", "reason", res.Restart)
 		if err := m.sup.Restart(ctx, "docker"); err != nil {
-			m.log.Error("restart of the engine", "error", err)
+			m.log.Error("cannot restart the engine", "error", err)
 		}
 	}
 	return res.Again
 }
 
-// sayOfSwarm keeps what was found, and logs what is new of it.
+// sayOfSwarm keeps the result of a look, and logs what is new in it.
 func (m *Manager) sayOfSwarm(res swarm.Result) {
 	m.mu.Lock()
 	before := m.swarm
@@ -113,17 +111,17 @@ func (m *Manager) sayOfSwarm(res swarm.Result) {
 	m.note("swarm", res.Reasons...)
 	for _, text := range res.Reasons {
 		if !slices.Contains(before.reasons, text) {
-			m.log.Warn("swarm", "problem", text)
+			m.log.Warn("the swarm has a problem", "problem", text)
 		}
 	}
 	for _, text := range res.Notes {
 		if !slices.Contains(before.notes, text) {
-			m.log.Info("swarm", "note", text)
+			m.log.Info("note about the swarm", "note", text)
 		}
 	}
 }
 
-// swarmNotes are what the status tells of the swarm although nothing is wrong.
+// swarmNotes lists what the status says of a healthy swarm.
 // m.mu is held.
 func (m *Manager) swarmNotes() []string {
 	out := slices.Clone(m.swarm.notes)
@@ -131,26 +129,34 @@ func (m *Manager) swarmNotes() []string {
 		out = append(out, m.swarm.left)
 	}
 	if c := m.config.Config; c.Rancher.Docker.Swarm.On() {
-		out = append(out, "swarm: the engine has no live restore in a swarm: this machine's containers restart when it does")
+		out = append(out, "swarm: the engine has no live restore in a swarm: this machine's containers restart when the engine restarts")
 	}
 	return out
 }
 
-// swarmLinks are the links with an address that lasts.
+// swarmLinks are the machine's links with the addresses that last. Those that
+// rancher.network configures are there without an address, too.
 func swarmLinks(s netconf.State) []swarm.Link {
 	var out []swarm.Link
 	for _, l := range s.Links {
-		one := swarm.Link{Name: l.Name}
+		one := swarm.Link{Name: l.Name, Own: configures(l)}
 		for _, a := range l.Addresses {
 			if addr := a.Prefix.Addr(); addr.IsGlobalUnicast() {
 				one.Addresses = append(one.Addresses, addr)
 			}
 		}
-		if !l.Loopback && len(one.Addresses) > 0 {
+		if !l.Loopback && (one.Own || len(one.Addresses) > 0) {
 			out = append(out, one)
 		}
 	}
 	return out
+}
+
+// configures reports whether rancher.network is about a link. A pattern that
+// matches everything also matches the bridges that the engine makes.
+func configures(l netconf.LinkState) bool {
+	virtual := l.Kind == netconf.KindBridge || l.Kind == "veth"
+	return l.Key != "" && (!virtual || l.Own || l.Key == l.Name)
 }
 
 // leaves reports whether a new configuration takes the machine out of its swarm.
@@ -160,21 +166,41 @@ func leaves(before, after osconfig.Config) bool {
 
 // askSwarm asks the engine for those who are not the reconciler.
 func (m *Manager) askSwarm(c osconfig.Config) *swarm.Reconciler {
-	return swarm.New(engine.Socket, engine.SwarmDir(c.Rancher.Docker))
+	return swarm.New(engine.Socket, swarmDir(c))
 }
 
 // costs says what of a new configuration cannot be undone.
 func (m *Manager) costs(ctx context.Context, before, after osconfig.Config) []string {
+	if !hasSwarm(before) {
+		return nil
+	}
+	if leaves(before, after) {
+		return m.askSwarm(before).Costs(ctx)
+	}
+	from, to := engine.DataRoot(before.Rancher.Docker), engine.DataRoot(after.Rancher.Docker)
+	if from == to || hasSwarm(after) {
+		return nil
+	}
+	cost := fmt.Sprintf("the engine's data root changes from %s to %s, which has no state of a swarm: the machine drops out of its swarm, "+
+		"and the other machines count it as down", from, to)
+	if after.Rancher.Docker.Swarm.On() {
+		cost += "; then it makes or joins a swarm as rancher.docker.swarm says"
+	}
+	return []string{cost}
+}
+
+// leaveSwarm takes the machine out of its swarm when a new configuration does
+// and somebody has said yes to the costs.
+func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config, yes bool) error {
 	if !leaves(before, after) || !hasSwarm(before) {
 		return nil
 	}
-	return m.askSwarm(before).Costs(ctx)
-}
-
-// leaveSwarm takes the machine out of its swarm when a new configuration does.
-func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config) error {
-	if !leaves(before, after) || !hasSwarm(before) {
-		return nil
+	if !yes {
+		if len(m.costs(ctx, before, after)) == 0 {
+			return nil
+		}
+		return errors.New("rancher.docker.swarm is not set any more, and the machine stays in its swarm: nobody has confirmed that it leaves; " +
+			"set the key again, or run docker swarm leave and reboot")
 	}
 	m.swarming.Lock()
 	defer m.swarming.Unlock()
@@ -183,7 +209,7 @@ func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config)
 		return err
 	}
 	if place != "" {
-		m.log.Info("swarm left", "copy", place)
+		m.log.Info("the machine has left its swarm", "copy", place)
 		m.mu.Lock()
 		m.swarm.left = "swarm: this machine has left it; a copy of its state is in " + place
 		m.mu.Unlock()

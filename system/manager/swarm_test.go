@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -68,23 +69,84 @@ func TestSwarmCosts(t *testing.T) {
 	if costs := m.costs(t.Context(), on, off); len(costs) != 1 { // no engine here: that is said
 		t.Errorf("costs %q", costs)
 	}
-	if err := m.leaveSwarm(t.Context(), on, off); err == nil {
+	if err := m.leaveSwarm(t.Context(), on, off, true); err == nil {
 		t.Error("left without an engine")
 	}
 }
 
+// Without a yes the machine stays in its swarm, and that is said: a trial that
+// ends takes the key away, too.
+func TestSwarmStaysWithoutYes(t *testing.T) {
+	m, dir := &Manager{}, t.TempDir()
+	on, off := inSwarm(dir, true), inSwarm(dir, false)
+	if err := m.leaveSwarm(t.Context(), on, off, false); err != nil {
+		t.Errorf("without a swarm: %v", err)
+	}
+	joined(t, dir)
+	if err := m.leaveSwarm(t.Context(), on, off, false); err == nil || !strings.Contains(err.Error(), "stays in its swarm") {
+		t.Error(err)
+	}
+}
+
+// An engine with another data root is in no swarm any more.
+func TestSwarmCostsOfDataRoot(t *testing.T) {
+	m := &Manager{}
+	from, to := t.TempDir(), t.TempDir()
+	joined(t, from)
+	for name, tc := range map[string]struct {
+		before, after osconfig.Config
+		words         []string
+	}{
+		"the key is set":      {inSwarm(from, true), inSwarm(to, true), []string{from + " to " + to, "drops out", "makes or joins"}},
+		"the key is not set":  {inSwarm(from, false), inSwarm(to, false), []string{from + " to " + to, "drops out"}},
+		"without a swarm":     {inSwarm(to, true), inSwarm(t.TempDir(), true), nil},
+		"the state was moved": {inSwarm(from, true), inSwarm(from+"/../"+filepath.Base(from), true), nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			costs := m.costs(t.Context(), tc.before, tc.after)
+			if len(costs) > 0 != (tc.words != nil) {
+				t.Fatalf("costs %q", costs)
+			}
+			for _, w := range tc.words {
+				if !strings.Contains(costs[0], w) {
+					t.Errorf("%q does not say %q", costs[0], w)
+				}
+			}
+		})
+	}
+	joined(t, to)
+	if costs := m.costs(t.Context(), inSwarm(from, true), inSwarm(to, true)); len(costs) > 0 {
+		t.Errorf("the state is there: %q", costs)
+	}
+}
+
 func TestSwarmLinks(t *testing.T) {
-	link := func(name string, loopback bool, addresses ...string) netconf.LinkState {
-		l := netconf.LinkState{Link: netconf.Link{LinkID: netconf.LinkID{Name: name}, Loopback: loopback}}
+	link := func(name, key string, kind string, own bool, addresses ...string) netconf.LinkState {
+		l := netconf.LinkState{Key: key, Link: netconf.Link{LinkID: netconf.LinkID{Name: name}, Kind: kind, Own: own, Loopback: name == "lo"}}
 		for _, a := range addresses {
 			l.Addresses = append(l.Addresses, netconf.Address{Prefix: netip.MustParsePrefix(a)})
 		}
 		return l
 	}
 	got := swarmLinks(netconf.State{Links: []netconf.LinkState{
-		link("lo", true, "127.0.0.1/8", "10.0.0.9/32"), link("eth0", false, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"), link("veth1", false, "fe80::2/64"), link("eth1", false),
+		link("lo", "lo", "", false, "127.0.0.1/8", "10.0.0.9/32"), link("eth0", "eth*", "", false, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"),
+		link("veth1", "", "veth", false, "fe80::2/64"), link("eth1", "eth*", "", false), link("eth2", "", "", false),
+		link("br-lan", "br-lan", netconf.KindBridge, true, "10.1.0.1/24"), link("mine", "mine", netconf.KindBridge, false),
+		link("web0", "*", netconf.KindBridge, false, "172.20.0.1/16"), link("docker0", "", netconf.KindBridge, false, "172.17.0.1/16"),
+		link("wg0", "", "wireguard", false, "10.8.0.1/24"),
 	}})
-	want := []swarm.Link{{Name: "eth0", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("fd00::1")}}}
+	addresses := func(list ...string) []netip.Addr {
+		var out []netip.Addr
+		for _, a := range list {
+			out = append(out, netip.MustParseAddr(a))
+		}
+		return out
+	}
+	want := []swarm.Link{
+		{Name: "eth0", Addresses: addresses("10.0.0.1", "fd00::1"), Own: true}, {Name: "eth1", Own: true},
+		{Name: "br-lan", Addresses: addresses("10.1.0.1"), Own: true}, {Name: "mine", Own: true},
+		{Name: "web0", Addresses: addresses("172.20.0.1")}, {Name: "docker0", Addresses: addresses("172.17.0.1")}, {Name: "wg0", Addresses: addresses("10.8.0.1")},
+	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}

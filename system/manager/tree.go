@@ -27,8 +27,12 @@ import (
 // other images do without, as zones and certificates.
 func consoleTree() string { return filepath.Join(ctrd.DefaultPaths().Images, "console/rootfs") }
 
-// tree is the root of console and engine.
-func tree() view.View { return view.View{Lower: consoleTree(), Dir: view.Dir} }
+// tree is the root of console and engine. On its mount points both have
+// directories of the machine, the kernel's file systems and the engine's programs.
+func tree() view.View {
+	points := append(osconfig.LastingDirectories(), "/dev", "/proc", "/run", "/sys", "/tmp", "/usr/lib/modules", engine.Home)
+	return view.View{Lower: consoleTree(), Dir: view.Dir, MountPoints: points}
+}
 
 // stepTree mounts the tree that console and engine share.
 func (m *Manager) stepTree(context.Context) error {
@@ -37,7 +41,8 @@ func (m *Manager) stepTree(context.Context) error {
 	if err := tree().Make(); err != nil {
 		return err
 	}
-	return errors.Join(m.furnish(), bindDirectories(m.cfg()))
+	m.furnish()
+	return bindDirectories(m.cfg())
 }
 
 // bindDirectories lets the directories of rancher.state.directories last.
@@ -51,20 +56,45 @@ func bindDirectories(c osconfig.Config) error {
 	return errors.Join(errs...)
 }
 
-// lendTree gives the tree to a console that starts; see view.Lend.
+// lendTree gives the tree to a console that starts; see view.Lend. What the
+// console before has said about its files is not about this tree.
 func (m *Manager) lendTree() error {
 	m.treeMu.Lock()
 	defer m.treeMu.Unlock()
-	if err := tree().Lend(); err != nil {
+	if err := os.Remove(setup.StatusPath); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return m.furnish()
+	if bindable(m.cfg(), m.storage() != state.RAM) {
+		err := os.Remove(engine.Go)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil {
+			m.withdrawn = time.Now()
+		}
+	}
+	err := tree().Lend()
+	lost, ok := errors.AsType[*view.LostError](err)
+	if err != nil && !ok {
+		return err
+	}
+	if ok {
+		m.note("mounts of the console before", "the console's tree: "+lost.Error())
+	} else {
+		m.note("mounts of the console before")
+	}
+	m.furnish()
+	return bindDirectories(m.cfg())
 }
+
+// handAgain is how long an engine that could not be moved to the console's tree
+// keeps the one before until it is tried again.
+const handAgain = time.Minute
 
 // handTree moves a running engine over to the tree of a console that has
 // started again and has put its files in place.
 func (m *Manager) handTree() error {
-	i, err := m.sup.Get("docker")
+	i, err := m.sup.Get(engine.Name)
 	if err != nil || i.PID == 0 || i.State != supervise.Running {
 		return nil
 	}
@@ -75,48 +105,54 @@ func (m *Manager) handTree() error {
 		return nil
 	}
 	if err != nil || !stale {
+		m.handFailed = nil
 		return err
 	}
+	if m.handFailed != nil && time.Since(m.handTried) < handAgain {
+		return m.handFailed
+	}
+	m.handTried, m.handFailed = time.Now(), nil
 	if err := tree().Hand(i.PID); err != nil {
-		return fmt.Errorf("the engine keeps the tree of the console before: %w; run 'ros service restart docker'", err)
+		m.handFailed = fmt.Errorf("the engine has the tree of the console before: %w; run 'ros service restart docker'", err)
+		return m.handFailed
 	}
 	m.log.Info("the engine has the console's new tree")
 	return nil
 }
 
-// furnish writes what the machine itself knows into the tree: its ID.
-func (m *Manager) furnish() error {
+// furnish writes what the machine itself knows into the tree: its ID. A machine
+// whose disk is full or read-only has a console all the same.
+func (m *Manager) furnish() {
 	m.mu.Lock()
 	instance := m.config.InstanceID
 	m.mu.Unlock()
 	id, err := machineID(machineIDFile, instance)
+	text := []byte(id + "\n")
+	err = errors.Join(err, tree().WriteFile("/etc/machine-id", text, 0o444), atomicfile.WriteFile("/etc/machine-id", text, 0o444))
 	if err != nil {
-		return err
+		m.note("machine-id", "machine ID: "+err.Error())
+		return
 	}
-	for _, path := range []string{filepath.Join(view.Root, "etc/machine-id"), "/etc/machine-id"} {
-		if err := atomicfile.WriteFile(path, []byte(id+"\n"), 0o444); err != nil {
-			return fmt.Errorf("machine ID: %w", err)
-		}
-	}
-	return nil
+	m.note("machine-id")
 }
 
 const machineIDFile = "/var/lib/pharos/machine-id.json"
 
 // machineID is the ID of machine-id(5), made at the first boot. Another
-// instance of a machine, made from a snapshot of its disk, has another one.
+// instance of a machine, made from a snapshot of its disk, has another one. With
+// an error there is an ID, too; another boot may have another one.
 func machineID(path, instance string) (string, error) {
 	var kept struct {
 		ID       string `json:"id"`
 		Instance string `json:"instance,omitempty"`
 	}
 	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &kept)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	} else if err == nil {
+		err = json.Unmarshal(text, &kept) // a damaged one is replaced
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("machine ID: %w", err)
-	}
+	damaged := err
 	other := kept.Instance != "" && instance != "" && kept.Instance != instance
 	if kept.ID != "" && !other && (instance == "" || kept.Instance == instance) {
 		return kept.ID, nil
@@ -130,10 +166,11 @@ func machineID(path, instance string) (string, error) {
 		kept.Instance = instance
 	}
 	if text, err = json.Marshal(kept); err != nil {
-		return "", fmt.Errorf("machine ID: %w", err)
+		return kept.ID, err
 	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomicfile.WriteFile(path, append(text, '\n'), 0o600)); err != nil {
-		return "", fmt.Errorf("machine ID: %w", err)
+	err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), atomicfile.WriteFile(path, append(text, '\n'), 0o600))
+	if err != nil {
+		return kept.ID, fmt.Errorf("the next boot has another one: %w", errors.Join(damaged, err))
 	}
 	return kept.ID, nil
 }
@@ -145,7 +182,19 @@ func (m *Manager) stepFiles(ctx context.Context) error {
 	if bindable(m.cfg(), m.storage() != state.RAM) {
 		err = waitFiles(ctx, setup.PlanPath, setup.StatusPath)
 	}
-	return errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
+	// Also when ctx has ended: containers start then all the same.
+	ctx = context.WithoutCancel(ctx)
+	refitted := false
+	if _, errStat := os.Stat(engine.Go); errStat != nil { // else containers run since an earlier manager
+		var errRefit error
+		refitted, errRefit = m.refitEngine(ctx)
+		err = errors.Join(err, errRefit)
+	}
+	err = errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
+	if refitted {
+		go m.startEngine(ctx)
+	}
+	return err
 }
 
 func (m *Manager) storage() string {
@@ -186,6 +235,19 @@ func waitFiles(ctx context.Context, plan, status string) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
+	}
+}
+
+// awaitFiles is the wait of stepFiles for an engine that starts again. What is
+// not there after it is the console's to say.
+func (m *Manager) awaitFiles(ctx context.Context, c osconfig.Config) {
+	if !bindable(c, m.storage() != state.RAM) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, filesDeadline)
+	defer cancel()
+	if err := waitFiles(ctx, setup.PlanPath, setup.StatusPath); err != nil {
+		m.log.Warn("the engine starts without all files of the configuration", "error", err)
 	}
 }
 

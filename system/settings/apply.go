@@ -196,7 +196,7 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, j job) 
 	}
 	s.mu.Unlock()
 	s.o.Log.Info("configuration is applied", "who", j.who, "changes", len(d.Changes), "try", j.try)
-	if err := s.o.Apply(ctx, before, after); err != nil {
+	if err := s.o.Apply(ctx, before, after, j.yes); err != nil {
 		d.Problems = append(d.Problems, lines(err)...)
 	}
 	s.mu.Lock()
@@ -210,19 +210,24 @@ func (s *Settings) apply(ctx context.Context, cancel context.CancelFunc, j job) 
 	return d, nil
 }
 
-// affordable refuses what cannot be undone, unless the job says yes to it.
+// affordable refuses a change that cannot be undone unless the job says yes to
+// it, and a trial of a change that the trial's end would not take back.
 func (s *Settings) affordable(ctx context.Context, before, after load.Result, j job) error {
-	if s.o.Costs == nil {
-		return nil
+	var costs []string
+	if s.o.Costs != nil {
+		costs = s.o.Costs(ctx, before.Config, after.Config)
 	}
-	costs := strings.Join(s.o.Costs(ctx, before.Config, after.Config), "; ")
+	lasting := costs
+	if len(costs) == 0 {
+		lasting = change.Lasting(before.Config, after.Config)
+	}
 	switch {
-	case costs == "":
-		return nil
-	case j.try > 0:
-		return fmt.Errorf("%s. That cannot be undone, so it cannot be on trial: apply without --try, with --yes: %w", costs, errdefs.ErrFailedPrecondition)
-	case !j.yes:
-		return fmt.Errorf("%s. That cannot be undone, so nothing is applied; to do it: ros config apply --yes: %w", costs, errdefs.ErrFailedPrecondition)
+	case j.try > 0 && len(costs) > 0:
+		return fmt.Errorf("%s; a trial cannot take that back; apply it without --try, with --yes: %w", strings.Join(costs, "; "), errdefs.ErrFailedPrecondition)
+	case j.try > 0 && len(lasting) > 0:
+		return fmt.Errorf("%s; a trial cannot take that back; apply it without --try: %w", strings.Join(lasting, "; "), errdefs.ErrFailedPrecondition)
+	case !j.yes && len(costs) > 0:
+		return fmt.Errorf("%s; nothing was applied; to apply it, run ros config apply --yes: %w", strings.Join(costs, "; "), errdefs.ErrFailedPrecondition)
 	}
 	return nil
 }

@@ -38,8 +38,9 @@ type Options struct {
 	// empty as long as none has been loaded.
 	Running func() load.Result
 	// Apply makes after the running configuration and carries out what
-	// differs. It goes on past failures and returns them.
-	Apply func(ctx context.Context, before, after load.Result) error
+	// differs. It goes on past failures and returns them. Without yes it leaves
+	// out what Costs tells of.
+	Apply func(ctx context.Context, before, after load.Result, yes bool) error
 	// Units says which units Apply starts, stops or restarts: by name, what
 	// happens ("restarts"). It may be nil.
 	Units func(before, after osconfig.Config) map[string]string

@@ -28,6 +28,7 @@ type machine struct {
 	mu      sync.Mutex
 	running load.Result
 	applied []string // hostnames, in order
+	yes     []bool   // whether each was to do what cannot be undone
 	fails   error
 	hold    chan struct{} // Apply waits for it to close, or for the end
 }
@@ -77,10 +78,11 @@ func (m *machine) boot() string {
 	return said
 }
 
-func (m *machine) apply(ctx context.Context, _, after load.Result) error {
+func (m *machine) apply(ctx context.Context, _, after load.Result, yes bool) error {
 	m.mu.Lock()
 	m.running = after
 	m.applied = append(m.applied, after.Config.Hostname)
+	m.yes = append(m.yes, yes)
 	hold := m.hold
 	m.mu.Unlock()
 	if hold != nil {

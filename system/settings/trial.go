@@ -110,7 +110,8 @@ func (s *Settings) revert(t *trial, why string) {
 	defer close(t.over)
 	ctx, cancel := context.WithTimeout(context.Background(), applyDeadline)
 	defer cancel()
-	if err := s.o.Apply(ctx, s.o.Running(), t.before); err != nil {
+	// Nobody has said yes to what that may cost.
+	if err := s.o.Apply(ctx, s.o.Running(), t.before, false); err != nil {
 		s.o.Log.Error("configuration goes back, but not all of it", "error", err)
 	}
 }

@@ -73,17 +73,70 @@ func TestApply(t *testing.T) {
 func TestCosts(t *testing.T) {
 	m := newMachine(t, map[string]string{"cloud-config.yml": "rancher: {docker: {swarm: {init: true}}}\n"})
 	m.set("rancher.docker.swarm.init", "false")
-	for _, try := range []time.Duration{0, time.Minute} {
-		if _, err := m.Apply(t.Context(), try, try > 0, "ann"); !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "the swarm ends. That cannot be undone") || !strings.Contains(err.Error(), "--yes") {
-			t.Errorf("trial of %s: %v", try, err)
+	for _, tc := range []struct {
+		try  time.Duration
+		yes  bool
+		want string
+	}{
+		{0, false, "the swarm ends; nothing was applied; to apply it, run ros config apply --yes"},
+		{time.Minute, false, "the swarm ends; a trial cannot take that back; apply it without --try, with --yes"},
+		{time.Minute, true, "the swarm ends; a trial cannot take that back; apply it without --try, with --yes"},
+	} {
+		if _, err := m.Apply(t.Context(), tc.try, tc.yes, "ann"); !errdefs.IsFailedPrecondition(err) || !strings.HasPrefix(err.Error(), tc.want+": ") {
+			t.Errorf("trial of %s, yes %v: %v", tc.try, tc.yes, err)
 		}
 	}
 	if len(m.applied) > 0 || m.pendingThere() {
 		t.Errorf("applied %q", m.applied)
 	}
 	d, err := m.Apply(t.Context(), 0, true, "ann")
-	if err != nil || len(d.Changes) != 1 || d.Changes[0].Unit != "docker" || len(m.applied) != 1 {
-		t.Errorf("%+v, %v", d, err)
+	if err != nil || len(d.Changes) != 1 || d.Changes[0].Unit != "docker" || len(m.applied) != 1 || !m.yes[0] {
+		t.Errorf("%+v, %v, yes %v", d, err, m.yes)
+	}
+}
+
+// A machine that joins a swarm stays in it: a trial cannot take that back, so
+// it is refused although it costs nothing.
+func TestSwarmIsNotTried(t *testing.T) {
+	m := newMachine(t, map[string]string{"cloud-config.yml": "hostname: lake\n"})
+	m.set("rancher.docker.swarm.init", "true")
+	for _, yes := range []bool{false, true} {
+		_, err := m.Apply(t.Context(), time.Minute, yes, "ann")
+		if !errdefs.IsFailedPrecondition(err) || !strings.Contains(err.Error(), "rancher.docker.swarm") || !strings.Contains(err.Error(), "apply it without --try: ") {
+			t.Errorf("yes %v: %v", yes, err)
+		}
+	}
+	if len(m.applied) > 0 || m.pendingThere() {
+		t.Errorf("applied %q", m.applied)
+	}
+	if _, err := m.Apply(t.Context(), 0, false, "ann"); err != nil || len(m.applied) != 1 || m.yes[0] {
+		t.Errorf("%v, yes %v", err, m.yes)
+	}
+}
+
+// The end of a trial never does what cannot be undone, whatever ended it and
+// whatever it was begun with.
+func TestTrialEndsWithoutYes(t *testing.T) {
+	for name, end := range map[string]func(m *machine) error{
+		"time":     func(*machine) error { time.Sleep(2 * time.Minute); return nil },
+		"rollback": func(m *machine) error { return second(m.Rollback(0, "ann")) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMachine(t, map[string]string{"cloud-config.yml": "hostname: lake\n"})
+				m.set("hostname", "sea")
+				if _, err := m.Apply(t.Context(), time.Minute, true, "ann"); err != nil {
+					t.Fatal(err)
+				}
+				if err := end(m); err != nil {
+					t.Fatal(err)
+				}
+				synctest.Wait()
+				if diff := cmp.Diff([]string{"sea", "lake"}, m.applied); diff != "" || m.yes[1] {
+					t.Errorf("%s, yes %v", diff, m.yes)
+				}
+			})
+		})
 	}
 }
 

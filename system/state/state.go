@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/linux"
 )
 
 const (
@@ -24,6 +25,10 @@ const (
 	// RAM stands for the device when there is none.
 	RAM = "ram"
 )
+
+// ownState is the machine's own, for root. It has a directory of its own on the
+// state file system, so that the user engine, which has /var, has nothing of it.
+const ownState = "/var/lib/pharos"
 
 // places says what of the machine lives where on the state file system.
 func places() []place {
@@ -38,7 +43,7 @@ func places() []place {
 		}
 		list = append(list, p)
 	}
-	return append(list, place{"conf", "/var/lib/pharos/conf", 0o700, false}) // below /var
+	return append(list, place{"pharos", ownState, 0o755, false}, place{"conf", ownState + "/conf", 0o700, false}) // below /var
 }
 
 // place is a directory of the state file system and where it is bound.
@@ -55,7 +60,7 @@ func Extra(path string) string { return filepath.Join(Root, "directories", filep
 // dirs are made below /var: what services expect to be there.
 func dirs() map[string]os.FileMode {
 	return map[string]os.FileMode{
-		"/var/lib/pharos/conf": 0o700, "/var/lib/docker": 0o710, "/var/lib/kubelet": 0o755,
+		"/var/lib/docker": 0o710, "/var/lib/kubelet": 0o755,
 		"/var/lib/cni": 0o755, "/var/log": 0o755, "/var/cache": 0o755, "/var/spool": 0o755,
 		"/var/lib/cloud/instances": 0o755, "/var/tmp": 0o1777,
 	}
@@ -223,6 +228,9 @@ func bindPlaces(root, image string, bind func(source, target string) error) erro
 				continue
 			}
 		}
+		if p.target == ownState {
+			errs = append(errs, takeOut(filepath.Join(root, Root, ownState), source))
+		}
 		errs = append(errs, mkdir(source, p.perm))
 		if err := os.MkdirAll(target, p.perm); err != nil {
 			errs = append(errs, fmt.Errorf("state: %w", err))
@@ -237,6 +245,22 @@ func bindPlaces(root, image string, bind func(source, target string) error) erro
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// takeOut moves what an earlier version has below /var to a directory of its
+// own, and keeps the one that is left, a mount point, from being removed.
+func takeOut(from, to string) error {
+	err := os.MkdirAll(from, 0o755)
+	if _, missing := os.Lstat(to); errors.Is(missing, os.ErrNotExist) && err == nil {
+		err = errors.Join(os.Rename(from, to), os.Mkdir(from, 0o755))
+	}
+	if err == nil {
+		err = linux.KeepDirectory(from)
+	}
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	return nil
 }
 
 func bindMount(source, target string) error {

@@ -144,10 +144,29 @@ func TestMkdirOpensWhatIsAbove(t *testing.T) {
 	}
 }
 
+// removable takes the flag of linux.KeepDirectory away.
+func removable(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer f.Close()
+	if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, 0); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestBindPlacesGoesOn: a directory that cannot be made keeps no other from
 // its place.
 func TestBindPlacesGoesOn(t *testing.T) {
 	root := t.TempDir()
+	t.Cleanup(func() { removable(t, filepath.Join(root, Root, ownState)) })
+	// A version before had its own state below /var.
+	if err := os.MkdirAll(filepath.Join(root, Root, ownState, "conf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.MkdirAll(filepath.Join(root, "var/lib"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -174,8 +193,17 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "/var/lib/cni") || !strings.Contains(err.Error(), "/home: no") {
 		t.Error(err)
 	}
-	if diff := cmp.Diff([]string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var", "/var/lib/pharos/conf"}, bound); diff != "" {
+	if diff := cmp.Diff([]string{"/home", "/root", "/srv", "/opt", "/usr/local", "/mnt", "/media", "/var", ownState, ownState + "/conf"}, bound); diff != "" {
 		t.Error(diff)
+	}
+	if entries, err := os.ReadDir(filepath.Join(root, Root, ownState)); err != nil || len(entries) > 0 {
+		t.Errorf("left below /var: %v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(root, Root, "pharos/conf")); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(filepath.Join(root, Root, ownState)); err == nil && os.Geteuid() == 0 {
+		t.Error("the mount point of the machine's own state can be removed")
 	}
 	for path, want := range map[string]string{"root/.bashrc": "new", "opt/a": "old"} {
 		if text, err := os.ReadFile(filepath.Join(root, Root, path)); string(text) != want {
@@ -246,6 +274,7 @@ func TestFill(t *testing.T) {
 // instance, is filled at the next boot, and a user's is left alone.
 func TestFillAgain(t *testing.T) {
 	root := t.TempDir()
+	t.Cleanup(func() { removable(t, filepath.Join(root, Root, ownState)) })
 	write := func(path string) {
 		t.Helper()
 		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("new"), 0o644)); err != nil {

@@ -31,6 +31,10 @@ type Unit struct {
 	Persist bool
 	// Mounts besides the standard ones (proc, dev, sys, the overlay root).
 	Mounts []Mount
+	// Without are mount points that come with a bind of Mounts and are unmounted
+	// again before the program starts. Inside nobody can get at them: what is
+	// only covered by another mount, root uncovers.
+	Without []string
 	// HostDev binds the machine's /dev instead of a private minimal one.
 	HostDev bool
 	// WritableSys mounts /sys read-write (udev, engine).

@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/linux"
 )
 
@@ -41,6 +42,17 @@ type View struct {
 	Lower string
 	// Dir is where it is made; the tree is mounted on Dir/root.
 	Dir string
+	// MountPoints are directories of the tree on which containers have mounts of
+	// their own. They are made, and cannot be removed: "rm -rf" in a container
+	// that sees the tree without those mounts would take them away elsewhere.
+	MountPoints []string
+}
+
+// LostError says what was mounted in the tree before and is not any more.
+type LostError struct{ Mounts []string }
+
+func (e *LostError) Error() string {
+	return "not mounted any more: " + strings.Join(e.Mounts, ", ")
 }
 
 func (v View) root() string       { return filepath.Join(v.Dir, "root") }
@@ -78,6 +90,13 @@ func (v View) mount() error {
 	if err := linux.Mount("overlay", v.root(), "overlay", 0, options); err != nil {
 		return err
 	}
+	for _, dir := range v.MountPoints {
+		fd, err := v.keepMountPoint(dir)
+		if err != nil {
+			return err
+		}
+		unix.Close(fd)
+	}
 	// After the overlay, which takes a copy of its upper layer's mount.
 	if err := linux.Propagate(v.Dir, unix.MS_UNBINDABLE); err != nil {
 		return err
@@ -91,12 +110,69 @@ func (v View) mount() error {
 	return linux.Propagate(v.root(), unix.MS_SHARED)
 }
 
+// keepMountPoint makes a directory of the tree that stays, and opens it.
+func (v View) keepMountPoint(dir string) (int, error) {
+	fd, err := v.directory(dir)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	path := fmt.Sprintf("/proc/self/fd/%d", fd) // what may be mounted on it by now is not meant
+	if err == nil {
+		// A change copies it to the upper layer: EROFS knows no such flag.
+		err = unix.Chmod(path, st.Mode&0o7777)
+	}
+	if err == nil {
+		err = linux.KeepDirectory(path)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("mount point %s of the tree: %w", dir, err)
+	}
+	return fd, nil
+}
+
+// directory opens a directory of the tree and makes what is missing of it.
+// Containers write in the tree: a link on the way is an error.
+func (v View) directory(path string) (int, error) {
+	at, err := unix.Open(v.root(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("%s: %w", v.root(), err)
+	}
+	for part := range strings.SplitSeq(strings.Trim(filepath.Clean("/"+path), "/"), "/") {
+		err := unix.Mkdirat(at, part, 0o755)
+		if err == nil || errors.Is(err, unix.EEXIST) {
+			var fd int
+			fd, err = unix.Openat(at, part, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+			if err == nil {
+				unix.Close(at)
+				at = fd
+				continue
+			}
+		}
+		unix.Close(at)
+		return -1, fmt.Errorf("%s: %s: %w", path, part, err)
+	}
+	return at, nil
+}
+
+// WriteFile replaces a file of the tree, as atomicfile does.
+func (v View) WriteFile(path string, data []byte, perm os.FileMode) error {
+	dir, err := v.directory(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	return atomicfile.WriteFile(filepath.Join(fmt.Sprintf("/proc/self/fd/%d", dir), filepath.Base(path)), data, perm)
+}
+
 // Lend prepares the tree for a console that starts. The first one gets it as
 // it is. A later one gets a new tree, so that a restart brings everything back
 // that was changed or deleted outside the directories that last; what is
 // mounted in the old tree is mounted in the new one as well. Containers that
 // run keep what they have of the old tree, whose memory is freed with the last
-// of them.
+// of them. A *LostError says that the tree is there without some of its mounts.
 func (v View) Lend() error {
 	if err := v.Make(); err != nil {
 		return err
@@ -108,10 +184,11 @@ func (v View) Lend() error {
 	if !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("tree of the console: %w", err)
 	}
-	if err := v.renew(); err != nil {
+	err = v.renew()
+	if _, ok := errors.AsType[*LostError](err); err != nil && !ok {
 		return fmt.Errorf("new tree of the console: %w", err)
 	}
-	return nil
+	return err
 }
 
 func (v View) renew() error {
@@ -130,11 +207,19 @@ func (v View) renew() error {
 	if err := v.mount(); err != nil {
 		return err
 	}
-	var errs []error
+	var lost LostError
 	for _, c := range children {
-		errs = append(errs, attach(c.fd, filepath.Join(v.root(), c.path)))
+		if err := attach(c.fd, filepath.Join(v.root(), c.path)); err != nil {
+			lost.Mounts = append(lost.Mounts, fmt.Sprintf("%s (%v)", c.path, err))
+		}
 	}
-	return errors.Join(append(errs, os.WriteFile(v.lent(), nil, 0o600))...)
+	if err := os.WriteFile(v.lent(), nil, 0o600); err != nil {
+		return err
+	}
+	if len(lost.Mounts) > 0 {
+		return &lost
+	}
+	return nil
 }
 
 // Bind mounts source on a directory of the tree, unless something is mounted
@@ -143,62 +228,138 @@ func (v View) Bind(source, target string) error {
 	if err := os.MkdirAll(source, 0o755); err != nil {
 		return err
 	}
-	at, err := inRoot(v.root(), target)
-	if err != nil {
-		return err
-	}
-	mounted, err := isMounted(at)
+	mounted, err := isMounted(filepath.Join(v.root(), target))
 	if err != nil || mounted {
 		return err
 	}
-	if err := os.MkdirAll(at, 0o755); err != nil {
+	at, err := v.keepMountPoint(target)
+	if err != nil {
 		return err
 	}
-	return linux.Mount(source, at, "", unix.MS_BIND, "")
+	defer unix.Close(at)
+	fd, err := linux.CopyMount(source)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.MoveMount(fd, "", at, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH); err != nil {
+		return fmt.Errorf("mount %s on %s of the tree: %w", source, target, err)
+	}
+	return nil
+}
+
+// restrict lets set-user-ID files and devices on a mount have no effect.
+func restrict(target string) error {
+	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
+	if err := unix.MountSetattr(unix.AT_FDCWD, target, unix.AT_SYMLINK_NOFOLLOW, &attr); err != nil {
+		return fmt.Errorf("nosuid and nodev for the mount at %s: %w", target, err)
+	}
+	return nil
 }
 
 // Join lets the root of a container, a bind of Lent that its runtime has made
 // private, follow the mount at peers: what is mounted below that appears in the
 // container, what is there already and what comes later. With back, what the
-// container mounts appears there, too.
+// container mounts appears there, too, and what it finds mounted is nosuid and
+// nodev in it; nobody may mount anything at peers meanwhile.
 func Join(peers string, pid int, back bool) error {
 	from, err := unix.OpenTree(unix.AT_FDCWD, peers, unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("tree of the console: %s: %w", peers, err)
 	}
 	defer unix.Close(from)
-	own, err := linux.MountsOf(pid)
+	if back {
+		// First: attached to a peer, the copies would appear at peers as well.
+		err := linux.InMountNamespace(pid, func() error { return linux.Propagate("/", unix.MS_PRIVATE) })
+		if err != nil {
+			return err
+		}
+		if err := addMounts(peers, pid, restrict); err != nil {
+			return err
+		}
+		return linux.InMountNamespace(pid, func() error { return linux.JoinPeers(from) })
+	}
+	err = linux.InMountNamespace(pid, func() error {
+		if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
+			return err
+		}
+		if err := linux.JoinPeers(from); err != nil {
+			return err
+		}
+		return linux.Propagate("/", unix.MS_SLAVE)
+	})
 	if err != nil {
 		return err
 	}
-	children, err := copies(peers, below("/", own))
+	return addMounts(peers, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+}
+
+// Without unmounts in a container what it must not have of the directories that
+// its runtime has bound.
+func Without(pid int, targets []string) error {
+	if len(targets) == 0 {
+		return nil
+	}
+	mounts, err := linux.MountsOf(pid)
+	if err != nil {
+		return err
+	}
+	return linux.InMountNamespace(pid, func() error {
+		for _, target := range targets {
+			if !slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == target }) {
+				continue
+			}
+			if err := linux.Unmount(target, unix.MNT_DETACH); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// addMounts mounts in a container what is mounted at peers and not yet there.
+func addMounts(peers string, pid int, then func(target string) error) error {
+	children, err := missing(peers, "/", pid)
 	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
 	}
 	return linux.InMountNamespace(pid, func() error {
-		if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
-			return err
-		}
 		for _, c := range children {
 			if err := attach(c.fd, c.path); err != nil {
 				return err
 			}
-			if back {
-				continue
-			}
-			if err := linux.Propagate(c.path, unix.MS_SLAVE|unix.MS_REC); err != nil {
+			if err := then(c.path); err != nil {
 				return err
 			}
 		}
-		if err := linux.JoinPeers(from); err != nil {
-			return err
-		}
-		if back {
-			return nil
-		}
-		return linux.Propagate("/", unix.MS_SLAVE)
+		return nil
 	})
+}
+
+// missing are copies of the mounts below a path here that have no counterpart
+// below a path of a process. What comes while it looks, and arrives there by
+// itself, is not among them.
+func missing(here, there string, pid int) ([]child, error) {
+	own, err := linux.MountsOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	list, err := copies(here, below(there, own))
+	if err != nil {
+		return list, err
+	}
+	if own, err = linux.MountsOf(pid); err != nil {
+		return list, err
+	}
+	arrived := below(there, own)
+	return slices.DeleteFunc(list, func(c child) bool {
+		if !slices.Contains(arrived, c.path) {
+			return false
+		}
+		unix.Close(c.fd)
+		return true
+	}), nil
 }
 
 // copies are those of the mounts below root, but for the paths in without.
@@ -239,65 +400,100 @@ func (v View) Stale(pid int) (bool, error) {
 // What is mounted on the old root there, by the container's runtime, by its
 // programs or in the console, is mounted on the new one as well. Every process
 // there whose root was the old tree has the new one at once; nothing is
-// restarted.
+// restarted. When it fails, the old root is as it was, but for what is mounted in
+// the console's new tree, which it never had.
 func (v View) Hand(pid int) error {
 	tree, err := linux.CopyMount(v.root())
 	if err != nil {
 		return err
 	}
 	defer unix.Close(tree)
+	var next string
+	err = linux.InMountNamespace(pid, func() error {
+		next, err = stage(tree)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("place for the new root: %w", err)
+	}
+	if err := v.complete(pid, next); err != nil {
+		return errors.Join(err, linux.InMountNamespace(pid, func() error { return unstage(next) }))
+	}
+	return nil
+}
+
+// complete fills the new root and changes to it.
+func (v View) complete(pid int, next string) error {
 	mounts, err := linux.MountsOf(pid)
 	if err != nil {
 		return err
 	}
-	there := below("/", mounts)
-	// What was mounted in the new tree since it is the console's.
-	late, err := copies(v.root(), there)
+	there := slices.DeleteFunc(below("/", mounts), func(p string) bool { return p == next })
+	late, err := missing(v.root(), next, pid)
 	defer func() { closeAll(late) }()
 	if err != nil {
 		return err
 	}
-	return linux.InMountNamespace(pid, func() error { return pivot(tree, there, late) })
-}
-
-// child is a copy of the mounts on a path of the tree.
-type child struct {
-	path string
-	fd   int
-}
-
-func closeAll(children []child) {
-	for _, c := range children {
-		unix.Close(c.fd)
+	// What the old root has, too, comes with the rest of it.
+	late = slices.DeleteFunc(late, func(c child) bool {
+		old := slices.Contains(there, c.path)
+		if old {
+			unix.Close(c.fd)
+		}
+		return old
+	})
+	// Opened here: the /proc of the other namespace may be of other processes.
+	table, err := linux.OpenMounts(pid)
+	if err != nil {
+		return err
 	}
+	defer table.Close()
+	return linux.InMountNamespace(pid, func() error {
+		if err := fill(next, there, late, table); err != nil {
+			return err
+		}
+		return pivot(next)
+	})
 }
 
-// next is where the new root stands while it is put together. It must be a
-// directory of the old root itself, which is private by then: pivot_root(2)
-// takes no root below a shared mount.
-const next = "/.pharos-next"
+// stage mounts the new root on a new directory of the old one, which becomes
+// private: pivot_root(2) takes no root below a shared mount. The new root
+// follows the console from here on.
+func stage(tree int) (next string, err error) {
+	if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
+		return "", err
+	}
+	if next, err = os.MkdirTemp("/", ".pharos-next-"); err != nil {
+		return "", errors.Join(err, linux.Propagate("/", unix.MS_SHARED))
+	}
+	err = linux.Attach(tree, next)
+	if err == nil {
+		err = linux.Propagate(next, unix.MS_SLAVE)
+	}
+	if err != nil {
+		return "", errors.Join(err, unstage(next))
+	}
+	return next, nil
+}
 
-func pivot(tree int, there []string, late []child) error {
+// unstage undoes stage.
+func unstage(next string) error {
+	err := linux.Unmount(next, unix.MNT_DETACH)
+	if errors.Is(err, unix.EINVAL) { // nothing is mounted there
+		err = nil
+	}
+	return errors.Join(err, os.Remove(next), linux.Propagate("/", unix.MS_SHARED))
+}
+
+// pivot makes next the root and takes the old one away.
+func pivot(next string) error {
 	old, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("old root: %w", err)
 	}
 	defer unix.Close(old)
-	if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
-		return err
-	}
-	if err := os.Mkdir(next, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("place for the new root: %w", err)
-	}
-	if err := linux.Attach(tree, next); err != nil {
-		return err
-	}
-	err = fill(there, late)
-	if err == nil {
-		err = errors.Join(os.Chdir(next), unix.PivotRoot(".", "."))
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("change of the root: %w", err), linux.Unmount(next, unix.MNT_DETACH))
+	if err := errors.Join(os.Chdir(next), unix.PivotRoot(".", ".")); err != nil {
+		return fmt.Errorf("change of the root: %w", err)
 	}
 	// The old root now lies on top of the new one.
 	if err := unix.Fchdir(old); err != nil {
@@ -318,12 +514,7 @@ func pivot(tree int, there []string, late []child) error {
 }
 
 // fill mounts on the new root what the old one has, and what came later.
-func fill(there []string, late []child) error {
-	// First of all: what is mounted in the console reaches the engine, and not
-	// the other way.
-	if err := linux.Propagate(next, unix.MS_SLAVE); err != nil {
-		return err
-	}
+func fill(next string, there []string, late []child, table *linux.MountTable) error {
 	for _, path := range there {
 		fd, err := linux.CopyTree(path)
 		if err != nil {
@@ -343,7 +534,83 @@ func fill(there []string, late []child) error {
 			return err
 		}
 	}
-	return nil
+	return caughtUp(next, there, table)
+}
+
+// catchUps bounds how often caughtUp looks again.
+const catchUps = 50
+
+// caughtUp makes the mounts below next those of the old root, where they came or
+// went while they were copied: a copy that is not attached yet does not follow
+// its original.
+func caughtUp(next string, there []string, table *linux.MountTable) error {
+	for range catchUps {
+		mounts, err := table.Read()
+		if err != nil {
+			return err
+		}
+		lacks, extra := compare(mounts, next, there)
+		if len(lacks)+len(extra) == 0 {
+			return nil
+		}
+		for _, path := range extra {
+			if err := linux.Unmount(filepath.Join(next, path), unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+				return err
+			}
+		}
+		for _, path := range lacks {
+			fd, err := linux.CopyTree(path)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EINVAL) { // it is gone again
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			err = attach(fd, filepath.Join(next, path))
+			unix.Close(fd)
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return errors.New("mounts come and go all the time")
+}
+
+// compare lists what is mounted below the old root and not below next, and what
+// is mounted below next, in the copies of what was there, and not below the old root.
+func compare(mounts []linux.MountInfo, next string, there []string) (lacks, extra []string) {
+	old, has := map[string]bool{}, map[string]bool{}
+	for _, m := range mounts {
+		if path, ok := strings.CutPrefix(m.Target, next+"/"); ok {
+			has["/"+path] = true
+		} else if m.Target != "/" && m.Target != next {
+			old[m.Target] = true
+		}
+	}
+	for path := range old {
+		if !has[path] {
+			lacks = append(lacks, path)
+		}
+	}
+	for path := range has {
+		copied := slices.ContainsFunc(there, func(t string) bool { return strings.HasPrefix(path, t+"/") })
+		if copied && !old[path] {
+			extra = append(extra, path)
+		}
+	}
+	return outermost(lacks), outermost(extra)
+}
+
+// child is a copy of the mounts on a path of the tree.
+type child struct {
+	path string
+	fd   int
+}
+
+func closeAll(children []child) {
+	for _, c := range children {
+		unix.Close(c.fd)
+	}
 }
 
 // attach mounts a tree on target and makes the mount point, a directory or an
@@ -400,24 +667,4 @@ func isMounted(target string) (bool, error) {
 		return false, err
 	}
 	return slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == target }), nil
-}
-
-// inRoot is a path in the tree as the machine sees it. A link on the way leads
-// out of the tree, so it is refused.
-func inRoot(root, path string) (string, error) {
-	at := root
-	for part := range strings.SplitSeq(strings.Trim(filepath.Clean(path), "/"), "/") {
-		at = filepath.Join(at, part)
-		info, err := os.Lstat(at)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return "", err
-		}
-		if !info.IsDir() {
-			return "", fmt.Errorf("%s: not a directory", path)
-		}
-	}
-	return at, nil
 }

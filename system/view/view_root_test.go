@@ -1,11 +1,13 @@
 package view
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -62,8 +64,16 @@ func container(bind, shared string) error {
 	return nil
 }
 
-// run starts a container on the tree and returns its process number.
+// run starts a container that has the tree and returns its process number.
 func run(t *testing.T, v View, shared string, back bool) int {
+	t.Helper()
+	pid := start(t, v, shared)
+	must(t, Join(v.root(), pid, back))
+	return pid
+}
+
+// start starts a container whose runtime has bound the tree.
+func start(t *testing.T, v View, shared string) int {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
@@ -83,9 +93,6 @@ func run(t *testing.T, v View, shared string, back bool) int {
 	n, err := out.Read(said)
 	if err != nil || strings.TrimSpace(string(said[:n])) != "here" {
 		t.Fatalf("container: %q, %v", said[:n], err)
-	}
-	if err := Join(v.root(), cmd.Process.Pid, back); err != nil {
-		t.Fatal(err)
 	}
 	return cmd.Process.Pid
 }
@@ -118,14 +125,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// TestRootView: console and engine see one tree, with what is mounted in the
-// console; a console that starts again has everything back; and a running
-// engine moves over, with its own mounts and all its processes.
-func TestRootView(t *testing.T) {
+// newView is a tree that is not made yet, below the directory dir of a machine,
+// with the directory shared of the machine.
+func newView(t *testing.T) (v View, dir, shared string) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: mounts")
 	}
-	dir := t.TempDir()
+	dir = t.TempDir()
 	// As on the machine, everything is shared but the tree's own directory.
 	must(t, linux.Mount(dir, dir, "", unix.MS_BIND, ""))
 	t.Cleanup(func() { linux.Unmount(dir, unix.MNT_DETACH) })
@@ -133,9 +140,146 @@ func TestRootView(t *testing.T) {
 	for path, text := range map[string]string{"lower/etc/os": "image", "lower/share/x": "", "shared/file": "of the machine"} {
 		write(t, filepath.Join(dir, path), text)
 	}
-	shared := filepath.Join(dir, "shared")
-	v := View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view")}
+	v = View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view"), MountPoints: []string{"/share", "/made"}}
 	t.Cleanup(func() { linux.Unmount(v.Dir, unix.MNT_DETACH) })
+	return v, dir, filepath.Join(dir, "shared")
+}
+
+// mounter mounts in a process's namespace below a path, one after the other.
+func mounter(t *testing.T, pid int, path string, count int) func() {
+	return func() {
+		err := linux.InMountNamespace(pid, func() error {
+			for i := range count {
+				target := fmt.Sprintf("%s%d", path, i)
+				if err := os.Mkdir(target, 0o755); err != nil {
+					return err
+				}
+				if err := linux.Mount("tmpfs", target, "tmpfs", 0, "size=4k"); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// mounted counts what mounter has mounted, as a process sees it.
+func mounted(t *testing.T, pid int, path string, count int) int {
+	t.Helper()
+	mounts, err := linux.MountsOf(pid)
+	must(t, err)
+	n := 0
+	for i := range count {
+		at := fmt.Sprintf("%s%d", path, i)
+		for _, m := range mounts {
+			if m.Target == at {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// TestRootMountsMeanwhile: what is mounted while an engine gets the tree, or
+// is moved over to a new one, is there afterwards, once.
+func TestRootMountsMeanwhile(t *testing.T) {
+	v, _, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	const rounds, count = 10, 30
+	console := run(t, v, shared, true)
+	var engine int
+	for round := range rounds {
+		engine = start(t, v, shared)
+		path := fmt.Sprintf("/join%d-", round)
+		var wg sync.WaitGroup
+		wg.Go(mounter(t, console, path, count))
+		must(t, Join(v.root(), engine, false))
+		wg.Wait()
+		if n := mounted(t, engine, path, count); n != count {
+			t.Errorf("engine that starts: %d of %d mounts", n, count)
+		}
+	}
+	must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+	for round := range rounds {
+		must(t, v.Lend())
+		console = run(t, v, shared, true)
+		path, own := fmt.Sprintf("/hand%d-", round), fmt.Sprintf("/share/own%d-", round)
+		var wg sync.WaitGroup
+		wg.Go(mounter(t, console, path, count))
+		wg.Go(mounter(t, engine, own, count))
+		must(t, v.Hand(engine))
+		wg.Wait()
+		if n, o := mounted(t, engine, path, count), mounted(t, engine, own, count); n != count || o != count {
+			t.Errorf("engine that is moved: %d of the console's and %d of its own, of %d each", n, o, count)
+		}
+	}
+}
+
+// TestRootMountPointsStay: a container that sees the tree without what is
+// mounted in it, and removes all that it can, takes no mount away elsewhere.
+func TestRootMountPointsStay(t *testing.T) {
+	v, dir, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	must(t, v.Bind(filepath.Join(dir, "state/db"), "/db"))
+	console := run(t, v, shared, true)
+	var flags unix.Statfs_t
+	must(t, unix.Statfs(in(console, "/db"), &flags))
+	if flags.Flags&unix.ST_NOSUID == 0 || flags.Flags&unix.ST_NODEV == 0 {
+		t.Errorf("/db in the console: flags %#x", flags.Flags)
+	}
+	bare := filepath.Join(dir, "bare")
+	must(t, os.Mkdir(bare, 0o755))
+	must(t, linux.Mount(v.root(), bare, "", unix.MS_BIND, ""))
+	t.Cleanup(func() { linux.Unmount(bare, unix.MNT_DETACH) })
+	if err := os.RemoveAll(filepath.Join(bare, "etc")); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"share", "made", "db"} {
+		if err := os.RemoveAll(filepath.Join(bare, name)); err == nil {
+			t.Errorf("%s was removed", name)
+		}
+	}
+	holds(t, in(console, "/share/file"), "of the machine")
+	write(t, filepath.Join(dir, "state/db/file"), "lasts")
+	holds(t, in(console, "/db/file"), "lasts")
+	holds(t, in(console, "/etc/os"), "")
+}
+
+// TestRootMountThatHasNoPlace: a console starts without a mount that a new tree
+// has no place for, and the error names it.
+func TestRootMountThatHasNoPlace(t *testing.T) {
+	v, dir, shared := newView(t)
+	write(t, filepath.Join(dir, "lower/file"), "")
+	must(t, v.Make())
+	must(t, v.Lend())
+	console := run(t, v, shared, true)
+	must(t, linux.InMountNamespace(console, func() error { return os.Remove("/file") }))
+	must(t, linux.InMountNamespace(console, func() error {
+		if err := os.Mkdir("/file", 0o755); err != nil {
+			return err
+		}
+		return linux.Mount("tmpfs", "/file", "tmpfs", 0, "size=4k")
+	}))
+	mounter(t, console, "/data", 1)()
+	lost, ok := errors.AsType[*LostError](v.Lend())
+	if !ok || len(lost.Mounts) != 1 || !strings.HasPrefix(lost.Mounts[0], "/file ") {
+		t.Errorf("error %v", lost)
+	}
+	if n := mounted(t, run(t, v, shared, true), "/data", 1); n != 1 {
+		t.Errorf("/data0 is mounted %d times", n)
+	}
+}
+
+// TestRootView: console and engine see one tree, with what is mounted in the
+// console; a console that starts again has everything back; and a running
+// engine moves over, with its own mounts and all its processes.
+func TestRootView(t *testing.T) {
+	v, dir, shared := newView(t)
 
 	must(t, v.Make())
 	must(t, v.Lend())
@@ -237,5 +381,70 @@ func TestOutermost(t *testing.T) {
 	got := strings.Join(outermost([]string{"/run/b", "/var", "/run", "/run-x", "/var"}), " ")
 	if got != "/run /run-x /var" {
 		t.Error(got)
+	}
+}
+
+// TestRootCover: a mount that comes on top of another one, as the console's
+// set-up mounts servers, arrives in the engine whichever of the two has started
+// again or moved meanwhile.
+func TestRootCover(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: mounts")
+	}
+	for name, order := range map[string][]string{
+		"neither":                      {"comes"},
+		"console before":               {"restart", "move", "comes"},
+		"console before and late move": {"restart", "comes", "move"},
+		"console after":                {"comes", "restart", "move"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			must(t, linux.Mount(dir, dir, "", unix.MS_BIND, ""))
+			t.Cleanup(func() { linux.Unmount(dir, unix.MNT_DETACH) })
+			must(t, linux.Propagate(dir, unix.MS_SHARED))
+			write(t, filepath.Join(dir, "lower/share/x"), "")
+			shared := filepath.Join(dir, "shared")
+			write(t, filepath.Join(shared, "y"), "")
+			v := View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view")}
+			t.Cleanup(func() { linux.Unmount(v.Dir, unix.MNT_DETACH) })
+			must(t, v.Make())
+			must(t, v.Lend())
+			console, engine := run(t, v, shared, true), run(t, v, shared, false)
+			must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+			sees := func(who, source string) {
+				t.Helper()
+				pid := map[string]int{"console": console, "engine": engine}[who]
+				mounts, err := linux.MountsOf(pid)
+				must(t, err)
+				if m, _ := linux.MountAt(mounts, "/nas"); m.Source != source {
+					t.Errorf("the %s has %q, want %q", who, m.Source, source)
+				}
+			}
+			mount := func(source string) {
+				t.Helper()
+				must(t, linux.InMountNamespace(console, func() error {
+					if err := os.MkdirAll("/nas", 0o755); err != nil {
+						return err
+					}
+					return linux.Mount(source, "/nas", "tmpfs", 0, "size=64k")
+				}))
+			}
+			mount("cover")
+			want := "cover"
+			for _, step := range order {
+				switch step {
+				case "comes":
+					want = "server"
+					mount(want)
+				case "restart":
+					must(t, v.Lend())
+					console = run(t, v, shared, true)
+				case "move":
+					must(t, v.Hand(engine))
+				}
+				sees("console", want)
+				sees("engine", want)
+			}
+		})
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
 // fake is a dockerd, as far as its swarm goes. It behaves as Docker 29 does.
@@ -40,15 +42,18 @@ type fake struct {
 
 	refuse    map[string]string // "POST /swarm/init" → message
 	asked     []string          // what changes something, in order
+	socket    string
 	dir       string
 	down      map[string]bool // addresses that do not answer
+	strangers map[string]bool // addresses that something else answers at
 	connected bool
+	here      map[string]string // address → link
 	now       time.Time
 }
 
 func newFake(t *testing.T) (*fake, *Reconciler) {
 	t.Helper()
-	f := &fake{t: t, state: stateInactive, dir: t.TempDir(), refuse: map[string]string{}, down: map[string]bool{}, now: time.Unix(1e9, 0)}
+	f := &fake{t: t, state: stateInactive, dir: t.TempDir(), refuse: map[string]string{}, down: map[string]bool{}, strangers: map[string]bool{}, now: time.Unix(1e9, 0)}
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -61,7 +66,13 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		server.Close()
 		<-done
 	})
-	r := New(socket, f.dir)
+	f.socket = socket
+	return f, f.reconciler(filepath.Join(t.TempDir(), "memory.json"))
+}
+
+// reconciler is one that has just started.
+func (f *fake) reconciler(memory string) *Reconciler {
+	r := New(f.socket, beneath.Place{Root: beneath.Root{Tree: f.dir}, Path: "/"})
 	r.Dial = func(_ context.Context, address string) error {
 		if f.down[address] {
 			return errors.New("connection refused")
@@ -69,8 +80,16 @@ func newFake(t *testing.T) (*fake, *Reconciler) {
 		return nil
 	}
 	r.Connected = func([]string) bool { return f.connected }
+	r.Whose = func(a netip.Addr) (string, error) { return f.here[a.String()], nil }
+	r.Memory = memory
+	r.Belongs = func(_ context.Context, address string, roots []byte) error {
+		if f.strangers[address] || string(roots) != testRoots {
+			return errors.New("certificate signed by unknown authority")
+		}
+		return nil
+	}
 	r.Now = func() time.Time { return f.now }
-	return f, r
+	return r
 }
 
 // save writes dockerd's own file.
@@ -105,9 +124,29 @@ func (f *fake) node(id, state, reachable string, leader bool) map[string]any {
 func (f *fake) member(manager bool) {
 	f.state, f.id, f.address, f.control = stateActive, "n1", "10.0.0.1", manager
 	f.save(saved{})
+	f.roots(testRoots)
 	if manager {
 		f.node("n1", "ready", "reachable", true)
 	}
+}
+
+// testRoots are the root certificates of the fake's swarm.
+const testRoots = "root certificates"
+
+// roots writes them where dockerd keeps them.
+func (f *fake) roots(text string) {
+	f.t.Helper()
+	dir := filepath.Join(f.dir, "certificates")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "swarm-root-ca.crt"), []byte(text), 0o600)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// tokenFor is a join token of the swarm with these root certificates, as
+// swarmkit writes it.
+func tokenFor(roots string) string {
+	sum := sha256.Sum256([]byte(roots))
+	return fmt.Sprintf("SWMTKN-1-%050s-%025s", new(big.Int).SetBytes(sum[:]).Text(36), "t")
 }
 
 // certificate gives it a node's certificate.
@@ -207,18 +246,35 @@ func (f *fake) take() []string {
 	return out
 }
 
-func machine(want osconfig.Swarm, links ...Link) Machine { return Machine{Want: want, Links: links} }
+// machine is a machine with links; the fake has their addresses.
+func (f *fake) machine(want osconfig.Swarm, links ...Link) Machine {
+	f.here = map[string]string{}
+	for _, l := range links {
+		for _, a := range l.Addresses {
+			f.here[a.String()] = l.Name
+		}
+	}
+	return Machine{Want: want, Links: links}
+}
 
+// link is a link that rancher.network configures.
 func link(name string, addresses ...string) Link {
-	l := Link{Name: name}
+	l := Link{Name: name, Own: true}
 	for _, a := range addresses {
 		l.Addresses = append(l.Addresses, netip.MustParseAddr(a))
 	}
 	return l
 }
 
+// foreign is a link of somebody else, such as a network of the engine.
+func foreign(name string, addresses ...string) Link {
+	l := link(name, addresses...)
+	l.Own = false
+	return l
+}
+
 func joinOf(remotes ...string) osconfig.Swarm {
-	return osconfig.Swarm{Join: osconfig.SwarmJoin{Remote: remotes, Token: "SWMTKN-t"}}
+	return osconfig.Swarm{Join: osconfig.SwarmJoin{Remote: remotes, Token: tokenFor(testRoots)}}
 }
 
 // says checks that exactly one of the sentences has all the words.

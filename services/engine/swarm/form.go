@@ -12,7 +12,7 @@ import (
 )
 
 // listen is Docker's default.
-const listen = "0.0.0.0:" + Port
+const listen = "0.0.0.0:" + port
 
 type encryption struct {
 	AutoLockManagers bool
@@ -51,7 +51,7 @@ func (r *Reconciler) form(ctx context.Context, want osconfig.Swarm) Result {
 		return Result{Reasons: wrong, Again: r.retry()}
 	}
 	r.retries, r.remote = 0, 0
-	return Result{Again: time.Second} // what else is configured is for a member
+	return Result{Again: time.Second} // then it is a member, which has more to configure
 }
 
 func (r *Reconciler) init(ctx context.Context, want osconfig.Swarm) []string {
@@ -79,12 +79,12 @@ func addressHint(err error) string {
 	return ""
 }
 
-// Remote is a manager of rancher.docker.swarm.join as HOST:PORT.
-func Remote(s string) string {
+// hostPort is a manager of rancher.docker.swarm.join as HOST:PORT.
+func hostPort(s string) string {
 	if _, _, err := net.SplitHostPort(s); err == nil {
 		return s
 	}
-	return net.JoinHostPort(s, Port)
+	return net.JoinHostPort(s, port)
 }
 
 // join tries each manager once, beginning behind the last that failed.
@@ -92,7 +92,7 @@ func (r *Reconciler) join(ctx context.Context, want osconfig.Swarm) []string {
 	var wrong []string
 	remotes := want.Join.Remote
 	for range remotes {
-		remote := Remote(remotes[r.remote%len(remotes)])
+		remote := hostPort(remotes[r.remote%len(remotes)])
 		r.remote++
 		// Docker would go on trying one that is away, and say so after 20 s.
 		if err := r.Dial(ctx, remote); err != nil {
@@ -107,11 +107,21 @@ func (r *Reconciler) join(ctx context.Context, want osconfig.Swarm) []string {
 		case err == nil:
 			return nil
 		case strings.Contains(err.Error(), "will continue in the background"), errors.Is(err, context.DeadlineExceeded):
-			return reason("joining through %s takes long; Docker goes on with it", remote)
+			return takesLong(remote)
 		}
 		wrong = append(wrong, reason("cannot join through %s: %s%s", remote, said(err), joinHint(err))...)
 	}
 	return wrong
+}
+
+// takesLong is said of a join that Docker continues in the background; the
+// managers may be unknown.
+func takesLong(managers ...string) []string {
+	through := ""
+	if len(managers) > 0 {
+		through = " through " + strings.Join(managers, ", ")
+	}
+	return reason("joining%s takes long; Docker continues to try", through)
 }
 
 // joinHint says what to do about the errors of a join.
@@ -126,8 +136,8 @@ func joinHint(err error) string {
 	return addressHint(err)
 }
 
-// pending is a machine that is about to be in its swarm: it joins, or it was
-// in it before the engine started and waits for others.
+// pending handles a machine that joins a swarm, or that was a member before the
+// engine started and now waits for others.
 func (r *Reconciler) pending(ctx context.Context, m Machine, i info, s saved) Result {
 	waited := r.since(&r.joining)
 	if !s.JoinInProgress {
@@ -144,12 +154,12 @@ func (r *Reconciler) pending(ctx context.Context, m Machine, i info, s saved) Re
 		return res
 	}
 	if waited < joinWait || !m.Want.On() || m.Want.Init {
-		return Result{Reasons: reason("joining through %s takes long; Docker goes on with it", m.Want.Join.Remote), Again: firstRetry}
+		return Result{Reasons: takesLong(m.Want.Join.Remote...), Again: firstRetry}
 	}
-	return r.again(ctx, "the join does not come to an end")
+	return r.again(ctx, "the join does not end")
 }
 
-// broken is a machine whose part in the swarm has ended with an error.
+// broken handles a machine whose membership has ended with an error.
 func (r *Reconciler) broken(ctx context.Context, m Machine, i info, s saved) Result {
 	if s.JoinInProgress && m.Want.On() && !m.Want.Init {
 		// It has no token any more: dockerd does not keep it.
@@ -157,19 +167,19 @@ func (r *Reconciler) broken(ctx context.Context, m Machine, i info, s saved) Res
 	}
 	text := strings.TrimSuffix(i.Swarm.Error, ".")
 	if text == "" {
-		text = "Docker starts it again"
+		text = "Docker restarts it"
 	}
-	return Result{Reasons: reason("this machine's part in it has ended: %s. If it does not come back (ros logs docker), "+
-		"`docker swarm leave --force` makes it join anew", text), Again: steady}
+	return Result{Reasons: reason("this machine's membership has ended: %s. If it does not come back (ros logs docker), "+
+		"`docker swarm leave --force` makes the machine join again", text), Again: steady}
 }
 
-// again gives a join up that came to nothing, so that the next look begins
-// another one. This machine has not been a member yet: nothing is lost.
+// again gives up a join that has failed, so that the next look begins another
+// one. The machine has not been a member yet, so nothing is lost.
 func (r *Reconciler) again(ctx context.Context, why string) Result {
 	r.joining = time.Time{}
 	res := Result{Reasons: reason("cannot join: %s", strings.TrimSuffix(why, ".")), Again: r.retry()}
 	if err := r.call(ctx, http.MethodPost, "/swarm/leave?force=1", nil, nil); err != nil {
-		res.Reasons = append(res.Reasons, reason("cannot give up a join that came to nothing: %s", said(err))...)
+		res.Reasons = append(res.Reasons, reason("cannot give up the failed join: %s", said(err))...)
 	}
 	return res
 }
@@ -185,13 +195,13 @@ func (r *Reconciler) alone(ctx context.Context, i info) []string {
 	}
 	switch {
 	case len(known) == 0:
-		return reason("this machine waits for the other managers: more than half of them must be there. If they are lost for good: " + forceNew)
+		return reason("this machine waits for the other managers: more than half of all managers must answer. If the others are lost for good: " + forceNew)
 	case len(away) == 0:
-		return reason("this machine waits for %s, which answer", strings.Join(known, ", "))
+		return reason("this machine waits for these managers, which accept connections: %s", strings.Join(known, ", "))
 	}
-	return reason("this machine waits for managers; these do not answer: %s. If more than half of all managers are lost for good, on one that is left: "+forceNew,
+	return reason("this machine waits for managers that do not answer: %s. If more than half of all managers are lost for good, run on one that is left: "+forceNew,
 		strings.Join(away, ", "))
 }
 
-// forceNew is Docker's way out of a lost majority.
+// forceNew is Docker's repair of a lost majority.
 const forceNew = "`docker swarm init --force-new-cluster --advertise-addr ADDRESS`"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"os"
@@ -12,28 +11,28 @@ import (
 	"time"
 )
 
-// Costs says what is lost when the machine leaves its swarm, sentences; none
+// Costs lists what is lost when the machine leaves its swarm. The list is empty
 // when it is in no swarm.
 func (r *Reconciler) Costs(ctx context.Context) []string {
 	i, err := r.info(ctx)
 	if err != nil {
-		return []string{fmt.Sprintf("the machine leaves its swarm, of which nothing is known now: %s", said(err))}
+		return []string{fmt.Sprintf("the machine leaves its swarm, and the engine cannot say what is lost with it: %s", said(err))}
 	}
 	switch {
 	case i.state() == stateInactive:
 		return nil
 	case r.saved().JoinInProgress:
-		return []string{"the machine has not joined its swarm yet and gives it up"}
+		return []string{"the machine is joining a swarm and gives that up"}
 	case i.state() == stateLocked:
 		return []string{"the machine leaves a swarm whose keys are locked here: if it is its last manager, the swarm ends with all its services, networks, configs and secrets"}
 	case i.state() != stateActive:
-		return []string{"the machine leaves a swarm that does not run here now: if it is a manager, the others may lose their majority"}
+		return []string{"the machine leaves a swarm, which does not run on it now: if it is a manager, the others may lose their majority"}
 	case !i.Swarm.ControlAvailable:
-		return []string{"the machine leaves its swarm, where it is a worker: the swarm's containers here end, and managers start them elsewhere where they can"}
+		return []string{"the machine leaves its swarm, where it is a worker: the swarm's containers here end, and managers start them on other machines where possible"}
 	}
 	all, err := r.nodes(ctx)
 	if err != nil {
-		return []string{"the machine is a manager of a swarm without a majority; leaving takes one more of its managers: " + said(err)}
+		return []string{"the machine is a manager of a swarm whose managers have no majority, and leaving takes another manager away: " + said(err)}
 	}
 	managers, left := 0, 0
 	for _, n := range all {
@@ -75,24 +74,24 @@ func (r *Reconciler) Leave(ctx context.Context, backups string) (string, error) 
 		return "", nil
 	}
 	place := filepath.Join(backups, r.Now().UTC().Format("2006-01-02T15-04-05Z"))
-	if err := Copy(r.Dir, place); err != nil {
+	if err := r.backUp(place); err != nil {
 		return "", fmt.Errorf("leave the swarm: copy of %s to %s: %w", r.Dir, place, err)
 	}
 	if i.Swarm.ControlAvailable {
 		if err := r.demote(ctx, i); err != nil {
-			return place, fmt.Errorf("leave the swarm: this manager cannot be made a worker first: %s; it stays, and its state is copied to %s", said(err), place)
+			return place, fmt.Errorf("leave the swarm: cannot demote this manager first: %s; it stays in the swarm, and its state is copied to %s", said(err), place)
 		}
 	}
-	// Docker asks for force where a manager leaves; costs have been told.
+	// Docker requires force when a manager leaves.
 	if err := r.call(ctx, http.MethodPost, "/swarm/leave?force=1", nil, nil); err != nil {
 		return place, fmt.Errorf("leave the swarm: %s; its state is copied to %s", said(err), place)
 	}
 	return place, nil
 }
 
-// demote makes a manager among several a worker, so that the others do not
-// count it any more, and waits until it is one. Without a majority of managers
-// nobody can be made a worker: that costs has told.
+// demote makes one of several managers a worker, so that the others do not
+// count it any more, and waits until it is one. It does nothing without a
+// majority of managers, who would have to agree.
 func (r *Reconciler) demote(ctx context.Context, i info) error {
 	all, err := r.majority(ctx)
 	if err != nil {
@@ -152,53 +151,29 @@ func poll(ctx context.Context, most time.Duration, do func() error) error {
 	}
 }
 
-// Copy copies the state of a swarm. dockerd goes on writing meanwhile: what it
-// appends to is cut, which it repairs as after a power cut; a file that it
-// replaces makes the copy begin anew.
-func Copy(from, to string) error {
+// maxCopy bounds the copy of a swarm's state, in bytes. That of a large swarm
+// has some hundred megabytes.
+const maxCopy = 4 << 30
+
+// backUp copies the state of the swarm. dockerd goes on writing meanwhile: the
+// end of a file that it appends to is missing, which it repairs as after a
+// power cut; a file that it replaces makes the copy begin anew.
+func (r *Reconciler) backUp(to string) error {
 	const rounds = 5
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
 	var err error
 	for range rounds {
 		if err = os.RemoveAll(to); err != nil {
 			return err
 		}
-		if err = copyTree(from, to); !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if err = r.Dir.Copy(to, maxCopy); err == nil {
+			return nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
 	}
-	return err
-}
-
-func copyTree(from, to string) error {
-	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(from, path)
-		if err != nil {
-			return err
-		}
-		target := filepath.Join(to, rel)
-		switch {
-		case entry.IsDir():
-			return os.MkdirAll(target, 0o700)
-		case entry.Type().IsRegular():
-			return copyFile(path, target)
-		}
-		return nil // dockerd's socket
-	})
-}
-
-func copyFile(from, to string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	return errors.Join(err, out.Sync(), out.Close())
+	return errors.Join(err, os.RemoveAll(to))
 }

@@ -3,7 +3,9 @@ package swarm
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,7 +24,7 @@ type node struct {
 	Spec        map[string]json.RawMessage
 	Description struct{ Hostname string }
 	Status      struct {
-		State, Message, Addr string
+		State, Addr string
 	}
 	ManagerStatus *struct {
 		Leader       bool
@@ -51,7 +53,7 @@ func (n node) reachable() bool {
 	return n.ManagerStatus != nil && n.ManagerStatus.Reachability == "reachable"
 }
 
-// name is how people call it.
+// name is the host name, or the ID of a node that has not told its name.
 func (n node) name() string {
 	if n.Description.Hostname == "" {
 		return n.ID
@@ -98,15 +100,15 @@ func (r *Reconciler) manager(ctx context.Context, want osconfig.Swarm, i info, r
 	res.Notes = append(res.Notes, others(all, i.Swarm.NodeID)...)
 }
 
-// noLeader tells the answer of managers that are too few.
+// noLeader reports whether an error is the answer of managers without a majority.
 func noLeader(err error) bool {
 	return dockerapi.IsStatus(err, http.StatusServiceUnavailable) || strings.Contains(err.Error(), "does not have a leader") ||
 		strings.Contains(err.Error(), "context deadline exceeded")
 }
 
 func (r *Reconciler) noMajority(i info) []string {
-	return reason("its managers have no majority, so nothing in it can be changed; tasks go on running. Managers known here: %s. "+
-		"Start the others again; if they are lost for good, on one that is left: "+forceNew, strings.Join(i.remotes(), ", "))
+	return reason("its managers have no majority, so nothing in the swarm can be changed; tasks continue to run. Managers known here: %s. "+
+		"Start the others again; if they are lost for good, run on one that is left: "+forceNew, strings.Join(i.remotes(), ", "))
 }
 
 // others says which other nodes are away.
@@ -125,18 +127,19 @@ func others(all []node, self string) []string {
 		switch {
 		case n.ID == self:
 		case n.ManagerStatus != nil && !n.reachable():
-			notes = append(notes, fmt.Sprintf("swarm: manager %s (%s) does not answer: %d of %d managers are left, and %d are needed. If it is lost for good: `docker node demote %s` and `docker node rm %s`",
+			notes = append(notes, fmt.Sprintf("swarm: manager %s (%s) does not answer: %d of %d managers answer, and %d are needed. If it is lost for good: `docker node demote %s` and `docker node rm %s`",
 				n.name(), n.ManagerStatus.Addr, reachable, managers, managers/2+1, n.ID, n.ID))
 		case n.ManagerStatus == nil && n.Status.State == "down":
-			notes = append(notes, fmt.Sprintf("swarm: node %s (%s) is down; its tasks run elsewhere where they can. If it is lost for good: `docker node rm %s`",
+			notes = append(notes, fmt.Sprintf("swarm: node %s (%s) is down; managers start its tasks on other machines where possible. If it is lost for good: `docker node rm %s`",
 				n.name(), n.Status.Addr, n.ID))
 		}
 	}
 	return notes
 }
 
-// keepNode sets availability and labels where they differ. Labels of others
-// stay.
+// keepNode sets availability and labels where they differ. A label that the
+// configuration has set and does not name any more goes, unless somebody has
+// given it another value. Labels of others stay.
 func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) error {
 	changed := false
 	set := func(key string, value any) error {
@@ -150,6 +153,12 @@ func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) 
 		}
 	}
 	labels, differ := n.labels(), false
+	for key, value := range r.memory.Labels {
+		if _, wanted := want.Labels[key]; !wanted && labels[key] == value {
+			delete(labels, key)
+			differ = true
+		}
+	}
 	for key, value := range want.Labels {
 		if has, ok := labels[key]; !ok || has != value {
 			labels[key], differ = value, true
@@ -160,10 +169,13 @@ func (r *Reconciler) keepNode(ctx context.Context, want osconfig.Swarm, n node) 
 			return err
 		}
 	}
-	if !changed {
-		return nil
+	if changed {
+		if err := r.call(ctx, http.MethodPost, updatePath(n), n.Spec, nil); err != nil {
+			return err
+		}
 	}
-	return r.call(ctx, http.MethodPost, updatePath(n), n.Spec, nil)
+	r.memory.Labels = maps.Clone(want.Labels)
+	return nil
 }
 
 func updatePath(n node) string {
@@ -200,8 +212,8 @@ func (r *Reconciler) keepAutolock(ctx context.Context, want bool) error {
 	return r.call(ctx, http.MethodPost, fmt.Sprintf("/swarm/update?version=%d", c.Version.Index), c.Spec, nil)
 }
 
-// worker says when no manager can be reached, and joins anew where managers
-// have moved to an address that the configuration knows.
+// worker says when no manager can be reached, and joins again where managers of
+// the same swarm have moved to an address that the configuration knows.
 func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, res *Result) {
 	known := i.remotes()
 	if r.Connected(known) || slices.ContainsFunc(known, func(remote string) bool { return r.Dial(ctx, remote) == nil }) {
@@ -213,23 +225,23 @@ func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, re
 		return
 	}
 	res.Again = firstRetry
-	res.Reasons = append(res.Reasons, reason("none of its managers answers at %s; tasks here go on running, and change when one is back", strings.Join(known, ", "))...)
+	res.Reasons = append(res.Reasons, reason("none of its managers answers at %s; tasks here continue to run, but do not change until one answers", strings.Join(known, ", "))...)
 	if r.since(&r.lost) < lostAfter || want.Init {
 		return
 	}
-	for _, remote := range want.Join.Remote {
-		remote = Remote(remote)
-		if slices.Contains(known, remote) || r.Dial(ctx, remote) != nil {
-			continue
-		}
-		// The token holds the digest of the swarm's own certificate: another
-		// swarm at that address is not joined.
-		if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
-			res.Reasons = append(res.Reasons, reason("cannot leave to join anew through %s: %s", remote, said(err))...)
-			return
-		}
-		res.Notes = append(res.Notes, fmt.Sprintf("swarm: its managers have moved; this machine joins anew through %s", remote))
-		r.lost, r.remote, res.Again = time.Time{}, 0, firstRetry
+	at, err := r.back(ctx, want, func(remote string) bool { return slices.Contains(known, remote) })
+	if errors.Is(err, errNoManager) {
 		return
 	}
+	if err != nil {
+		res.Reasons = append(res.Reasons, reason("this machine does not leave to join again: %v", err)...)
+		return
+	}
+	remote := hostPort(want.Join.Remote[at])
+	if err := r.call(ctx, http.MethodPost, "/swarm/leave", nil, nil); err != nil {
+		res.Reasons = append(res.Reasons, reason("cannot leave to join again through %s: %s", remote, said(err))...)
+		return
+	}
+	res.Notes = append(res.Notes, fmt.Sprintf("swarm: its managers have moved; this machine joins again through %s", remote))
+	r.lost, r.remote, res.Again = time.Time{}, at, firstRetry
 }

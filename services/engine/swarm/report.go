@@ -11,7 +11,7 @@ import (
 // the others.
 type Report struct {
 	State     string // inactive, pending, active, locked, error
-	Role      string // manager or worker; empty: in no swarm
+	Role      string // manager or worker; empty when it is in no swarm
 	NodeID    string
 	Address   string   // by which the other machines know this one
 	Managers  []string // addresses of the managers known here
@@ -99,9 +99,9 @@ func (r *Reconciler) Token(ctx context.Context, role string, rotate bool) (token
 		return "", "", err
 	}
 	if role == "manager" {
-		return c.JoinTokens.Manager, Remote(i.Swarm.NodeAddr), nil
+		return c.JoinTokens.Manager, hostPort(i.Swarm.NodeAddr), nil
 	}
-	return c.JoinTokens.Worker, Remote(i.Swarm.NodeAddr), nil
+	return c.JoinTokens.Worker, hostPort(i.Swarm.NodeAddr), nil
 }
 
 // UnlockKey returns the key that unlocks managers, "" when autolock is off.

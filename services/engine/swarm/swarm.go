@@ -1,7 +1,7 @@
 // Package swarm owns what rancher.docker.swarm asks of the user engine: it
 // makes or joins a swarm, keeps this machine's node as configured, follows
-// changes of its address as far as that is safe, and says in sentences what is
-// wrong and what to do. It refuses to restart the engine and to decide that a
+// changes of its address as far as that is safe, and reports what is wrong and
+// what to do. It refuses to restart the engine and to decide that a
 // machine leaves its swarm: the manager does.
 package swarm
 
@@ -12,12 +12,10 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -25,26 +23,26 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
-// Port is where managers listen for the other machines.
-const Port = "2377"
+// port is where managers listen for the other machines.
+const port = "2377"
 
 // Times of the reconciler.
 const (
 	steady     = 30 * time.Second // until a machine in its swarm is looked at again
 	firstRetry = 5 * time.Second  // then twice as long each time
 	lastRetry  = time.Minute
-	// settle is how long an address must be gone, and managers away, before
-	// anything is done about it: a lease that is renewed and a manager that
-	// restarts are no changes.
+	// settle is how long an address must be missing, or managers unreachable,
+	// before anything is done: a lease may be renewed and a manager may restart.
 	settle     = 15 * time.Second
 	lostAfter  = 2 * time.Minute
-	joinWait   = 90 * time.Second // Docker goes on joining in the background; then another manager is tried
+	joinWait   = 90 * time.Second // for a join in the background; then another manager is tried
 	callTime   = 40 * time.Second // Docker itself gives up after 20 s
 	dialTime   = 3 * time.Second
 	demoteTime = time.Minute
-	// electionTime is what managers need to elect a leader, and some more.
+	// electionTime is enough for managers to elect a leader.
 	electionTime = 20 * time.Second
 )
 
@@ -58,25 +56,35 @@ type Machine struct {
 type Link struct {
 	Name      string
 	Addresses []netip.Addr // no link-local ones
+	Own       bool         // rancher.network configures it: it is not the engine's
 }
 
 // Result is what one look has come to.
 type Result struct {
-	Reasons []string      // what is wrong with this machine, sentences
-	Notes   []string      // what is wrong elsewhere, or worth knowing
-	Restart string        // why the engine has to start anew; empty: it has not
-	Again   time.Duration // until the next look; 0: at the next change
+	Reasons []string      // what is wrong with this machine
+	Notes   []string      // what is wrong on other machines, or worth knowing
+	Restart string        // why the engine has to restart; empty means that it does not
+	Again   time.Duration // until the next look; 0 means at the next change
 }
 
 // Reconciler brings the engine to its configuration, a step at each call. Its
 // methods are called by one goroutine.
 type Reconciler struct {
 	Docker dockerapi.Client
-	Dir    string // where dockerd keeps the state of its swarm
+	Dir    beneath.Place // where dockerd keeps the state of its swarm; containers may write to it
 	Dial   func(ctx context.Context, address string) error
 	// Connected reports whether the machine is connected to one of the addresses.
 	Connected func(addresses []string) bool
-	Now       func() time.Time
+	// Whose is the name of the link that has an address, whoever has made the
+	// link; empty when none has it.
+	Whose func(netip.Addr) (string, error)
+	// Belongs checks that a manager of the swarm with these root certificates
+	// listens at an address.
+	Belongs func(ctx context.Context, address string, roots []byte) error
+	Now     func() time.Time
+	// Memory is the path of a file that keeps what must outlast a reboot. It is
+	// empty for a Reconciler that is never asked to reconcile.
+	Memory string
 
 	retries   int
 	remote    int       // the next manager to join through
@@ -84,11 +92,13 @@ type Reconciler struct {
 	changed   time.Time // since when the address has been another one
 	lost      time.Time // since when no manager has answered
 	restarted netip.Addr
+	memory    memory
+	kept      memory // as it is in the file
 }
 
 // New is a reconciler of the engine at socket whose state is in dir.
-func New(socket, dir string) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Now: time.Now}
+func New(socket string, dir beneath.Place) *Reconciler {
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Belongs: belongs, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {
@@ -118,10 +128,8 @@ type info struct {
 		ControlAvailable bool
 		Error            string
 		RemoteManagers   []struct{ NodeID, Addr string }
-		Nodes, Managers  int
-		Cluster          *struct{ ID string }
+		Managers         int
 	}
-	Name string
 }
 
 // States of info.Swarm.LocalNodeState.
@@ -158,14 +166,18 @@ type saved struct {
 	JoinInProgress bool
 }
 
+// maxFile bounds the files of dockerd that are read, in bytes.
+const maxFile = 1 << 20
+
+// saved is empty when there is no file of dockerd, or one that it is writing.
 func (r *Reconciler) saved() saved {
-	var s saved
-	text, err := os.ReadFile(filepath.Join(r.Dir, engine.SwarmState))
-	if err == nil {
-		err = json.Unmarshal(text, &s)
+	text, err := r.Dir.ReadFile(engine.SwarmState, maxFile)
+	if err != nil {
+		return saved{}
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return saved{} // half written: the next look sees it
+	var s saved
+	if err := json.Unmarshal(text, &s); err != nil {
+		return saved{}
 	}
 	return s
 }
@@ -173,7 +185,7 @@ func (r *Reconciler) saved() saved {
 // isWorker reports whether the certificate of this machine is that of a worker:
 // a node that is not active does not say.
 func (r *Reconciler) isWorker() bool {
-	text, err := os.ReadFile(filepath.Join(r.Dir, "certificates/swarm-node.crt"))
+	text, err := r.Dir.ReadFile("certificates/swarm-node.crt", maxFile)
 	block, _ := pem.Decode(text)
 	if err != nil || block == nil {
 		return false
@@ -212,18 +224,29 @@ func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
 		}
 		return r.form(ctx, m.Want)
 	case stateLocked:
-		return Result{Reasons: []string{"the swarm's keys on this machine are locked: unlock them with `ros engine swarm unlock`, " +
-			"which asks for the key that `ros engine swarm unlock-key` shows on another manager"}, Again: steady}
+		return Result{Reasons: reason("the keys on this machine are locked: unlock them with `ros engine swarm unlock`; " +
+			"`ros engine swarm unlock-key` on another manager prints the unlock key"), Again: steady}
 	case statePending:
 		return r.pending(ctx, m, i, s)
 	case stateError:
 		return r.broken(ctx, m, i, s)
 	}
 	r.retries = 0
+	r.recall(i.Swarm.NodeID)
+	res := r.member(ctx, m, i, s)
+	if err := r.keep(); err != nil {
+		res.Notes = append(res.Notes, fmt.Sprintf("swarm: cannot write down what a reboot must not forget: %v", err))
+	}
+	return res
+}
+
+// member looks after a machine in its swarm.
+func (r *Reconciler) member(ctx context.Context, m Machine, i info, s saved) Result {
 	res := Result{Again: steady}
+	r.seen(i.Swarm.NodeAddr, s.DataPathAddr)
 	if !m.Want.On() {
-		res.Notes = append(res.Notes, "this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
-			"`docker swarm leave` and reboot; until then containers stop when the engine does")
+		res.Notes = append(res.Notes, "swarm: this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
+			"`docker swarm leave` and reboot; until then containers stop when the engine stops")
 		return res
 	}
 	if i.Swarm.ControlAvailable {

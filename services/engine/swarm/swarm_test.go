@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,17 +9,19 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
 func TestNothingWithoutKey(t *testing.T) {
 	f, r := newFake(t)
-	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{})); !cmp.Equal(res, Result{}) {
+	if res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{})); !cmp.Equal(res, Result{}) {
 		t.Errorf("%+v", res)
 	}
 	f.member(false)
-	res := r.Reconcile(t.Context(), machine(osconfig.Swarm{}))
+	res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{}))
 	says(t, res.Notes, "rancher.docker.swarm is not set", "docker swarm leave")
 	if len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
@@ -30,7 +33,7 @@ func TestInit(t *testing.T) {
 	f, r := newFake(t)
 	lock := true
 	want := osconfig.Swarm{Init: true, AdvertiseAddr: "eth1", DataPathAddr: "10.1.0.1", Availability: "drain", Autolock: &lock}
-	if res := r.Reconcile(t.Context(), machine(want)); len(res.Reasons) > 0 || res.Again == 0 {
+	if res := r.Reconcile(t.Context(), f.machine(want)); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
 	}
 	if diff := cmp.Diff([]string{`POST /swarm/init  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"eth1","DataPathAddr":"10.1.0.1","ForceNewCluster":false,` +
@@ -45,7 +48,7 @@ func TestInitRefused(t *testing.T) {
 	f.refuse["POST /swarm/init"] = "could not choose an IP address to advertise since this system has multiple addresses on different interfaces (10.0.0.1 on eth0 and 10.1.0.1 on eth1)"
 	var waits []time.Duration
 	for range 6 {
-		res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true}))
+		res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true}))
 		says(t, res.Reasons, "cannot make a swarm", "10.1.0.1 on eth1", "rancher.docker.swarm.advertise_addr")
 		waits = append(waits, res.Again)
 	}
@@ -59,10 +62,10 @@ func TestJoin(t *testing.T) {
 	f, r := newFake(t)
 	f.down["10.0.0.8:2377"] = true
 	want := joinOf("10.0.0.8", "[fd00::5]:2377")
-	if res := r.Reconcile(t.Context(), machine(want)); len(res.Reasons) > 0 {
+	if res := r.Reconcile(t.Context(), f.machine(want)); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
-	if diff := cmp.Diff([]string{`POST /swarm/join  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DataPathAddr":"","RemoteAddrs":["[fd00::5]:2377"],"JoinToken":"SWMTKN-t"}`}, f.take()); diff != "" {
+	if diff := cmp.Diff([]string{`POST /swarm/join  {"ListenAddr":"0.0.0.0:2377","AdvertiseAddr":"","DataPathAddr":"","RemoteAddrs":["[fd00::5]:2377"],"JoinToken":"` + tokenFor(testRoots) + `"}`}, f.take()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -82,9 +85,9 @@ func TestJoinFails(t *testing.T) {
 			f, r := newFake(t)
 			f.down["10.0.0.8:2377"] = tc.down
 			f.refuse["POST /swarm/join"] = tc.message
-			res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.8")))
+			res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8")))
 			says(t, res.Reasons, tc.words...)
-			if res.Again == 0 || strings.Contains(strings.Join(res.Reasons, ""), "SWMTKN-t") {
+			if res.Again == 0 || strings.Contains(strings.Join(res.Reasons, ""), "SWMTKN-1") {
 				t.Errorf("%+v", res)
 			}
 		})
@@ -95,7 +98,7 @@ func TestJoinFails(t *testing.T) {
 // another manager. dockerd forgets the token when it restarts.
 func TestJoinThatDoesNotEnd(t *testing.T) {
 	f, r := newFake(t)
-	m := machine(joinOf("10.0.0.8"))
+	m := f.machine(joinOf("10.0.0.8"))
 	f.state = statePending
 	f.save(saved{JoinInProgress: true})
 	says(t, r.Reconcile(t.Context(), m).Reasons, "takes long")
@@ -114,13 +117,28 @@ func TestJoinThatDoesNotEnd(t *testing.T) {
 	f.wasAsked("POST /swarm/join")
 }
 
+// Sentences name managers as people do, and none where none is configured.
+func TestJoinTakesLong(t *testing.T) {
+	for want, swarm := range map[string]osconfig.Swarm{
+		"swarm: joining through 10.0.0.8, 10.0.0.9 takes long; Docker continues to try": joinOf("10.0.0.8", "10.0.0.9"),
+		"swarm: joining takes long; Docker continues to try":                            {Init: true},
+	} {
+		f, r := newFake(t)
+		f.state = statePending
+		f.save(saved{JoinInProgress: true})
+		if res := r.Reconcile(t.Context(), f.machine(swarm)); len(res.Reasons) != 1 || res.Reasons[0] != want {
+			t.Errorf("%q, want %q", res.Reasons, want)
+		}
+	}
+}
+
 // A member is never taken out because it fails.
 func TestBrokenMember(t *testing.T) {
 	f, r := newFake(t)
 	f.state, f.err = stateError, "x509: certificate has expired."
 	f.save(saved{})
 	for range 3 {
-		says(t, r.Reconcile(t.Context(), machine(joinOf("10.0.0.8"))).Reasons, "x509: certificate has expired. If", "docker swarm leave --force")
+		says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))).Reasons, "x509: certificate has expired. If", "docker swarm leave --force")
 		f.later(time.Hour)
 	}
 	f.wasAsked()
@@ -129,7 +147,7 @@ func TestBrokenMember(t *testing.T) {
 func TestLocked(t *testing.T) {
 	f, r := newFake(t)
 	f.state = stateLocked
-	says(t, r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})).Reasons, "ros engine swarm unlock", "ros engine swarm unlock-key")
+	says(t, r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true})).Reasons, "ros engine swarm unlock", "ros engine swarm unlock-key")
 }
 
 // After a reboot a manager waits for the others.
@@ -138,21 +156,22 @@ func TestWaitsForOthers(t *testing.T) {
 	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377", "10.0.0.3:2377"}
 	f.save(saved{})
 	f.down["10.0.0.3:2377"] = true
-	if res := r.Reconcile(t.Context(), machine(joinOf("10.0.0.2"))); len(res.Reasons) > 0 || res.Again == 0 {
+	if res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.2"))); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("at once: %+v", res)
 	}
 	f.later(time.Minute)
-	says(t, r.Reconcile(t.Context(), machine(joinOf("10.0.0.2"))).Reasons, "do not answer: 10.0.0.3:2377.", "--force-new-cluster")
+	says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.2"))).Reasons, "do not answer: 10.0.0.3:2377.", "--force-new-cluster")
 	f.wasAsked()
 }
 
-// So does a worker, which joins anew where its managers have moved to.
+// So does a worker, which joins again where its managers have moved to.
 func TestWorkerAfterReboot(t *testing.T) {
 	f, r := newFake(t)
 	f.state, f.id, f.remotes = statePending, "n1", []string{"10.0.0.2:2377"}
 	f.save(saved{})
+	f.roots(testRoots)
 	f.down["10.0.0.2:2377"] = true
-	m := machine(joinOf("10.0.0.2", "10.0.0.3"))
+	m := f.machine(joinOf("10.0.0.2", "10.0.0.3"))
 	for _, unit := range []string{"swarm-manager", "swarm-worker"} {
 		f.certificate(unit)
 		for range 20 {
@@ -175,18 +194,51 @@ func TestKeepsNode(t *testing.T) {
 	f.member(true)
 	want := osconfig.Swarm{Init: true, Availability: "drain", Labels: map[string]string{"disk": "ssd"}}
 	links := link("eth0", "10.0.0.1")
-	if res := r.Reconcile(t.Context(), machine(want, links)); len(res.Reasons)+len(res.Notes) > 0 {
+	if res := r.Reconcile(t.Context(), f.machine(want, links)); len(res.Reasons)+len(res.Notes) > 0 {
 		t.Errorf("%+v", res)
 	}
 	if diff := cmp.Diff([]string{`POST /nodes/n1/update version=7 {"Availability":"drain","Labels":{"disk":"ssd","theirs":"1"},"Role":"manager"}`}, f.take()); diff != "" {
 		t.Error(diff)
 	}
 	f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "drain", "Labels": want.Labels}
-	r.Reconcile(t.Context(), machine(want, links))
+	r.Reconcile(t.Context(), f.machine(want, links))
 	f.wasAsked()
 	f.refuse["POST /nodes/n1/update"] = "update out of sequence"
 	f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "active"}
-	says(t, r.Reconcile(t.Context(), machine(want, links)).Reasons, "cannot set availability", "update out of sequence")
+	says(t, r.Reconcile(t.Context(), f.machine(want, links)).Reasons, "cannot set availability", "update out of sequence")
+}
+
+// A label that the configuration drops goes from the node, also after a reboot.
+// One that somebody else has set, or has changed since, stays.
+func TestDropsLabels(t *testing.T) {
+	f, r := newFake(t)
+	f.member(true)
+	at := link("eth0", "10.0.0.1")
+	want := osconfig.Swarm{Init: true, Labels: map[string]string{"disk": "ssd", "rack": "a", "zone": "1"}}
+	node := func(labels map[string]string) {
+		f.nodes[0]["Spec"] = map[string]any{"Role": "manager", "Availability": "active", "Labels": labels}
+	}
+	node(map[string]string{"theirs": "1", "zone": "1"})
+	r.Reconcile(t.Context(), f.machine(want, at))
+	f.wasAsked("POST /nodes/n1/update")
+	node(map[string]string{"theirs": "1", "disk": "ssd", "rack": "b", "zone": "1"}) // somebody has moved it
+
+	r = f.reconciler(r.Memory)
+	want.Labels = map[string]string{"zone": "1"}
+	f.refuse["POST /nodes/n1/update"] = "update out of sequence"
+	says(t, r.Reconcile(t.Context(), f.machine(want, at)).Reasons, "update out of sequence")
+	f.wasAsked("POST /nodes/n1/update")
+	delete(f.refuse, "POST /nodes/n1/update")
+	r.Reconcile(t.Context(), f.machine(want, at))
+	if diff := cmp.Diff([]string{`POST /nodes/n1/update version=7 {"Availability":"active","Labels":{"rack":"b","theirs":"1","zone":"1"},"Role":"manager"}`}, f.take()); diff != "" {
+		t.Error(diff)
+	}
+	node(map[string]string{"rack": "b", "theirs": "1", "zone": "1"})
+	r.Reconcile(t.Context(), f.machine(want, at))
+	f.wasAsked()
+	want.Labels = nil
+	r.Reconcile(t.Context(), f.machine(want, at))
+	f.wasAsked(`POST /nodes/n1/update version=7 {"Availability":"active","Labels":{"rack":"b","theirs":"1"}`)
 }
 
 // Autolock is the leader's to set; the rest of the swarm's settings stays.
@@ -194,7 +246,7 @@ func TestAutolock(t *testing.T) {
 	f, r := newFake(t)
 	f.member(true)
 	lock := true
-	m := machine(osconfig.Swarm{Init: true, Autolock: &lock}, link("eth0", "10.0.0.1"))
+	m := f.machine(osconfig.Swarm{Init: true, Autolock: &lock}, link("eth0", "10.0.0.1"))
 	r.Reconcile(t.Context(), m)
 	if diff := cmp.Diff([]string{`POST /swarm/update version=11 {"CAConfig":{"NodeCertExpiry":7776000000000000},"EncryptionConfig":{"AutoLockManagers":true},"Name":"default"}`}, f.take()); diff != "" {
 		t.Error(diff)
@@ -213,11 +265,11 @@ func TestOthersAway(t *testing.T) {
 	f.node("n2", "down", "unreachable", false)
 	f.node("n3", "ready", "reachable", false)
 	f.node("n4", "down", "", false)
-	res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1")))
+	res := r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1")))
 	if len(res.Reasons) > 0 || len(res.Notes) != 2 {
 		t.Fatalf("%+v", res)
 	}
-	says(t, res.Notes[:1], "manager host-n2", "2 of 3 managers are left, and 2 are needed", "docker node demote n2")
+	says(t, res.Notes[:1], "manager host-n2", "2 of 3 managers answer, and 2 are needed", "docker node demote n2")
 	says(t, res.Notes[1:], "node host-n4 (10.0.0.4) is down", "docker node rm n4")
 }
 
@@ -225,16 +277,16 @@ func TestNoMajority(t *testing.T) {
 	f, r := newFake(t)
 	f.member(true)
 	f.nodes, f.remotes = nil, []string{"10.0.0.2:2377"}
-	says(t, r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})).Reasons, "no majority", "10.0.0.2:2377", "--force-new-cluster")
+	says(t, r.Reconcile(t.Context(), f.machine(osconfig.Swarm{Init: true})).Reasons, "no majority", "10.0.0.2:2377", "--force-new-cluster")
 }
 
-// A worker whose managers have moved joins anew where the configuration knows
+// A worker whose managers have moved joins again where the configuration knows
 // another address that answers, and not before long.
 func TestManagersMoved(t *testing.T) {
 	f, r := newFake(t)
 	f.member(false)
 	f.remotes = []string{"10.0.0.2:2377"}
-	m := machine(joinOf("manager.lan"), link("eth0", "10.0.0.1"))
+	m := f.machine(joinOf("manager.lan"), link("eth0", "10.0.0.1"))
 	if res := r.Reconcile(t.Context(), m); len(res.Reasons) > 0 {
 		t.Errorf("%+v", res)
 	}
@@ -262,9 +314,54 @@ func TestManagersMoved(t *testing.T) {
 	f.wasAsked("POST /swarm/join")
 }
 
+// A worker leaves its swarm only for a manager of the same one: a name may lead
+// anywhere, and the token may be another swarm's.
+func TestManagersMovedToStrangers(t *testing.T) {
+	for name, tc := range map[string]struct {
+		roots, token string
+		stranger     bool
+		words        []string
+	}{
+		"something else answers":     {testRoots, tokenFor(testRoots), true, []string{"manager.lan:2377 is not a manager of this machine's swarm", "unknown authority"}},
+		"a token of another swarm":   {testRoots, tokenFor("other"), false, []string{"rancher.docker.swarm.join.token is of another swarm", "ros engine swarm token"}},
+		"a token of nothing":         {testRoots, "SWMTKN-1", false, []string{"rancher.docker.swarm.join.token is of another swarm"}},
+		"no certificate of its own":  {"", tokenFor(""), false, []string{"certificate signed by unknown authority"}},
+		"its certificate is a chain": {testRoots + "more", tokenFor(testRoots + "more"), false, []string{"unknown authority"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, r := newFake(t)
+			f.member(false)
+			f.roots(tc.roots)
+			f.remotes = []string{"10.0.0.2:2377"}
+			f.down["10.0.0.2:2377"], f.strangers["manager.lan:2377"] = true, tc.stranger
+			want := joinOf("manager.lan")
+			want.Join.Token = tc.token
+			var res Result
+			for range 4 {
+				res = r.Reconcile(t.Context(), f.machine(want, link("eth0", "10.0.0.1")))
+				f.later(time.Minute)
+			}
+			if len(res.Reasons) != 2 {
+				t.Fatalf("%q", res.Reasons)
+			}
+			says(t, res.Reasons[1:], append(tc.words, "does not leave to join again")...)
+			f.wasAsked()
+			// The same for a worker whose own address has changed.
+			f, r = newFake(t)
+			f.member(false)
+			f.roots(tc.roots)
+			f.save(saved{AdvertiseAddr: "10.0.0.1:2377"})
+			f.strangers["manager.lan:2377"] = tc.stranger
+			want.AdvertiseAddr = "eth0"
+			says(t, moved(t, f, r, f.machine(want, link("eth0", "10.0.0.7"))).Reasons, append(tc.words, "does not leave to join again")...)
+			f.wasAsked()
+		})
+	}
+}
+
 func TestEngineAway(t *testing.T) {
-	r := New(filepath.Join(t.TempDir(), "none"), t.TempDir())
-	if res := r.Reconcile(t.Context(), machine(osconfig.Swarm{Init: true})); len(res.Reasons) > 0 || res.Again == 0 {
+	r := New(filepath.Join(t.TempDir(), "none"), beneath.Place{})
+	if res := r.Reconcile(t.Context(), Machine{Want: osconfig.Swarm{Init: true}}); len(res.Reasons) > 0 || res.Again == 0 {
 		t.Errorf("%+v", res)
 	}
 	if costs := r.Costs(t.Context()); len(costs) != 1 {
@@ -278,10 +375,10 @@ func TestCosts(t *testing.T) {
 		words []string // nil: nothing
 	}{
 		"in none": {set: func(*fake) {}},
-		"joining": {set: func(f *fake) { f.state = statePending; f.save(saved{JoinInProgress: true}) }, words: []string{"has not joined"}},
+		"joining": {set: func(f *fake) { f.state = statePending; f.save(saved{JoinInProgress: true}) }, words: []string{"is joining"}},
 		"locked":  {set: func(f *fake) { f.state = stateLocked }, words: []string{"locked"}},
-		"failed":  {set: func(f *fake) { f.state = stateError }, words: []string{"does not run here"}},
-		"worker":  {set: func(f *fake) { f.member(false) }, words: []string{"is a worker", "elsewhere"}},
+		"failed":  {set: func(f *fake) { f.state = stateError }, words: []string{"does not run on it now"}},
+		"worker":  {set: func(f *fake) { f.member(false) }, words: []string{"is a worker", "on other machines"}},
 		"alone":   {set: func(f *fake) { f.member(true) }, words: []string{"the only one", "the swarm ends"}},
 		"last manager": {set: func(f *fake) { f.member(true); f.node("n2", "ready", "", false) },
 			words: []string{"last manager", "swarm of 2 machines ends"}},
@@ -295,7 +392,7 @@ func TestCosts(t *testing.T) {
 			f.node("n2", "ready", "reachable", false)
 			f.node("n3", "down", "unreachable", false)
 		}, words: []string{"of the 2 others only 1 answer", "no majority"}},
-		"no leader": {set: func(f *fake) { f.member(true); f.nodes = nil }, words: []string{"without a majority"}},
+		"no leader": {set: func(f *fake) { f.member(true); f.nodes = nil }, words: []string{"no majority"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, r := newFake(t)
@@ -346,6 +443,39 @@ func TestLeave(t *testing.T) {
 				t.Errorf("again: %s, %v", place, err)
 			}
 		})
+	}
+}
+
+// Containers can write to dockerd's directory: what they leave there neither
+// blocks the reconciler nor leads the copy elsewhere.
+func TestHostileState(t *testing.T) {
+	f, r := newFake(t)
+	f.state = statePending
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := errors.Join(
+		os.WriteFile(secret, []byte("secret"), 0o600),
+		os.MkdirAll(filepath.Join(f.dir, "certificates"), 0o700),
+		unix.Mkfifo(filepath.Join(f.dir, "docker-state.json"), 0o600),
+		unix.Mkfifo(filepath.Join(f.dir, "certificates/swarm-node.crt"), 0o600),
+		os.Symlink(secret, filepath.Join(f.dir, "link")),
+		os.Symlink(filepath.Dir(secret), filepath.Join(f.dir, "raft")),
+	); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if res := r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))); res.Again == 0 {
+			t.Errorf("%+v", res)
+		}
+		f.later(time.Minute)
+	}
+	f.state = stateActive
+	place, err := r.Leave(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(place)
+	if err != nil || len(entries) != 1 || entries[0].Name() != "certificates" {
+		t.Errorf("copied %v, %v", entries, err)
 	}
 }
 

@@ -1,0 +1,121 @@
+package manager
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/beneath"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+	"github.com/pharos-os/pharos/system/view"
+)
+
+// inConsole is a directory by its path in the console and the engine: on their
+// tree, or on one of the machine's directories that are mounted there.
+func inConsole(path string) beneath.Place {
+	mounts := map[string]string{}
+	for _, dir := range append(osconfig.LastingDirectories(), "/run", "/tmp") {
+		mounts[dir] = dir
+	}
+	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: path}
+}
+
+// swarmDir is where dockerd keeps the state of its swarm.
+func swarmDir(c osconfig.Config) beneath.Place { return inConsole(engine.SwarmDir(c.Rancher.Docker)) }
+
+// hasSwarm reports whether dockerd has the state of a swarm on disk. A state
+// that cannot be read counts as one: dockerd without a swarm starts with the
+// options for a swarm, but dockerd in a swarm does not start without them.
+func hasSwarm(c osconfig.Config) bool {
+	has, err := swarmDir(c).Has(engine.SwarmState)
+	return has || err != nil
+}
+
+// needs is what the engine's data root requires of its start.
+type needs struct {
+	swarm   bool // the options for a swarm
+	devices bool // udev first: containers name devices that do not exist yet
+}
+
+// engineNeeds is what was found when the engine's unit was defined.
+func (m *Manager) engineNeeds() needs {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.needs
+}
+
+// devicesDeadline bounds the look at the containers. It takes milliseconds; a
+// data root that does not answer must not hold up the services.
+const devicesDeadline = 3 * time.Second
+
+// lookAtDataRoot finds out what the engine needs, and reports whether that is
+// more than before. A device that has come meanwhile changes nothing.
+func (m *Manager) lookAtDataRoot(c osconfig.Config) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), devicesDeadline)
+	defer cancel()
+	missing, err := engine.MissingDevices(ctx, inConsole(engine.DataRoot(c.Rancher.Docker)), "/dev")
+	if err != nil {
+		m.log.Warn("the engine does not wait for devices of containers", "error", err)
+	}
+	if len(missing) > 0 {
+		m.log.Info("the engine waits for devices of containers", "missing", missing)
+	}
+	swarm := hasSwarm(c)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before := m.needs
+	m.needs = needs{swarm: before.swarm || swarm, devices: before.devices || len(missing) > 0}
+	return m.needs != before
+}
+
+// refitDeadline bounds the end of the engine's first process, which only waits.
+const refitDeadline = 20 * time.Second
+
+// refitEngine defines the engine anew if its data root needs something else
+// than when the units were defined: the root may be on a disk that the console
+// has mounted since. It reports whether it has stopped the engine, whose first
+// process waits for the file Go and has no containers.
+func (m *Manager) refitEngine(ctx context.Context) (bool, error) {
+	c := m.cfg()
+	i, err := m.sup.Get(engine.Name)
+	if err != nil || i.State == supervise.Running { // it is off, or does not wait
+		return false, nil
+	}
+	if !m.lookAtDataRoot(c) {
+		return false, nil
+	}
+	units := m.definitions(c)
+	at := slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })
+	if at < 0 {
+		return false, nil
+	}
+	m.log.Info("the engine is defined anew: its data root has been mounted")
+	if err := m.loadSwarmModules(c); err != nil {
+		m.log.Warn("kernel modules of the swarm", "error", err)
+	}
+	if m.engineNeeds().devices {
+		m.launched.Open() // udev, for which the engine waits now, waits for the engine otherwise
+	}
+	if err := m.sup.Replace(units[at]); err != nil {
+		return false, fmt.Errorf("engine: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, refitDeadline)
+	defer cancel()
+	if err := m.sup.Stop(ctx, engine.Name); err != nil {
+		return true, fmt.Errorf("engine: %w", err)
+	}
+	return true, nil
+}
+
+// startEngine starts the engine that refitEngine has stopped.
+func (m *Manager) startEngine(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, servicesDeadline)
+	defer cancel()
+	if err := m.sup.Start(ctx, engine.Name); err != nil {
+		m.log.Error("start of the engine", "error", err)
+	}
+}

@@ -1,0 +1,136 @@
+package manager
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pharos-os/pharos/init/modules"
+	"github.com/pharos-os/pharos/netconf/netconftest"
+	"github.com/pharos-os/pharos/os-config/load"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/linux"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+	"github.com/pharos-os/pharos/system/view"
+)
+
+// TestInConsole: a path of the console is looked for where the engine has it.
+// Directories that are mounted from elsewhere are its own or the manager's.
+func TestInConsole(t *testing.T) {
+	mounts := inConsole("/").Root.Mounts
+	var fromMachine []string
+	for _, mount := range engine.Unit(engine.Options{}).Mounts {
+		if mount.Source == mount.Target && strings.Count(mount.Target, "/") < 3 && !slices.Contains(mount.Options, "ro") {
+			fromMachine = append(fromMachine, mount.Target)
+			if mounts[mount.Target] != mount.Source {
+				t.Errorf("%s is the machine's in the engine", mount.Target)
+			}
+		}
+	}
+	if len(fromMachine) != len(mounts) {
+		t.Errorf("the engine has %q of the machine, the manager expects %v", fromMachine, mounts)
+	}
+}
+
+// TestRootSwarmOnTree: a data root on the tree of console and engine, by a
+// mount there or by rancher.state.directories, is not the machine's path.
+func TestRootSwarmOnTree(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	for _, dir := range []string{"/run", "/srv"} {
+		if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	joined(t, filepath.Join(view.Root, "data/docker"))
+	joined(t, "/srv/docker")
+	if err := os.Symlink("/srv", filepath.Join(view.Root, "linked")); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]bool{"/data/docker": true, "/srv/docker": true, "/linked/docker": true, "/docker": false, "/srv/data": false} {
+		if hasSwarm(inSwarm(dir, false)) != want {
+			t.Errorf("%s: a swarm is found: %v", dir, !want)
+		}
+	}
+	// Who takes the key away is asked, and the engine goes on as a swarm needs it.
+	on, off := inSwarm("/data/docker", true), inSwarm("/data/docker", false)
+	m := &Manager{}
+	if costs := m.costs(t.Context(), on, off); len(costs) != 1 {
+		t.Errorf("costs %q", costs)
+	}
+	if err := m.leaveSwarm(t.Context(), on, off, true); err == nil {
+		t.Error("left without an engine")
+	}
+}
+
+// TestRefitEngine: the data root may be mounted only after the units were
+// defined. The engine, which waits meanwhile, then starts as a swarm needs it.
+func TestRefitEngine(t *testing.T) {
+	dir := t.TempDir()
+	r := &unitRunner{}
+	var answers atomic.Bool
+	m := &Manager{log: quiet(), units: map[string]*supervise.Gate{}, launched: supervise.NewGate("the first units"),
+		config: load.Result{Config: inSwarm(dir, false)}, notes: map[string][]string{},
+		modules: func() (*modules.Loader, error) { return nil, os.ErrNotExist }}
+	there := supervise.NewGate("what the engine requires")
+	there.Open()
+	m.sup = supervise.New(supervise.Options{Runner: r, Log: quiet(), Condition: func(string) supervise.Condition { return there },
+		OnEvent: func(string, supervise.Event) {}, Check: func(context.Context, unit.Probe) error {
+			if !answers.Load() {
+				return errors.New("the engine waits")
+			}
+			return nil
+		}})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	done := make(chan error)
+	go func() { done <- m.sup.Run(ctx) }()
+	defer func() { cancel(); <-done }()
+
+	fixed := func() bool {
+		i, err := m.sup.Get(engine.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Contains(i.Unit.Args, "--fixed=live-restore,firewall-backend")
+	}
+	if refitted, err := m.refitEngine(ctx); refitted || err != nil {
+		t.Errorf("without an engine: %v, %v", refitted, err)
+	}
+	m.lookAtDataRoot(m.cfg())
+	units := m.definitions(m.cfg())
+	if err := m.sup.Add(units[slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })]); err != nil {
+		t.Fatal(err)
+	}
+	for tick := time.NewTicker(10 * time.Millisecond); ; {
+		if i, err := m.sup.Get(engine.Name); err != nil || i.PID != 0 || ctx.Err() != nil {
+			break
+		}
+		<-tick.C
+	}
+	if refitted, err := m.refitEngine(ctx); refitted || err != nil || fixed() {
+		t.Errorf("nothing has changed: %v, %v", refitted, err)
+	}
+	joined(t, dir)
+	refitted, err := m.refitEngine(ctx)
+	if i, _ := m.sup.Get(engine.Name); !refitted || err != nil || !fixed() || i.State != supervise.Stopped {
+		t.Errorf("a swarm has come: %v, %v, %s", refitted, err, i.State)
+	}
+	answers.Store(true)
+	m.startEngine(ctx)
+	if i, _ := m.sup.Get(engine.Name); i.State != supervise.Running || len(r.started) != 2 {
+		t.Errorf("%s after %q", i.State, r.started)
+	}
+	// One that runs is left alone.
+	m.needs = needs{}
+	if refitted, err := m.refitEngine(ctx); refitted || err != nil {
+		t.Errorf("a running engine: %v, %v", refitted, err)
+	}
+}
