@@ -75,6 +75,9 @@ func consoleIn(dir string) error {
 		func() error { return mount("tmpfs", upper, "tmpfs", 0, "") },
 		func() error { return os.MkdirAll(upper+"/u", 0o755) },
 		func() error { return os.MkdirAll(upper+"/w", 0o755) },
+		// What the test brings, also in place of what is there.
+		func() error { return os.MkdirAll(dir+"/files", 0o755) },
+		func() error { return os.CopyFS(upper+"/u", os.DirFS(dir+"/files")) },
 		func() error {
 			return mount("overlay", root, "overlay", 0, "lowerdir="+lower+",upperdir="+upper+"/u,workdir="+upper+"/w")
 		},
@@ -86,9 +89,6 @@ func consoleIn(dir string) error {
 		func() error { return mount(dir+"/run", root+"/run/pharos/console", "", unix.MS_BIND, "") },
 		// What the machine gives the console besides.
 		func() error { return os.MkdirAll(root+"/opt", 0o755) },
-		// What the test brings.
-		func() error { return os.MkdirAll(dir+"/files", 0o755) },
-		func() error { return os.CopyFS(root, os.DirFS(dir+"/files")) },
 		func() error { return unix.Chroot(root) },
 		func() error { return os.Chdir("/") },
 	}
