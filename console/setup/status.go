@@ -18,7 +18,7 @@ func (s *setup) begin() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Problems, s.status.Notes, s.status.Mounts, s.status.Files = []string{}, []string{}, false, false
+	s.status.Problems, s.status.Notes, s.status.Files = []string{}, []string{}, false
 	s.status.Plan = written
 }
 
