@@ -136,7 +136,7 @@ func args(o Options) []string {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
 	}
 	if o.swarm() {
-		args = append(args, "--fixed=live-restore,firewall-backend")
+		args = append(args, "--fixed=live-restore", "--fixed=firewall-backend")
 	}
 	return append(append(args, "--"), extra...)
 }

@@ -21,7 +21,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -106,8 +105,8 @@ func parse(args []string) (Options, error) {
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
 	flags.StringVar(&o.Group, "group", "docker", "owns the API socket")
 	flags.StringVar(&o.Go, "go", "", "a file without which no container may start")
-	flags.Func("fixed", "keys, with commas, that the user's file cannot change", func(keys string) error {
-		o.Fixed = strings.Split(keys, ",")
+	flags.Func("fixed", "a key that the user's file cannot change; may be repeated", func(key string) error {
+		o.Fixed = append(o.Fixed, key)
 		return nil
 	})
 	flags.DurationVar(&o.StopTimeout, "stop-timeout", 60*time.Second, "how long containers have to stop")
