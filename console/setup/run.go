@@ -124,7 +124,7 @@ func (s *setup) rest(ctx context.Context) {
 			s.arrived(a)
 		case <-tick.C:
 			if err := s.learnPasswords(); err != nil {
-				s.log.Warn("passwords", "error", err)
+				s.log.Warn("cannot look for changed passwords", "error", err)
 			}
 		}
 	}

@@ -167,13 +167,13 @@ type engine struct {
 // dockerd, containerd.
 func (e *engine) run(ctx context.Context) {
 	if e.Go != "" {
-		e.log.Info("waits for the word to go", "file", e.Go)
+		e.log.Info("waits until containers may start", "file", e.Go)
 	}
 	if err := awaitFile(ctx, e.Go); err != nil {
 		if ctx.Err() != nil {
 			return
 		}
-		e.log.Error("containers start without the word to go", "error", err)
+		e.log.Error("containers start, although files may not be in place", "error", err)
 	}
 	base := context.WithoutCancel(ctx)
 	containerd, stopContainerd := context.WithCancel(base)
