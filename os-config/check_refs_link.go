@@ -9,13 +9,13 @@ import (
 )
 
 // keysOfKinds are the keys that only some kinds of links have.
-func keysOfKinds() map[string]string {
-	return map[string]string{
-		"bond_opts": "bond", "stp": "bridge", "forward_delay": "bridge", "vlan_filtering": "bridge",
-		"members": "bond bridge vrf", "link": "vlan macvlan ipvlan vxlan", "id": "vlan vxlan",
-		"protocol": "vlan", "mode": "macvlan ipvlan", "egress_qos": "vlan", "ingress_qos": "vlan",
-		"remote": "vxlan", "local": "vxlan", "group": "vxlan", "port": "vxlan wireguard", "table": "vrf",
-		"private_key": "wireguard", "firewall_mark": "wireguard", "peers": "wireguard",
+func keysOfKinds() map[string][]string {
+	return map[string][]string{
+		"bond_opts": {"bond"}, "stp": {"bridge"}, "forward_delay": {"bridge"}, "vlan_filtering": {"bridge"},
+		"members": {"bond", "bridge", "vrf"}, "link": {"vlan", "macvlan", "ipvlan", "vxlan"}, "id": {"vlan", "vxlan"},
+		"protocol": {"vlan"}, "mode": {"macvlan", "ipvlan"}, "egress_qos": {"vlan"}, "ingress_qos": {"vlan"},
+		"remote": {"vxlan"}, "local": {"vxlan"}, "group": {"vxlan"}, "port": {"vxlan", "wireguard"}, "table": {"vrf"},
+		"private_key": {"wireguard"}, "firewall_mark": {"wireguard"}, "peers": {"wireguard"},
 	}
 }
 
@@ -24,10 +24,10 @@ func (r *referee) linkKind(l *link) {
 	all := keysOfKinds()
 	for _, e := range l.node.Map {
 		kinds := all[e.Key]
-		if kinds == "" || e.Value.IsNull() || slices.Contains(strings.Fields(kinds), l.kind) {
+		if len(kinds) == 0 || e.Value.IsNull() || slices.Contains(kinds, l.kind) {
 			continue
 		}
-		of := "a " + strings.Join(strings.Fields(kinds), " or ")
+		of := "a " + strings.Join(kinds, " or ")
 		if l.kind == "" {
 			r.say(Warning, e.Value.Pos, join(l.path, e.Key), fmt.Sprintf(
 				"it has no effect: it is for %s, and type is missing", of))

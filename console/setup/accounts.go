@@ -126,16 +126,27 @@ func (s *setup) home(dir string, uid, gid int) error {
 	if err := os.MkdirAll(next, 0o755); err != nil {
 		return fmt.Errorf("home: %w", err)
 	}
-	if skel := s.path("/etc/skel"); exists(skel) {
+	skel := s.path("/etc/skel")
+	if exists(skel) {
 		if err := os.CopyFS(next, os.DirFS(skel)); err != nil {
 			return fmt.Errorf("home: %w", err)
 		}
 	}
-	err := filepath.WalkDir(next, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(next, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return s.chown(path, uid, gid)
+		if err := s.chown(path, uid, gid); err != nil {
+			return err
+		}
+		if path == next || entry.Type() == fs.ModeSymlink {
+			return nil
+		}
+		like, err := os.Lstat(filepath.Join(skel, strings.TrimPrefix(path, next)))
+		if err != nil {
+			return err
+		}
+		return os.Chmod(path, like.Mode()) // os.CopyFS opens everything to everybody
 	})
 	if err == nil {
 		err = os.Rename(next, home)

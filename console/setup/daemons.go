@@ -33,7 +33,7 @@ func (s *setup) sshStarted(p *keep.Process) {
 	s.mu.Lock()
 	s.sshd = p
 	s.mu.Unlock()
-	s.report(func(st *Status) { st.SSH = true })
+	s.report(func(*Status) {})
 }
 
 // reloadSSH lets sshd read its files again when one of them was written.

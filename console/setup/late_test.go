@@ -200,7 +200,7 @@ func TestRunAll(t *testing.T) {
 	done := r.start(t)
 	defer done()
 	st := r.await(t, func(st Status) bool { return st.Done })
-	if len(st.Problems) > 0 || len(st.Notes) > 0 || !st.Mounts {
+	if len(st.Problems) > 0 || len(st.Notes) > 0 || !st.Files {
 		t.Errorf("status %+v", st)
 	}
 	r.awaitText(t, "/order", "hook\nbootcmd\nruncmd\nlate\n")

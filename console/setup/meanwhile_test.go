@@ -49,7 +49,7 @@ func TestPlanWhileACommandRuns(t *testing.T) {
 	}
 	r.hangUp(t)
 	r.await(t, func(st Status) bool {
-		return len(st.Problems) == 1 && strings.HasPrefix(st.Problems[0], "console plan: ") && st.Mounts
+		return len(st.Problems) == 1 && strings.HasPrefix(st.Problems[0], "console plan: ") && st.Files
 	})
 	if !strings.Contains(r.read(t, "/etc/shadow"), "ben:*:") || r.read(t, "/etc/ssh/authorized_keys.d/rancher") != "ssh-ed25519 AAAA second\n" {
 		t.Error("a plan that is lost took accounts or keys away")
@@ -84,7 +84,7 @@ func TestPlanLostMeanwhile(t *testing.T) {
 	}
 	r.write(t, "/go-on", "")
 	r.await(t, func(st Status) bool {
-		return len(st.Problems) == 1 && strings.HasPrefix(st.Problems[0], "console plan: ") && st.Mounts
+		return len(st.Problems) == 1 && strings.HasPrefix(st.Problems[0], "console plan: ") && st.Files
 	})
 	r.awaitText(t, "/etc/ssh/authorized_keys.d/rancher", "ssh-ed25519 AAAA second\n")
 }

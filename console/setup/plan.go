@@ -114,10 +114,7 @@ func readPlan(path string) (Plan, error) {
 // Status is what has been done so far. Done means that all of the plan has
 // been tried; Problems says what of it did not work, a sentence each.
 type Status struct {
-	SSH      bool     `json:"ssh"`      // sshd has been started
-	Mounts   bool     `json:"mounts"`   // mounts and swap
-	Files    bool     `json:"files"`    // write_files
-	Commands bool     `json:"commands"` // runcmd
+	Files    bool     `json:"files"` // local mounts, and write_files but for those with defer
 	Done     bool     `json:"done"`
 	Down     bool     `json:"down,omitempty"` // the units have stopped, by SIGUSR1
 	Problems []string `json:"problems"`       // never null

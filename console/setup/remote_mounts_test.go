@@ -34,7 +34,6 @@ func (s *setup) mountAll(ctx context.Context, p Plan) bool {
 		s.plan = carriedOut(p, s.plan)
 		return false
 	}
-	s.report(func(st *Status) { st.Mounts = true })
 	s.files(p, func(f osconfig.File) bool { return f.Defer })
 	s.report(func(st *Status) { st.Done = true })
 	s.plan = p
@@ -136,7 +135,7 @@ func TestLateMount(t *testing.T) {
 		}
 		st := r.status(t)
 		want := []string{"mounts: /mnt/nas: mount: Connection refused by 10.0.0.1; the console retries until it works and then writes 2 of write_files"}
-		if d := cmp.Diff(want, st.Problems); d != "" || len(st.Arrived) > 0 || !st.Mounts || !st.Done {
+		if d := cmp.Diff(want, st.Problems); d != "" || len(st.Arrived) > 0 || !st.Done {
 			t.Errorf("%+v: %s", st, d)
 		}
 		if exists(r.path("/mnt/nas/now")) || exists(r.path("/mnt/nas/deferred")) || !exists(r.path("/etc/other")) {
@@ -399,7 +398,7 @@ func TestPlanWhileMountsAreAwaited(t *testing.T) {
 	}
 	defer r.start(t)()
 	r.await(t, func(st Status) bool { return st.Files })
-	if st := r.status(t); st.Mounts || len(st.Problems) > 0 {
+	if st := r.status(t); st.Done || len(st.Problems) > 0 {
 		t.Errorf("%+v", st)
 	}
 	p.Commands = append(p.Commands, osconfig.Command{Shell: "echo second >> " + r.path("/ran")})

@@ -124,7 +124,7 @@ func (s *setup) rest(ctx context.Context) {
 			s.arrived(a)
 		case <-tick.C:
 			if err := s.learnPasswords(); err != nil {
-				s.log.Warn("passwords", "error", err)
+				s.log.Warn("cannot look for changed passwords", "error", err)
 			}
 		}
 	}
@@ -176,7 +176,7 @@ func (s *setup) round(ctx context.Context) bool {
 		s.plan = carriedOut(p, s.plan)
 		return false
 	}
-	s.report(func(st *Status) { st.Mounts = true })
+	s.report(func(*Status) {}) // problems are said before commands, which may take for ever
 	s.reloadSSH()
 	if read { // a plan that is lost is no reason to stop what runs
 		s.applyUnits(ctx, p)
@@ -184,7 +184,7 @@ func (s *setup) round(ctx context.Context) bool {
 	s.commands(ctx, p)
 	s.reloadSSH() // a deferred file may be sshd's
 	first, before := !s.status.Done, s.plan
-	s.report(func(st *Status) { st.Commands, st.Done = true, true })
+	s.report(func(st *Status) { st.Done = true })
 	s.plan = p
 	s.startLate(ctx, p, before, first)
 	return true

@@ -312,7 +312,7 @@ func TestRun(t *testing.T) {
 	}
 	defer r.start(t)()
 
-	st := r.await(t, func(st Status) bool { return st.Done && st.SSH })
+	st := r.await(t, func(st Status) bool { return st.Done })
 	if d := cmp.Diff([]string{
 		`write_files /etc/bad: owner: user "nobody-here": unknown`,
 		`runcmd[1] (false): exit 1`,

@@ -18,13 +18,13 @@ func (s *setup) begin() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.status.Problems, s.status.Notes, s.status.Mounts, s.status.Files = []string{}, []string{}, false, false
+	s.status.Problems, s.status.Notes, s.status.Files = []string{}, []string{}, false
 	s.status.Plan = written
 }
 
 // note records what people should know and is no failure.
 func (s *setup) note(sentence string) {
-	s.log.Warn("set-up", "note", sentence)
+	s.log.Warn("the set-up has a note", "note", sentence)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.Notes = append(s.status.Notes, sentence)
@@ -35,7 +35,7 @@ func (s *setup) problem(err error) {
 	if err == nil {
 		return
 	}
-	s.log.Error("set-up", "error", err)
+	s.log.Error("the set-up has a problem", "error", err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.Problems = append(s.status.Problems, strings.Split(err.Error(), "\n")...)

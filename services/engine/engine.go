@@ -136,7 +136,7 @@ func args(o Options) []string {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
 	}
 	if o.swarm() {
-		args = append(args, "--fixed=live-restore,firewall-backend")
+		args = append(args, "--fixed=live-restore", "--fixed=firewall-backend")
 	}
 	return append(append(args, "--"), extra...)
 }
@@ -166,7 +166,7 @@ func mounts() []unit.Mount {
 
 		// Of itself alone: /run/pharos, the manager's and the system
 		// containerd's, and /run/udev are mounts of their own. Of the first comes
-		// nothing but the names, the log socket and the word to go.
+		// nothing but the names, the log socket and the directory of Go.
 		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}},
 		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},

@@ -153,7 +153,7 @@ func TestUnitInSwarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			u := Unit(o)
-			if !slices.Contains(u.Requires, "network") || !slices.Contains(u.Args, "--fixed=live-restore,firewall-backend") ||
+			if !slices.Contains(u.Requires, "network") || !slices.Contains(u.Args, "--fixed=live-restore") || !slices.Contains(u.Args, "--fixed=firewall-backend") ||
 				!strings.Contains(u.Args[1], `"firewall-backend":"iptables"`) || !strings.Contains(u.Args[1], `"live-restore":false`) {
 				t.Errorf("requires %v, arguments %v", u.Requires, u.Args)
 			}

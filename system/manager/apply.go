@@ -36,7 +36,7 @@ func (m *Manager) stepConfig(ctx context.Context) error {
 	m.online.linkLocal = askLinkLocal(r)
 	m.mu.Unlock()
 	if err := m.writeSettings(r.Config); err != nil { // it is noted already
-		m.log.Warn("settings", "error", err)
+		m.log.Warn("cannot write settings", "error", err)
 	}
 	return errors.Join(m.writePlan(r.Config), forgetFinished(), m.enterInstance(r.InstanceID))
 }
@@ -51,7 +51,7 @@ func (m *Manager) adopt(r load.Result) {
 		if p.Severity == osconfig.Error {
 			wrong = append(wrong, "configuration: "+p.String())
 		} else {
-			m.log.Warn("configuration", "problem", p.String())
+			m.log.Warn("the configuration has a problem", "problem", p.String())
 		}
 	}
 	for _, s := range r.Sources {

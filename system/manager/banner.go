@@ -35,7 +35,7 @@ func (m *Manager) writeBanner(last string) string {
 		atomicfile.WriteFile(issueFile, []byte(strings.ReplaceAll(text, `\`, `\\`)), 0o644),
 	)
 	if err != nil {
-		m.log.Warn("login banner", "error", err)
+		m.log.Warn("cannot write the login banner", "error", err)
 	}
 	return text
 }

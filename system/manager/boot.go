@@ -162,7 +162,7 @@ func (m *Manager) stepReady(ctx context.Context) error {
 		m.log.Warn("boot done, but not all is well", "state", st.State, "reasons", st.Reasons)
 		for _, r := range st.Reasons {
 			if err := m.console.Print("pharos: "+st.State+": "+r, true); err != nil {
-				m.log.Warn("console", "error", err)
+				m.log.Warn("cannot write to the console", "error", err)
 			}
 		}
 	}

@@ -111,7 +111,7 @@ func (d *daemon) start() (*exec.Cmd, error) {
 		return nil, fmt.Errorf("start %s: %w", d.path, err)
 	}
 	if err := setOOMScore(cmd.Process.Pid, d.oom); err != nil {
-		d.log.Warn("oom score", "path", d.path, "error", err)
+		d.log.Warn("cannot set the OOM score", "path", d.path, "error", err)
 	}
 	return cmd, nil
 }

@@ -99,7 +99,7 @@ func TestRefitEngine(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return slices.Contains(i.Unit.Args, "--fixed=live-restore,firewall-backend")
+		return slices.Contains(i.Unit.Args, "--fixed=live-restore")
 	}
 	if refitted, err := m.refitEngine(ctx); refitted || err != nil {
 		t.Errorf("without an engine: %v, %v", refitted, err)

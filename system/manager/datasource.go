@@ -240,7 +240,7 @@ func (m *Manager) tellCloud(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	if err := azure.Ready(ctx, "", m.imds); err != nil {
-		m.log.Warn("ready report", "error", err)
+		m.log.Warn("the cloud was not told that the machine is ready", "error", err)
 	}
 }
 

@@ -103,7 +103,7 @@ func (m *Manager) loadMediaDrivers(sysfs string) {
 			err = l.Load(name, "")
 		}
 		if err != nil && !errors.Is(err, modules.ErrUnknown) {
-			m.log.Warn("driver", "module", name, "error", err)
+			m.log.Warn("cannot load a driver", "module", name, "error", err)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func (m *Manager) reach(name string) {
 	m.mu.Unlock()
 	// From the console's start on a prompt may stand on the line already.
 	if err := m.console.Milestone(name, now, g != nil); err != nil {
-		m.log.Warn("milestone", "name", name, "error", err)
+		m.log.Warn("cannot write a milestone to the console", "name", name, "error", err)
 	}
-	m.log.Info("milestone", "name", name, "at", now)
+	m.log.Info("milestone reached", "name", name, "at", now)
 }

@@ -40,7 +40,7 @@ func (m *Manager) filter(c osconfig.Config) error {
 func (m *Manager) applyFilter(spec firewall.Spec) error {
 	if spec.Policy != firewall.Off {
 		if err := errors.Join(m.loadModules(firewall.Modules()), atomicfile.WriteFile(filepath.Join(m.root, filtered), nil, 0o644)); err != nil {
-			m.log.Warn("firewall", "error", err) // the kernel may have them built in
+			m.log.Warn("cannot load modules of the firewall", "error", err) // the kernel may have them built in
 		}
 	}
 	return firewall.Apply(spec)

@@ -32,7 +32,7 @@ func (m *Manager) engineUp() {
 	m.reach("engine")
 	version, err := engineVersion(context.Background())
 	if err != nil {
-		m.log.Warn("version of the engine", "error", err)
+		m.log.Warn("cannot ask the engine for its version", "error", err)
 		return
 	}
 	m.mu.Lock()
@@ -85,7 +85,7 @@ func (m *Manager) watchSetup(ctx context.Context) {
 		m.note("console", wrong...)
 		for _, n := range st.Notes {
 			if !slices.Contains(notes, n) {
-				m.log.Warn("console", "note", n)
+				m.log.Warn("the console reports", "note", n)
 			}
 		}
 		notes = st.Notes

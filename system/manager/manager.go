@@ -91,7 +91,7 @@ type Manager struct {
 	imds       imds.Options        // how metadata services are asked
 	loading    sync.Mutex          // one reload at a time
 	applying   sync.Mutex          // one difference at a time
-	withdrawn  time.Time           // when a restart of the console took the engine's word to go back; of treeMu
+	withdrawn  time.Time           // when a restart of the console removed the engine's file Go; of treeMu
 	handTried  time.Time           // when the engine could not be moved to another tree; by watchSetup alone
 	handFailed error               // why
 	treeMu     sync.Mutex          // of the tree that console and engine share
@@ -228,7 +228,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 	}
 	return m, func() {
 		if err := errors.Join(m.containers.Close(), kernel.Close()); err != nil {
-			m.log.Warn("close", "error", err)
+			m.log.Warn("connections were not closed", "error", err)
 		}
 	}, nil
 }
@@ -261,7 +261,7 @@ func (m *Manager) run(ctx context.Context) error {
 	m.log.Info("manager started", "version", m.version, "slot", m.boot.Slot, "source", m.boot.Source)
 	m.reach("manager")
 	if err := raiseFileLimit(); err != nil {
-		m.log.Warn("limits", "error", err)
+		m.log.Warn("cannot raise the limit of open files", "error", err)
 	}
 	if err := hideContainers(); err != nil {
 		m.log.Warn("the roots of containers show up in the console", "error", err)

@@ -66,7 +66,7 @@ func (m *Manager) networkSpec(c osconfig.Config) (netconf.Spec, []error) {
 // not be there for a moment.
 func (m *Manager) applyNetwork(c osconfig.Config) {
 	if err := m.filter(c); err != nil { // it is noted already
-		m.log.Error("firewall", "error", err)
+		m.log.Error("cannot set the firewall", "error", err)
 	}
 	var wrong []string
 	if m.isGuarded() { // the guard knows our bridges before they are there

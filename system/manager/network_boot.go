@@ -44,7 +44,7 @@ func (m *Manager) tellWaiting(ctx context.Context) {
 			continue
 		}
 		if err := m.console.Print("pharos: "+w, getty); err != nil {
-			m.log.Warn("console", "error", err)
+			m.log.Warn("cannot write to the console", "error", err)
 		}
 	}
 }

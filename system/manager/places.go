@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -53,7 +52,7 @@ const maxLinks = 40
 // resolve follows the links of an absolute path. What does not exist is on the
 // mount on which it would be made.
 func (r *resolver) resolve(name string) (place, error) {
-	top, ok := r.mountOn("/", 0)
+	top, ok := linux.MountAt(r.mounts, "/")
 	if !ok {
 		return place{}, errors.New("no root in the mount table")
 	}
@@ -74,11 +73,11 @@ func (r *resolver) resolve(name string) (place, error) {
 			at = up
 			continue
 		}
-		if m, ok := r.mountOn(next, at.mount.ID); ok {
-			at = place{next, m}
-			if !answers(m.Type) {
+		if m, _ := linux.MountAt(r.mounts, next); m.ID != at.mount.ID { // a mount point is no link
+			if m.Remote() || m.Type == "proc" { // whose links lead elsewhere for each process
 				return place{path.Join(append([]string{next}, rest...)...), m}, nil
 			}
+			at = place{next, m}
 			continue
 		}
 		target, err := r.readlink(next)
@@ -102,22 +101,6 @@ func (r *resolver) resolve(name string) (place, error) {
 	return at, nil
 }
 
-// mountOn finds the mount that covers a path of the mount parent: the last one
-// of those that were mounted there on top of each other.
-func (r *resolver) mountOn(target string, parent int) (linux.MountInfo, bool) {
-	i := slices.IndexFunc(r.mounts, func(m linux.MountInfo) bool {
-		return m.Target == target && m.ID != parent && (m.Parent == parent || target == "/" && parent == 0)
-	})
-	if i < 0 {
-		return linux.MountInfo{}, false
-	}
-	found := r.mounts[i]
-	if above, ok := r.mountOn(target, found.ID); ok {
-		return above, true
-	}
-	return found, true
-}
-
 // readlink returns the target of a link, "" for everything else. The path has
 // no links before its last part.
 func (r *resolver) readlink(name string) (string, error) {
@@ -139,13 +122,6 @@ func (r *resolver) readlink(name string) (string, error) {
 	return string(text[:n]), nil
 }
 
-// answers reports whether a file system of this type is looked into.
-func answers(fstype string) bool {
-	return slices.Contains([]string{
-		"overlay", "tmpfs", "ramfs", "devtmpfs", "ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "vfat", "exfat", "ntfs3", "erofs", "squashfs", "iso9660",
-	}, fstype)
-}
-
 // inRAM reports whether the next boot empties a place: it is on a tmpfs, or on
 // the overlay that is the root.
 func (r *resolver) inRAM(p place) bool {
@@ -163,6 +139,6 @@ func (r *resolver) inRAM(p place) bool {
 
 // onRoot reports whether a place is on the file system of the root.
 func (r *resolver) onRoot(p place) bool {
-	top, ok := r.mountOn("/", 0)
+	top, ok := linux.MountAt(r.mounts, "/")
 	return ok && p.mount.Device == top.Device
 }

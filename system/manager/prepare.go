@@ -128,7 +128,7 @@ func (m *Manager) noteState(trouble func() error) {
 		wrong = strings.Split(err.Error(), "\n")
 	}
 	if len(wrong) > 0 && len(before) == 0 {
-		m.log.Warn("state", "problem", wrong[0])
+		m.log.Warn("the state file system has a problem", "problem", wrong[0])
 	}
 	m.note("state file system", wrong...)
 }
@@ -161,7 +161,7 @@ func (m *Manager) stepDrivers(context.Context) error {
 				continue
 			}
 			if err := l.Load(a, ""); err != nil && !errors.Is(err, modules.ErrUnknown) {
-				m.log.Warn("driver", "modalias", a, "error", err)
+				m.log.Warn("cannot load a driver", "modalias", a, "error", err)
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func (m *Manager) remindConsole() {
 		return
 	}
 	if err := hangUp(i.PID); err != nil {
-		m.log.Warn("console", "error", err)
+		m.log.Warn("cannot tell the console of its plan", "error", err)
 	}
 }
 

@@ -63,7 +63,7 @@ func (m *Manager) goDown(action string, timeout time.Duration) {
 	// PID 1 gets a little more, so that the manager's own deadline comes first.
 	m.init.say(fmt.Sprintf("deadline %d %s", int((timeout + 10*time.Second).Seconds()), action))
 	if err := hurryRCU(true); err != nil {
-		m.log.Warn("shutdown", "error", err)
+		m.log.Warn("cannot hurry RCU for the shutdown", "error", err)
 	}
 	m.sup.Shutdown()
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -73,7 +73,7 @@ func (m *Manager) goDown(action string, timeout time.Duration) {
 		m.stopPhase(ctx, phase)
 	}
 	if err := m.containerd.stop(ctx); err != nil {
-		m.log.Warn("stop containerd", "error", err)
+		m.log.Warn("containerd did not stop", "error", err)
 	}
 	m.log.Info("services stopped", "took", time.Since(start).Round(time.Millisecond))
 	m.say(fmt.Sprintf("pharos: %s: services stopped in %.1fs", action, time.Since(start).Seconds()))
@@ -99,7 +99,7 @@ func (m *Manager) stopPhase(ctx context.Context, names []string) {
 			case errors.Is(err, context.DeadlineExceeded):
 				m.say("pharos: service " + name + " did not stop in time")
 			case err != nil:
-				m.log.Warn("stop", "unit", name, "error", err)
+				m.log.Warn("unit did not stop", "unit", name, "error", err)
 			}
 		})
 	}
@@ -108,6 +108,6 @@ func (m *Manager) stopPhase(ctx context.Context, names []string) {
 
 func (m *Manager) say(line string) {
 	if err := m.console.Print(line, true); err != nil {
-		m.log.Warn("console", "error", err)
+		m.log.Warn("cannot write to the console", "error", err)
 	}
 }

@@ -222,7 +222,11 @@ func bindPlaces(root, image string, bind func(source, target string) error) erro
 	for _, p := range places() {
 		source, target := filepath.Join(root, Root, p.dir), filepath.Join(root, p.target)
 		if p.furnished {
-			errs = append(errs, fill(source, filepath.Join(image, p.target)))
+			if err := fill(source, filepath.Join(image, p.target)); err != nil {
+				// Not an empty one: it would never be filled.
+				errs = append(errs, fmt.Errorf("state: %s is not kept until it can be copied from the image: %w", p.target, err))
+				continue
+			}
 		}
 		if p.target == ownState {
 			errs = append(errs, takeOut(filepath.Join(root, Root, ownState), source))
@@ -252,29 +256,6 @@ func takeOut(from, to string) error {
 	}
 	if err == nil {
 		err = linux.KeepDirectory(from)
-	}
-	if err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	return nil
-}
-
-// fill makes a directory with what the image has in its place, whole or not at
-// all. One that is there stays as it is.
-func fill(dir, from string) error {
-	if _, err := os.Lstat(dir); err == nil {
-		return nil
-	}
-	if info, err := os.Stat(from); err != nil || !info.IsDir() {
-		return nil
-	}
-	next := dir + ".new"
-	err := os.RemoveAll(next) // of an earlier try
-	if err == nil {
-		err = os.CopyFS(next, os.DirFS(from))
-	}
-	if err == nil {
-		err = os.Rename(next, dir)
 	}
 	if err != nil {
 		return fmt.Errorf("state: %w", err)

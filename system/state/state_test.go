@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -214,5 +215,100 @@ func TestBindPlacesGoesOn(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(root, "var/lib/kubelet")); err != nil || !info.IsDir() {
 		t.Errorf("the other directories: %v", err)
+	}
+}
+
+// TestFill: what the image has is copied with its modes and owners, and a copy
+// that fails leaves nothing behind that would pass for one that is done.
+func TestFill(t *testing.T) {
+	dir := t.TempDir()
+	from, to := filepath.Join(dir, "image/root"), filepath.Join(dir, "root")
+	made := map[string]os.FileMode{".": 0o700, ".ssh": 0o700, "bin": 0o755 | os.ModeSetgid, "tmp": 0o777 | os.ModeSticky}
+	for name, mode := range made {
+		if err := errors.Join(os.MkdirAll(filepath.Join(from, name), 0o755), os.Chmod(filepath.Join(from, name), mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"key": 0o600, "bin/run": 0o755, "bin/suid": 0o755 | os.ModeSetuid, "readonly": 0o444} {
+		if err := errors.Join(os.WriteFile(filepath.Join(from, name), []byte(name), 0o600), os.Chmod(filepath.Join(from, name), mode)); err != nil {
+			t.Fatal(err)
+		}
+		made[name] = mode
+	}
+	if err := os.Symlink("/key", filepath.Join(from, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		for _, name := range []string{"bin", "bin/suid", "link"} {
+			if err := os.Lchown(filepath.Join(from, name), 12, 34); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(os.Chmod(filepath.Join(from, "bin"), made["bin"]), os.Chmod(filepath.Join(from, "bin/suid"), made["bin/suid"])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := fill(to, from); err != nil {
+		t.Fatal(err)
+	}
+	for name, mode := range made {
+		a, errA := os.Lstat(filepath.Join(from, name))
+		b, errB := os.Lstat(filepath.Join(to, name))
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		was, is := a.Sys().(*syscall.Stat_t), b.Sys().(*syscall.Stat_t)
+		if b.Mode()&^os.ModeDir != mode || was.Uid != is.Uid || was.Gid != is.Gid {
+			t.Errorf("%s: %v %d:%d, want %v %d:%d", name, b.Mode(), is.Uid, is.Gid, mode, was.Uid, was.Gid)
+		}
+	}
+	if text, err := os.ReadFile(filepath.Join(to, "bin/run")); string(text) != "bin/run" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if target, err := os.Readlink(filepath.Join(to, "link")); target != "/key" {
+		t.Errorf("link to %q, %v", target, err)
+	}
+}
+
+// TestFillAgain: a directory that could not be filled, on a full disk for
+// instance, is filled at the next boot, and a user's is left alone.
+func TestFillAgain(t *testing.T) {
+	root := t.TempDir()
+	t.Cleanup(func() { removable(t, filepath.Join(root, Root, ownState)) })
+	write := func(path string) {
+		t.Helper()
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte("new"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	image := filepath.Join(root, "image")
+	write(filepath.Join(image, "root/.bashrc"))
+	write(filepath.Join(image, "usr/local/a"))
+	odd := filepath.Join(image, "root/pipe") // fails as a full disk does
+	if err := unix.Mkfifo(odd, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bound := map[string]bool{}
+	bind := func(_, target string) error { bound[strings.TrimPrefix(target, root)] = true; return nil }
+	if err := bindPlaces(root, image, bind); err == nil {
+		t.Error("no error")
+	}
+	if _, err := os.Lstat(filepath.Join(root, Root, "root")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("an empty home that stays: %v", err)
+	}
+	if bound["/root"] || !bound["/usr/local"] {
+		t.Errorf("bound: %v", bound)
+	}
+	if _, err := os.Lstat(filepath.Join(root, Root, "root.new")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("half a copy takes the room: %v", err)
+	}
+	if err := os.Remove(odd); err != nil {
+		t.Fatal(err)
+	}
+	if err := bindPlaces(root, image, bind); err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(filepath.Join(root, Root, "root/.bashrc")); string(text) != "new" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

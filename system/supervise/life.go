@@ -18,7 +18,7 @@ func (s *service) live(life context.Context) error {
 	}
 	proc, adopted, err := s.opts.Runner.Adopt(life, u)
 	if err != nil {
-		s.log.Warn("adoption", "error", err)
+		s.log.Warn("cannot tell whether the container runs already", "error", err)
 	}
 	if !adopted {
 		s.set(Starting, 0, "starting")
@@ -72,7 +72,7 @@ func (s *service) watch(life context.Context, u unit.Unit, proc Process) error {
 			return errUnhealthy
 		case e := <-ended:
 			if err := proc.Delete(context.WithoutCancel(life)); err != nil {
-				s.log.Warn("clean-up", "error", err)
+				s.log.Warn("cannot delete the container", "error", err)
 			}
 			if e.err != nil {
 				return fmt.Errorf("wait: %w", e.err)
@@ -106,7 +106,7 @@ func (s *service) health(ctx context.Context, u unit.Unit, unhealthy chan<- stru
 		}
 		if err := s.opts.Check(ctx, u.Health); err != nil {
 			failures++
-			s.log.Warn("health check", "error", err, "failures", failures)
+			s.log.Warn("health check failed", "error", err, "failures", failures)
 		} else {
 			failures = 0
 		}
@@ -137,7 +137,7 @@ func (s *service) stopProcess(ctx context.Context, u unit.Unit, proc Process) {
 	}{{signal, grace}, {"SIGKILL", killTimeout}} {
 		wait, cancel := context.WithTimeout(ctx, try.wait)
 		if err := proc.Kill(wait, try.signal); err != nil {
-			s.log.Warn("signal", "signal", try.signal, "error", err)
+			s.log.Warn("cannot signal the unit", "signal", try.signal, "error", err)
 		}
 		_, err := proc.Wait(wait)
 		cancel()
@@ -149,7 +149,7 @@ func (s *service) stopProcess(ctx context.Context, u unit.Unit, proc Process) {
 	del, cancel := context.WithTimeout(ctx, killTimeout)
 	defer cancel()
 	if err := proc.Delete(del); err != nil {
-		s.log.Warn("clean-up", "error", err)
+		s.log.Warn("cannot delete the container", "error", err)
 	}
 }
 

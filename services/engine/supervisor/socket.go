@@ -22,9 +22,9 @@ const socketName = "docker.sock"
 // into the unit beside the console's.
 const Programs = "/usr/lib/pharos/engine/usr/bin"
 
-// socket is the API socket. It is process 1's, so that it outlives dockerd: a
-// container that has bound it still talks to the next one, and whoever asks
-// meanwhile waits instead of being refused.
+// socket is the API socket. Process 1 owns it, so it outlives dockerd: a
+// container that has bound it can talk to the next dockerd, and requests wait
+// meanwhile.
 type socket struct {
 	file *os.File
 	path string

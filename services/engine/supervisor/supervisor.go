@@ -21,7 +21,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -106,8 +105,8 @@ func parse(args []string) (Options, error) {
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
 	flags.StringVar(&o.Group, "group", "docker", "owns the API socket")
 	flags.StringVar(&o.Go, "go", "", "a file without which no container may start")
-	flags.Func("fixed", "keys, with commas, that the user's file cannot change", func(keys string) error {
-		o.Fixed = strings.Split(keys, ",")
+	flags.Func("fixed", "a key that the user's file cannot change; may be repeated", func(key string) error {
+		o.Fixed = append(o.Fixed, key)
 		return nil
 	})
 	flags.DurationVar(&o.StopTimeout, "stop-timeout", 60*time.Second, "how long containers have to stop")
@@ -168,13 +167,13 @@ type engine struct {
 // dockerd, containerd.
 func (e *engine) run(ctx context.Context) {
 	if e.Go != "" {
-		e.log.Info("waits for the word to go", "file", e.Go)
+		e.log.Info("waits until containers may start", "file", e.Go)
 	}
 	if err := awaitFile(ctx, e.Go); err != nil {
 		if ctx.Err() != nil {
 			return
 		}
-		e.log.Error("containers start without the word to go", "error", err)
+		e.log.Error("containers start, although files may not be in place", "error", err)
 	}
 	base := context.WithoutCancel(ctx)
 	containerd, stopContainerd := context.WithCancel(base)

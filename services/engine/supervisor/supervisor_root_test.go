@@ -329,12 +329,12 @@ func TestRootSupervisorKeepsSocket(t *testing.T) {
 	u.stop(t)
 }
 
-// Without the word to go neither daemon starts, and a stop ends the wait.
+// Without the file neither daemon starts, and a stop ends the wait.
 func TestRootSupervisorWaitsForTheWord(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PHAROS_TEST_GO", dir+"/go")
 	u := start(t, 0)
-	u.logs(t, "waits for the word to go")
+	u.logs(t, "waits until containers may start")
 	if _, err := os.Stat(u.dir + "/run/docker.sock"); err == nil {
 		t.Error("the socket is there: who asks would wait for what he has to say himself")
 	}
@@ -346,7 +346,7 @@ func TestRootSupervisorWaitsForTheWord(t *testing.T) {
 
 	os.Remove(dir + "/go")
 	u = start(t, 0)
-	u.logs(t, "waits for the word to go")
+	u.logs(t, "waits until containers may start")
 	u.end(t)
 }
 

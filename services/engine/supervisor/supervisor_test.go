@@ -11,7 +11,7 @@ import (
 )
 
 func TestParse(t *testing.T) {
-	o, err := parse([]string{`--config={"hosts":["unix:///run/docker.sock"],"live-restore":true}`, "--stop-timeout=7s", "--config-file=/opt/d.json", "--fixed=a,b", "--", "--dns=10.0.0.1"})
+	o, err := parse([]string{`--config={"hosts":["unix:///run/docker.sock"],"live-restore":true}`, "--stop-timeout=7s", "--config-file=/opt/d.json", "--fixed=a", "--fixed=b", "--", "--dns=10.0.0.1"})
 	if err != nil {
 		t.Fatal(err)
 	}
