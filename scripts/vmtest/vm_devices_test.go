@@ -28,9 +28,9 @@ const devicesInterfaces = `
   sysctl: {vm.max_map_count: "300000"}
 `
 
-// TestSoakDevices: what a container needs of the kernel. Device nodes, devices
+// TestVMDevices: what a container needs of the kernel. Device nodes, devices
 // that come later, modules, limits, and IPv6 networks.
-func TestSoakDevices(t *testing.T) {
+func TestVMDevices(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}

@@ -263,9 +263,9 @@ func (g *guest) task(t *testing.T, service string) string {
 	return id
 }
 
-// TestSoakSwarmOfTwo makes a swarm of two machines, each from its cloud-config alone,
+// TestVMSwarm makes a swarm of two machines, each from its cloud-config alone,
 // and runs on it what swarms are for.
-func TestSoakSwarmOfTwo(t *testing.T) {
+func TestVMSwarm(t *testing.T) {
 	if !inNamespace(t) {
 		return
 	}
@@ -347,7 +347,7 @@ func testLeave(t *testing.T, first, second *guest) {
 		{"docker info -f '{{.LiveRestoreEnabled}}'", "true"},
 		{"docker swarm init 2>&1", "rancher.docker.swarm"},
 		{"curl -sS --unix-socket /run/docker.sock -X POST -H 'Content-Type: application/json' -d '{\"ListenAddr\":\"0.0.0.0:2377\",\"AdvertiseAddr\":\"10.80.0.12\"}' http://docker/swarm/init", "rancher.docker.swarm"},
-		{"sudo ls /var/lib/pharos/swarm/*", "docker-state.json"},
+		{"sudo sh -c 'ls /var/lib/pharos/swarm/*'", "docker-state.json"},
 		{"sudo nft list tables", "docker-bridges"},
 	})
 	first.eventuallyPrints(t, swarmDeadline, "ros status", "node2")
