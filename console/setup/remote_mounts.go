@@ -45,9 +45,9 @@ type attempt struct {
 }
 
 // cover makes the mount points of the rows that are still to come from servers,
-// and mounts an empty file system on each that nobody can write to: no
-// container keeps data below what will be mounted there. The row is mounted on
-// top of the cover, so there is no moment without either.
+// and mounts an empty read-only file system on each, so that containers do not
+// keep data below what will be mounted there. The row is mounted on top of the
+// cover, so the place is never uncovered in between.
 func (s *setup) cover(ctx context.Context, p Plan) error {
 	done := s.mountsDone()
 	var errs []error
