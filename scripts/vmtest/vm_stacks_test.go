@@ -15,9 +15,9 @@ import (
 	"github.com/pharos-os/pharos/scripts/vmtest/inside"
 )
 
-// TestSoakStacks runs what people run on a Docker host, as their compose files
+// TestVMStacks runs what people run on a Docker host, as their compose files
 // ask for it, with an image that checks from inside that it got that.
-func TestSoakStacks(t *testing.T) {
+func TestVMStacks(t *testing.T) {
 	l := newLab(t)
 	l.runStacks(t, l.direct(l.files.SystemImg), stacks())
 }

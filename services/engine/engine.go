@@ -84,7 +84,7 @@ func Unit(o Options) unit.Unit {
 		RootPeers:      o.RootPeers,
 		Args:           args(o),
 		Env:            environment(o),
-		Mounts:         slices.Concat(mounts(), tlsMount(o.Engine)),
+		Mounts:         slices.Concat(mounts(DataRoot(o.Engine)), tlsMount(o.Engine)),
 		Without:        without(),
 		HostDev:        true, // --device and privileged containers
 		WritableSys:    true, // bridge port attributes below /sys/class/net
@@ -152,10 +152,11 @@ func environment(o Options) []string {
 
 // mounts are what lies on the console's tree in the engine: the directories of
 // the machine, as the console has them, so that a bind source means to the
-// engine what it means to the person who types. rslave: what is mounted on the
-// machine or in the console arrives, and what the engine mounts, the roots and
-// network namespaces of containers, stays.
-func mounts() []unit.Mount {
+// engine what it means to the person who types. What is mounted on the machine
+// or in the console arrives. rshared: what a container mounts with :rshared is
+// seen there, too. rslave: what is mounted in the engine stays, as the roots and
+// network namespaces of containers must, below dataRoot among others.
+func mounts(dataRoot string) []unit.Mount {
 	arrives := []string{"rw", "rslave"}
 	list := []unit.Mount{
 		// Read-only, from the verified image: "rm -rf" in a container that has
@@ -180,9 +181,14 @@ func mounts() []unit.Mount {
 		{Source: "/tmp", Target: "/tmp", Options: arrives},
 	}
 	for _, dir := range osconfig.LastingDirectories() {
-		if dir != "/var" { // above, in parts
-			list = append(list, unit.Mount{Source: dir, Target: dir, Options: arrives})
+		if dir == "/var" { // above, in parts
+			continue
 		}
+		options := []string{"rw", "rshared"}
+		if dataRoot == dir || strings.HasPrefix(dataRoot, dir+"/") {
+			options = arrives
+		}
+		list = append(list, unit.Mount{Source: dir, Target: dir, Options: options})
 	}
 	return list
 }

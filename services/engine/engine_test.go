@@ -144,6 +144,28 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// What containers mount in a machine's directory is seen on the machine, but
+// not where dockerd mounts their roots.
+func TestMountsShared(t *testing.T) {
+	for root, want := range map[string]string{
+		"/var/lib/docker":  "/home /media /mnt /opt /root /srv /usr/local",
+		"/mnt/disk/docker": "/home /media /opt /root /srv /usr/local",
+		"/srv":             "/home /media /mnt /opt /root /usr/local",
+		"/mnt2/docker":     "/home /media /mnt /opt /root /srv /usr/local",
+	} {
+		var shared []string
+		for _, m := range Unit(Options{Engine: osconfig.Engine{DataRoot: root}}).Mounts {
+			if slices.Contains(m.Options, "rshared") && m.Target != "/var/lib/kubelet" {
+				shared = append(shared, m.Target)
+			}
+		}
+		slices.Sort(shared)
+		if got := strings.Join(shared, " "); got != want {
+			t.Errorf("data root %s: shared are %s, want %s", root, got, want)
+		}
+	}
+}
+
 // A machine whose dockerd is in a swarm starts it as the swarm needs it, with
 // and without the key.
 func TestUnitInSwarm(t *testing.T) {

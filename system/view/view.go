@@ -516,13 +516,7 @@ func pivot(next string) error {
 // fill mounts on the new root what the old one has, and what came later.
 func fill(next string, there []string, late []child, table *linux.MountTable) error {
 	for _, path := range there {
-		fd, err := linux.CopyTree(path)
-		if err != nil {
-			return err
-		}
-		err = attach(fd, filepath.Join(next, path))
-		unix.Close(fd)
-		if err != nil {
+		if err := rebind(path, filepath.Join(next, path)); err != nil {
 			return err
 		}
 	}
@@ -613,18 +607,36 @@ func closeAll(children []child) {
 	}
 }
 
-// attach mounts a tree on target and makes the mount point, a directory or an
-// empty file, when it is missing.
+// attach mounts a tree on target, and makes the mount point when it is missing.
 func attach(fd int, target string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return fmt.Errorf("mount for %s: %w", target, err)
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
-		if err := os.MkdirAll(target, 0o755); err != nil {
-			return err
-		}
-		return linux.Attach(fd, target)
+	if err := mountPoint(target, st.Mode&unix.S_IFMT == unix.S_IFDIR); err != nil {
+		return err
+	}
+	return linux.Attach(fd, target)
+}
+
+// rebind mounts on target what is mounted at path and below. It is one step for
+// the kernel, so a mount that comes meanwhile below a path that is shared is in
+// the copy or arrives there: to add it later would mount it on the machine again.
+func rebind(path, target string) error {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return fmt.Errorf("mount at %s: %w", path, err)
+	}
+	if err := mountPoint(target, st.Mode&unix.S_IFMT == unix.S_IFDIR); err != nil {
+		return err
+	}
+	return linux.Mount(path, target, "", unix.MS_BIND|unix.MS_REC, "")
+}
+
+// mountPoint makes a directory or an empty file, unless it is there.
+func mountPoint(target string, directory bool) error {
+	if directory {
+		return os.MkdirAll(target, 0o755)
 	}
 	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 		return err
@@ -633,7 +645,7 @@ func attach(fd int, target string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(file.Close(), linux.Attach(fd, target))
+	return file.Close()
 }
 
 // outermost drops the paths that are below another one.

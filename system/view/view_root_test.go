@@ -29,10 +29,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// container makes bind its root, with the directory shared on /share, says so
-// and lives until its input ends.
+// container makes bind its root, with the directory shared on /share, the
+// directory both beside it on /both with what is mounted there in either
+// direction, says so and lives until its input ends.
 func container(bind, shared string) error {
-	if err := linux.Propagate("/", unix.MS_SLAVE|unix.MS_REC); err != nil {
+	old, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
 		return err
 	}
 	if err := linux.Mount(bind, bind, "", unix.MS_BIND, ""); err != nil {
@@ -44,10 +46,23 @@ func container(bind, shared string) error {
 	if err := linux.Mount(shared, bind+"/share", "", unix.MS_BIND, ""); err != nil {
 		return err
 	}
+	if err := linux.Propagate(bind+"/share", unix.MS_SLAVE); err != nil {
+		return err
+	}
+	both := filepath.Join(filepath.Dir(shared), "both")
+	if err := linux.Mount(both, bind+"/both", "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+		return err
+	}
 	if err := os.Chdir(bind); err != nil {
 		return err
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
+		return err
+	}
+	if err := unix.Fchdir(old); err != nil {
+		return err
+	}
+	if err := linux.Propagate(".", unix.MS_SLAVE|unix.MS_REC); err != nil {
 		return err
 	}
 	if err := linux.Unmount(".", unix.MNT_DETACH); err != nil {
@@ -57,7 +72,7 @@ func container(bind, shared string) error {
 		return err
 	}
 	fmt.Println("here")
-	_, err := os.Stdin.Read(make([]byte, 1))
+	_, err = os.Stdin.Read(make([]byte, 1))
 	if err != nil && err.Error() != "EOF" {
 		return err
 	}
@@ -76,7 +91,7 @@ func run(t *testing.T, v View, shared string, back bool) int {
 func start(t *testing.T, v View, shared string) int {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -137,10 +152,10 @@ func newView(t *testing.T) (v View, dir, shared string) {
 	must(t, linux.Mount(dir, dir, "", unix.MS_BIND, ""))
 	t.Cleanup(func() { linux.Unmount(dir, unix.MNT_DETACH) })
 	must(t, linux.Propagate(dir, unix.MS_SHARED))
-	for path, text := range map[string]string{"lower/etc/os": "image", "lower/share/x": "", "shared/file": "of the machine"} {
+	for path, text := range map[string]string{"lower/etc/os": "image", "lower/share/x": "", "lower/both/x": "", "shared/file": "of the machine", "both/file": "of the machine"} {
 		write(t, filepath.Join(dir, path), text)
 	}
-	v = View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view"), MountPoints: []string{"/share", "/made"}}
+	v = View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view"), MountPoints: []string{"/share", "/both", "/made"}}
 	t.Cleanup(func() { linux.Unmount(v.Dir, unix.MNT_DETACH) })
 	return v, dir, filepath.Join(dir, "shared")
 }
@@ -208,11 +223,19 @@ func TestRootMountsMeanwhile(t *testing.T) {
 		must(t, v.Lend())
 		console = run(t, v, shared, true)
 		path, own := fmt.Sprintf("/hand%d-", round), fmt.Sprintf("/share/own%d-", round)
+		theirs, ours := fmt.Sprintf("/both/theirs%d-", round), fmt.Sprintf("/both/ours%d-", round)
 		var wg sync.WaitGroup
 		wg.Go(mounter(t, console, path, count))
 		wg.Go(mounter(t, engine, own, count))
+		wg.Go(mounter(t, console, theirs, count))
+		wg.Go(mounter(t, engine, ours, count))
 		must(t, v.Hand(engine))
 		wg.Wait()
+		for name, pid := range map[string]int{"console": console, "engine": engine} {
+			if n, o := mounted(t, pid, theirs, count), mounted(t, pid, ours, count); n != count || o != count {
+				t.Errorf("engine that is moved: the %s has %d and %d of what both see, of %d each", name, n, o, count)
+			}
+		}
 		if n, o := mounted(t, engine, path, count), mounted(t, engine, own, count); n != count || o != count {
 			t.Errorf("engine that is moved: %d of the console's and %d of its own, of %d each", n, o, count)
 		}
@@ -311,6 +334,9 @@ func TestRootView(t *testing.T) {
 	mount(engine, "/share/netns") // as dockerd does
 	write(t, in(engine, "/share/netns/file"), "a container's")
 	holds(t, in(console, "/share/netns/file"), "")
+	mount(engine, "/both/a") // as a container does that has asked for rshared
+	write(t, in(engine, "/both/a/file"), "a container's")
+	holds(t, in(console, "/both/a/file"), "a container's")
 	if stale, err := v.Stale(engine); stale || err != nil {
 		t.Errorf("the first tree is stale: %v, %v", stale, err)
 	}
@@ -355,6 +381,15 @@ func TestRootView(t *testing.T) {
 	holds(t, in(console, "/early/sub/file"), "")
 	mount(engine, "/share/netns2")
 	holds(t, in(console, "/share/netns2/file"), "")
+	mount(engine, "/both/b")
+	write(t, in(engine, "/both/b/file"), "a container's")
+	mount(console, "/both/c")
+	write(t, in(console, "/both/c/file"), "by hand")
+	for _, pid := range []int{console, engine} {
+		holds(t, in(pid, "/both/a/file"), "a container's")
+		holds(t, in(pid, "/both/b/file"), "a container's")
+		holds(t, in(pid, "/both/c/file"), "by hand")
+	}
 	mounts, err := linux.MountsOf(engine)
 	must(t, err)
 	seen := map[string]bool{}
@@ -403,6 +438,8 @@ func TestRootCover(t *testing.T) {
 			t.Cleanup(func() { linux.Unmount(dir, unix.MNT_DETACH) })
 			must(t, linux.Propagate(dir, unix.MS_SHARED))
 			write(t, filepath.Join(dir, "lower/share/x"), "")
+			write(t, filepath.Join(dir, "lower/both/x"), "")
+			must(t, os.Mkdir(filepath.Join(dir, "both"), 0o755))
 			shared := filepath.Join(dir, "shared")
 			write(t, filepath.Join(shared, "y"), "")
 			v := View{Lower: filepath.Join(dir, "lower"), Dir: filepath.Join(dir, "view")}

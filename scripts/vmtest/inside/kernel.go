@@ -196,7 +196,12 @@ func linkRequest(kind, flags uint16, name, linkKind string) error {
 	body := make([]byte, unix.SizeofIfInfomsg)
 	body = append(body, attribute(unix.IFLA_IFNAME, append([]byte(name), 0))...)
 	if linkKind != "" {
-		body = append(body, attribute(unix.IFLA_LINKINFO, attribute(unix.IFLA_INFO_KIND, append([]byte(linkKind), 0)))...)
+		info := attribute(unix.IFLA_INFO_KIND, append([]byte(linkKind), 0))
+		if linkKind == "vxlan" { // the kernel refuses one without its number
+			number := attribute(unix.IFLA_VXLAN_ID, binary.NativeEndian.AppendUint32(nil, 4242))
+			info = append(info, attribute(unix.IFLA_INFO_DATA, number)...)
+		}
+		body = append(body, attribute(unix.IFLA_LINKINFO, info)...)
 	}
 	head := unix.NlMsghdr{Len: uint32(unix.NLMSG_HDRLEN + len(body)), Type: kind, Flags: unix.NLM_F_REQUEST | unix.NLM_F_ACK | flags}
 	message := append(unsafe.Slice((*byte)(unsafe.Pointer(&head)), unix.NLMSG_HDRLEN), body...)

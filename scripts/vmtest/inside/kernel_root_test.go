@@ -46,6 +46,7 @@ func kernelChecks(ctx context.Context, dir string) []error {
 	var errs []error
 	for _, c := range []Check{
 		{"newlink", "", "bridge"},
+		{"newlink", "", "vxlan"},
 		{"links", "", "lo"},
 		{"mounts", dir, ""},
 		{"shares", filepath.Join(dir, "shared"), "x"},
