@@ -45,8 +45,9 @@ func Greeting(service string) string { return "payload " + service + "\n" }
 // LogMark is a line that the container of a service logs before its checks.
 func LogMark(service string) string { return "this is the log of " + service }
 
-// patience is how long a check waits for what other containers do.
-const patience = 90 * time.Second
+// patience is how long the checks wait for what other containers do, which may
+// be the last of sixty to start.
+const patience = 5 * time.Minute
 
 // Run makes all checks of a task.
 func Run(ctx context.Context, t Task) Verdict {
