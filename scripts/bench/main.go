@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -32,7 +33,8 @@ func main() {
 
 func run(ctx context.Context, log *slog.Logger) error {
 	rounds := flag.Int("rounds", 3, "how often each machine is booted")
-	only := flag.String("only", "pharos,peer,lean", "which machines, separated by commas")
+	only := flag.String("only", "pharos,peer,lean", "which machines, separated by commas; before is the tree of -before")
+	before := flag.String("before", "", "another tree of Pharos, built: it is compared as the machine before")
 	check := flag.Bool("check", false, "fail when a goal is missed")
 	flag.Parse()
 
@@ -45,8 +47,13 @@ func run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	debian, err := buildDebian(ctx, log, tools, root, cache)
-	if err != nil {
+	want := strings.Split(*only, ",")
+	var debian debianImages
+	if slices.Contains(want, "peer") || slices.Contains(want, "lean") {
+		if debian, err = buildDebian(ctx, log, tools, root, cache); err != nil {
+			return err
+		}
+	} else if debian.key, err = vmtest.NewKey(); err != nil {
 		return err
 	}
 	out := filepath.Join(root, "build", "bench")
@@ -57,7 +64,10 @@ func run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	b := &bench{log: log, tools: tools, out: out, slots: slots, key: debian.key, kvm: vmtest.KVM(ctx, tools, out)}
-	machines, err := contestants(debian, root, out, strings.Split(*only, ","))
+	if b.image, err = vmtest.ToolboxImage(tools, imageName, []string{"busybox"}, []string{"busybox", "true"}); err != nil {
+		return err
+	}
+	machines, err := contestants(debian, root, *before, out, want)
 	if err != nil {
 		return err
 	}
@@ -80,10 +90,16 @@ func run(ctx context.Context, log *slog.Logger) error {
 }
 
 // contestants returns the wanted machines in the order in which they boot.
-func contestants(debian debianImages, root, out string, want []string) ([]contestant, error) {
+func contestants(debian debianImages, root, before, out string, want []string) ([]contestant, error) {
 	var list []contestant
-	if slices.Contains(want, "pharos") {
-		p, err := pharos(root, filepath.Join(out, "artefacts"))
+	for _, tree := range []struct{ name, root string }{{"pharos", root}, {"before", before}} {
+		if !slices.Contains(want, tree.name) {
+			continue
+		}
+		if tree.root == "" {
+			return nil, errors.New("before is compared: say which tree it is with -before DIR")
+		}
+		p, err := pharos(tree.name, tree.root, filepath.Join(out, "artefacts-"+tree.name))
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -32,19 +33,21 @@ type bench struct {
 	slots string // where the locks of machines are, the VM tests' too
 	key   vmtest.Key
 	kvm   bool
+	image []byte // what every engine runs, as `docker load` takes it
 }
 
 // sample is what one boot showed.
 type sample struct {
 	ssh, engine time.Duration // since QEMU's start
+	run         time.Duration // of `docker run --rm`, the mean of some
 	memory      int64         // bytes, MemTotal − MemAvailable
 	processes   int           // without the kernel's threads
 	disk        int64         // bytes
 }
 
 func (s sample) String() string {
-	return fmt.Sprintf("ssh %.1f s, engine %.1f s, memory %d MB, %d processes, disk %d MB",
-		s.ssh.Seconds(), s.engine.Seconds(), s.memory>>20, s.processes, s.disk>>20)
+	return fmt.Sprintf("ssh %.1f s, engine %.1f s, docker run %.2f s, memory %d MB, %d processes, disk %d MB",
+		s.ssh.Seconds(), s.engine.Seconds(), s.run.Seconds(), s.memory>>20, s.processes, s.disk>>20)
 }
 
 const (
@@ -52,10 +55,15 @@ const (
 	idleTime     = 20 * time.Second
 )
 
+const (
+	imageName = "bench:latest"
+	runs      = 10 // of `docker run`, after one that is not counted
+)
+
 // pharos describes our system: the system image and a formatted state disk.
 // All rounds boot the artefacts of now, linked into dir: a build that ends
 // meanwhile replaces the files, it does not change them.
-func pharos(root, dir string) (contestant, error) {
+func pharos(name, root, dir string) (contestant, error) {
 	a, err := vmtest.LoadArtefacts(root)
 	if err != nil {
 		return contestant{}, err
@@ -63,7 +71,7 @@ func pharos(root, dir string) (contestant, error) {
 	if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {
 		return contestant{}, fmt.Errorf("bench directory: %w", err)
 	}
-	c := contestant{name: "pharos", user: "rancher"}
+	c := contestant{name: name, user: "rancher"}
 	for _, f := range []*string{&a.Vmlinuz, &a.Initrd, &a.SystemImg} {
 		st, err := os.Stat(*f)
 		if err != nil {
@@ -142,7 +150,35 @@ func (b *bench) measure(ctx context.Context, c contestant, round int) (s sample,
 	if err := b.atRest(ctx, sh, c, &s); err != nil {
 		return s, err
 	}
-	return s, b.keep(ctx, sh, filepath.Join(dir, "processes.log"))
+	if err := b.keep(ctx, sh, filepath.Join(dir, "processes.log")); err != nil {
+		return s, err
+	}
+	s.run, err = b.dockerRun(ctx, sh)
+	return s, err
+}
+
+// dockerRun measures `docker run --rm` of a program that does nothing.
+func (b *bench) dockerRun(ctx context.Context, sh *vmtest.SSH) (time.Duration, error) {
+	res, err := sh.RunInput(ctx, "docker load", bytes.NewReader(b.image))
+	if err == nil && res.Code == 0 {
+		res, err = sh.Run(ctx, fmt.Sprintf("run() { docker run --rm %s; }; run && date +%%s%%N && for i in $(seq %d); do run || exit 1; done && date +%%s%%N", imageName, runs))
+	}
+	if err != nil {
+		return 0, err
+	}
+	w := strings.Fields(res.Stdout)
+	if res.Code != 0 || len(w) != 2 {
+		return 0, fmt.Errorf("docker run ends with %d: %q %q", res.Code, res.Stdout, res.Stderr)
+	}
+	from, err := strconv.ParseInt(w[0], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("docker run: time: %w", err)
+	}
+	to, err := strconv.ParseInt(w[1], 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("docker run: time: %w", err)
+	}
+	return time.Duration(to-from) / runs, nil
 }
 
 // keep writes down what takes memory, for who wants to lower it.
