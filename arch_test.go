@@ -91,7 +91,7 @@ func allowed() map[string]string {
 		"netconf/rtnl":        "netconf",
 
 		"system/atomicfile":     "",
-		"system/beneath":        "",
+		"system/beneath":        "system/linux",
 		"system/linux":          "",
 		"system/linux/blkid":    "",
 		"system/keep":           "",
