@@ -91,7 +91,7 @@ func allowed() map[string]string {
 		"netconf/rtnl":        "netconf",
 
 		"system/atomicfile":     "",
-		"system/beneath":        "",
+		"system/beneath":        "system/linux",
 		"system/linux":          "",
 		"system/linux/blkid":    "",
 		"system/keep":           "",
@@ -114,7 +114,7 @@ func allowed() map[string]string {
 		"services/chrony":            "os-config system/atomicfile",
 		"services/engine":            "os-config system/beneath system/unit",
 		"services/engine/dockerapi":  "",
-		"services/engine/rebind":     "services/engine/dockerapi system/linux",
+		"services/engine/rebind":     "services/engine/dockerapi system/beneath system/linux",
 		"services/engine/swarm":      "os-config services/engine services/engine/dockerapi system/atomicfile system/beneath",
 		"services/engine/buildcache": "system/atomicfile",
 		"services/engine/supervisor": "system/keep",

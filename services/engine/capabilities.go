@@ -2,8 +2,9 @@ package engine
 
 // capabilities is everything that a container may be given: dockerd hands a
 // privileged container exactly what it has itself and refuses --cap-add of
-// anything else with a clear message. Left out, because they reach beyond the
-// user world and no namespace contains them:
+// anything else with a clear message. Left out are those that no container
+// needs and whose effect no namespace contains. This prevents accidents and
+// keeps a privileged container from nothing: see docs/security.md.
 //
 //	CAP_SYS_BOOT                   reboot(2) here kills the supervisor
 //	CAP_MAC_ADMIN, MAC_OVERRIDE    the machine's security policy

@@ -68,9 +68,11 @@ const stopReserve = 10 * time.Second
 const oomScore = -500
 
 // Unit is the user engine. It has PID, mount, IPC and cgroup namespaces of
-// its own, so that a privileged container sees the user world and no more:
-// "kill -9 -1" in one reaches other containers and the daemons, but neither
-// the supervisor (process 1 of the namespace) nor anything of the system.
+// its own, so that an accident in a privileged container stays among
+// containers: "kill -9 -1" in one ends other containers and the daemons, but
+// neither the supervisor (process 1 of the namespace) nor anything of the
+// system. That is no security boundary: such a container is root of the
+// machine. See docs/security.md.
 func Unit(o Options) unit.Unit {
 	hostPID := o.Engine.PID == "host"
 	requires := []string{"state"}
@@ -160,7 +162,7 @@ func mounts(dataRoot string) []unit.Mount {
 	arrives := []string{"rw", "rslave"}
 	list := []unit.Mount{
 		// Read-only, from the verified image: "rm -rf" in a container that has
-		// the whole tree does not reach the engine's own programs.
+		// the whole tree does not delete the engine's own programs.
 		{Source: "/usr/lib/pharos/images/docker/rootfs", Target: Home, Options: []string{"ro"}},
 		// For containers that load or inspect modules from the host's tree.
 		{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}},
@@ -193,8 +195,10 @@ func mounts(dataRoot string) []unit.Mount {
 	return list
 }
 
-// without is the machine's own state, with its secrets. Whoever gets around
-// what is mounted in the engine finds an empty directory there.
+// without is the machine's own state, with its secrets. A container that gets
+// around the engine's mounts, by a bind without submounts or by umount(2), finds
+// an empty directory there. One that may mount disks can still mount the state
+// disk: see docs/security.md.
 func without() []string { return []string{"/var/lib/pharos"} }
 
 // DataRoot is where dockerd keeps images, containers and volumes, as a path in

@@ -1,9 +1,17 @@
-// Package beneath owns reading from directories that containers can write to,
-// such as the data root of the engine. Whatever somebody leaves there, a link,
-// a FIFO, a device, a huge file, cannot lead the reader elsewhere, block it or
-// fill its memory. It refuses to follow symbolic links below a directory that
-// it reads, to open anything but regular files and directories, and to write
-// there.
+// Package beneath owns resolving and reading paths in trees that containers can
+// write to, such as the data root of the engine and the sources of bind mounts.
+// Whatever somebody leaves there, or changes meanwhile, a link, a FIFO, a device,
+// a huge file, a mount of a server that is away, cannot lead the caller
+// elsewhere, block it or fill its memory. There are three ways to a path:
+//
+//   - Dir: below an open directory; links are errors.
+//   - Root: a directory by its path in the root directory of a container that
+//     may not run yet; links are followed in that root directory.
+//   - Namespace: where a path leads for a process that runs; links are followed
+//     in its root directory, and nothing is opened that may not answer.
+//
+// It refuses to follow magic links, to read anything but regular files and
+// directories, and to write there.
 package beneath
 
 import (

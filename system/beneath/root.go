@@ -5,8 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,143 +16,37 @@ type Root struct {
 	Mounts map[string]string // directory in the root → directory of the machine
 }
 
-// Bounds of a path. They are the kernel's for links (path_resolution(7)); for
-// directories, each of which is held open, they are ours.
-const (
-	maxLinks = 40
-	maxDepth = 256
-)
-
 // Dir opens a directory by its path in the root. Symbolic links lead where
 // they lead for a process with this root, and never out of it.
 func (r Root) Dir(name string) (*Dir, error) {
-	w := walk{root: r}
-	defer w.leave(0)
-	fd, err := w.to(name)
+	w := newWalk(r)
+	defer w.close()
+	_, err := w.to(name)
+	var fd int
+	if err == nil {
+		fd, err = w.here()
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	return reopened(fd, name)
 }
 
-// walk resolves one path, a component at a time: the directories of a Root are
-// below no common one, so openat2(2) cannot.
-type walk struct {
-	root  Root
-	steps []step // from the root to where the walk is
-	links int
+func (r Root) top() (int, error) {
+	return unix.Open(r.Tree, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }
 
-type step struct {
-	name string
-	fd   int
-}
-
-// leave goes back to the directory of that depth.
-func (w *walk) leave(depth int) {
-	for _, s := range w.steps[depth:] {
-		unix.Close(s.fd)
-	}
-	w.steps = w.steps[:depth]
-}
-
-// to walks to a directory and returns its descriptor, which is the walk's.
-func (w *walk) to(name string) (int, error) {
-	for rest := strings.Split(name, "/"); len(rest) > 0; {
-		part := rest[0]
-		rest = rest[1:]
-		switch part {
-		case "", ".":
-			continue
-		case "..":
-			w.leave(max(0, len(w.steps)-1))
-			continue
-		}
-		link, err := w.enter(part)
-		if err != nil {
-			return -1, err
-		}
-		if link == "" {
-			continue
-		}
-		if w.links++; w.links > maxLinks {
-			return -1, unix.ELOOP
-		}
-		if path.IsAbs(link) {
-			w.leave(0)
-		}
-		rest = slices.Concat(strings.Split(link, "/"), rest)
-	}
-	return w.here()
-}
-
-// enter goes into a directory of the present one, or returns the target of the
-// symbolic link of that name.
-func (w *walk) enter(name string) (link string, err error) {
-	if len(w.steps) == maxDepth {
-		return "", unix.ENAMETOOLONG
-	}
-	fd, err := w.open(name)
-	if err != nil {
-		return "", err
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return "", errors.Join(err, unix.Close(fd))
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFDIR:
-		w.steps = append(w.steps, step{name, fd})
-		return "", nil
-	case unix.S_IFLNK:
-		defer unix.Close(fd)
-		return target(fd)
-	}
-	return "", errors.Join(unix.ENOTDIR, unix.Close(fd))
-}
-
-func (w *walk) open(name string) (int, error) {
-	at := "/"
-	for _, s := range w.steps {
-		at = path.Join(at, s.name)
-	}
-	if source, ok := w.root.Mounts[path.Join(at, name)]; ok {
+// open does not need the tree for directories of the machine: they are there
+// before it is mounted.
+func (r Root) open(w *walk, name string) (int, error) {
+	if source, ok := r.Mounts[path.Join(w.path(), name)]; ok {
 		return unix.Open(source, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	}
-	if len(w.steps) > 0 {
-		return unix.Openat(w.steps[len(w.steps)-1].fd, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-	}
-	root, err := unix.Open(w.root.Tree, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := w.here()
 	if err != nil {
 		return -1, err
 	}
-	defer unix.Close(root)
-	return unix.Openat(root, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-}
-
-// here is the descriptor of the present directory.
-func (w *walk) here() (int, error) {
-	if len(w.steps) == 0 {
-		fd, err := unix.Open(w.root.Tree, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return -1, err
-		}
-		w.steps = append(w.steps, step{".", fd})
-	}
-	return w.steps[len(w.steps)-1].fd, nil
-}
-
-// target reads the symbolic link that a descriptor is of.
-func target(fd int) (string, error) {
-	buf := make([]byte, unix.PathMax)
-	n, err := unix.Readlinkat(fd, "", buf)
-	switch {
-	case err != nil:
-		return "", err
-	case n == 0 || n == len(buf):
-		return "", unix.ENAMETOOLONG
-	}
-	return string(buf[:n]), nil
+	return unix.Openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 }
 
 // Place is a directory of a Root. It is looked for each time that it is asked:

@@ -15,6 +15,7 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
+	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/state"
 )
@@ -102,12 +103,12 @@ func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
 	if err != nil {
 		return api.Binds{}, err
 	}
-	r, err := newResolver(i.PID)
+	tree, err := beneath.NamespaceOf(i.PID)
 	if err != nil {
 		return api.Binds{}, err
 	}
-	defer r.close()
-	f := finder{resolver: r, image: consoleTree()}
+	defer tree.Close()
+	f := finder{tree: tree, image: consoleTree()}
 	return api.Binds{DataRoot: f.dataRoot(root), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles)}, nil
 }
 
@@ -120,13 +121,6 @@ func dataRoot(ctx context.Context, client dockerapi.Client, e osconfig.Engine) (
 	var info struct{ DockerRootDir string }
 	err := client.Call(ctx, http.MethodGet, "/info", nil, &info)
 	return info.DockerRootDir, err
-}
-
-// finder finds what the next boot empties. A place is judged by the file system
-// that it is on, not by its name.
-type finder struct {
-	*resolver
-	image string // the console's tree as the image has it
 }
 
 // dataRoot returns the engine's data root if it does not last.
@@ -156,11 +150,11 @@ func (f finder) binds(list []container, volumes []volume) []api.Bind {
 				continue
 			}
 			p, err := f.resolve(b.Source)
-			if err != nil || !f.inRAM(p) || f.looks(b.Source) || f.looks(p.path) {
+			if err != nil || !f.inRAM(p) || f.looks(b.Source) || f.looks(p.Path) {
 				continue
 			}
-			if p.path != path.Clean(b.Source) {
-				b.Leads = p.path
+			if p.Path != path.Clean(b.Source) {
+				b.Leads = p.Path
 			}
 			b.Advice = "bind " + f.instead(p) + " instead" + f.orLast(p)
 			out = append(out, b)
@@ -222,10 +216,10 @@ func (f finder) looks(source string) bool {
 }
 
 // instead is a place of the same name that lasts.
-func (f finder) instead(p place) string {
+func (f finder) instead(p beneath.Location) string {
 	var dir string
 	for _, parent := range []string{"/srv", "/opt", "/var/lib"} {
-		dir = path.Join(parent, path.Base(p.path))
+		dir = path.Join(parent, path.Base(p.Path))
 		if there, err := f.resolve(dir); err == nil && !f.inRAM(there) {
 			break
 		}
@@ -235,8 +229,8 @@ func (f finder) instead(p place) string {
 
 // orLast is the second half of an advice: the configuration can make a place of
 // the tree last if it accepts the directory.
-func (f finder) orLast(p place) string {
-	top := "/" + strings.Split(strings.TrimPrefix(p.path, "/"), "/")[0]
+func (f finder) orLast(p beneath.Location) string {
+	top := "/" + strings.Split(strings.TrimPrefix(p.Path, "/"), "/")[0]
 	if !f.onRoot(p) || osconfig.LastingDirectory(top) != "" {
 		return ""
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pharos-os/pharos/netconf/netconftest"
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/state"
@@ -50,7 +50,7 @@ func aTree(t *testing.T) finder {
 	mount := func(id, parent int, target, fstype, device string) linux.MountInfo {
 		return linux.MountInfo{ID: id, Parent: parent, Target: target, Type: fstype, Device: device}
 	}
-	r, err := openResolver(root, []linux.MountInfo{
+	tree, err := beneath.OpenNamespace(root, []linux.MountInfo{
 		mount(20, 1, "/", "overlay", "0:40"), mount(21, 20, "/srv", "ext4", "8:1"), mount(22, 20, "/var", "ext4", "8:1"),
 		mount(23, 20, "/usr/lib/modules", "erofs", "7:0"), mount(24, 20, "/run", "tmpfs", "0:30"), mount(25, 20, "/tmp", "tmpfs", "0:31"),
 		mount(26, 20, "/scratch", "tmpfs", "0:50"), mount(27, 20, "/mnt", "ext4", "8:1"), mount(28, 27, "/mnt/server", "nfs4", "0:60"),
@@ -62,66 +62,8 @@ func aTree(t *testing.T) finder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(r.close)
-	return finder{resolver: r, image: image}
-}
-
-func TestResolve(t *testing.T) {
-	f := aTree(t)
-	for path, want := range map[string]string{
-		"/":                  "/ overlay",
-		"/srv/db":            "/srv/db ext4",
-		"/srv/link":          "/data/db overlay",
-		"/srv/link/new/file": "/data/db/new/file overlay",
-		"/data/back":         "/srv/db ext4",
-		"/lib/modules":       "/usr/lib/modules erofs",
-		"/var/run/x.sock":    "/run/x.sock tmpfs",
-		"/scratch/a":         "/scratch/a tmpfs",
-		"/mnt/server/a/b":    "/mnt/server/a/b nfs4",
-		"/data/to-server":    "/mnt/server/y nfs4",
-		"/disk/a":            "/disk/a ext4",
-		"/home/x":            "/home/x overlay",
-		"/opt/sub":           "/opt/sub overlay",
-		"/opt/sub/up":        "/data overlay",
-		"/no/such/place":     "/no/such/place overlay",
-		"/srv/../data":       "/data overlay",
-		"/etc/localtime":     "/usr/share/zoneinfo/UTC overlay",
-	} {
-		p, err := f.resolve(path)
-		if got := p.path + " " + p.mount.Type; err != nil || got != want {
-			t.Errorf("%s: %s, %v, want %s", path, got, err, want)
-		}
-	}
-	if p, err := f.resolve("/data/loop"); err == nil {
-		t.Errorf("a link to itself: %+v", p)
-	}
-}
-
-// TestRootResolve asks for the mounts of this process.
-func TestRootResolve(t *testing.T) {
-	if !netconftest.InNamespace(t) {
-		return
-	}
-	dir := t.TempDir()
-	if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
-		t.Fatal(err)
-	}
-	defer linux.Unmount(dir, 0)
-	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(dir, link); err != nil {
-		t.Fatal(err)
-	}
-	r, err := newResolver(os.Getpid())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.close()
-	for path, want := range map[string]string{link + "/x": dir + "/x tmpfs", "/proc/self/root" + link: "/proc/self/root" + link + " proc"} {
-		p, err := r.resolve(path)
-		if got := p.path + " " + p.mount.Type; err != nil || got != want {
-			t.Errorf("%s: %s, %v, want %s", path, got, err, want)
-		}
-	}
+	t.Cleanup(func() { tree.Close() })
+	return finder{tree: tree, image: image}
 }
 
 // TestBinds: only what a container may write to and what does not last is

@@ -43,8 +43,10 @@ type View struct {
 	// Dir is where it is made; the tree is mounted on Dir/root.
 	Dir string
 	// MountPoints are directories of the tree on which containers have mounts of
-	// their own. They are made, and cannot be removed: "rm -rf" in a container
-	// that sees the tree without those mounts would take them away elsewhere.
+	// their own. They are made, and are immutable: if "rm -rf" in a container that
+	// sees the tree without those mounts removed one, the kernel would unmount it
+	// everywhere else. This is for accidents; docs/security.md says what is a
+	// security boundary and what is not.
 	MountPoints []string
 }
 

@@ -3,13 +3,11 @@ package rebind
 import (
 	"context"
 	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"github.com/pharos-os/pharos/system/linux"
+	"github.com/pharos-os/pharos/system/beneath"
 )
 
 // summary is what GET /containers/json says of a container.
@@ -152,36 +150,13 @@ func (e Engine) volumes(ctx context.Context, list []summary) (map[string]volume,
 	return out, nil
 }
 
-// maxLinks bounds the links on the way of a path, as the kernel does.
-const maxLinks = 40
-
-// follow resolves the links of a path below root. It stops at mounts of servers
-// and of programs, which may not answer: what is below them stays as it is.
-func follow(root string, mounts []linux.MountInfo, source string) string {
-	at, links := "/", 0
-	rest := strings.Split(path.Clean(source), "/")
-	for len(rest) > 0 {
-		part := rest[0]
-		rest = rest[1:]
-		if part == "" {
-			continue
-		}
-		next := path.Join(at, part) // also of ".."
-		if slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == next && m.Remote() }) {
-			return path.Join(next, path.Join(rest...))
-		}
-		target, err := os.Readlink(filepath.Join(root, next))
-		if err != nil { // no link, or not there
-			at = next
-			continue
-		}
-		if links++; links > maxLinks {
-			return path.Clean(source)
-		}
-		if path.IsAbs(target) {
-			at = "/"
-		}
-		rest = append(strings.Split(target, "/"), rest...)
+// follow resolves the links of a source as the engine does, without what lies
+// beyond mounts that may not answer. A source that leads nowhere stays as it is.
+func follow(tree *beneath.Namespace, source string) string {
+	source = path.Clean(source)
+	at, err := tree.Resolve(source)
+	if err != nil {
+		return source
 	}
-	return at
+	return at.Path
 }

@@ -17,6 +17,7 @@ import (
 	"sync"
 
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
+	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/linux"
 )
 
@@ -67,7 +68,12 @@ func (e Engine) Restart(ctx context.Context, m Mount, done map[string]bool) erro
 	if err != nil {
 		return err
 	}
-	resolve := func(source string) string { return follow(e.Root, own, source) }
+	tree, err := beneath.OpenNamespace(e.Root, own)
+	if err != nil {
+		return fmt.Errorf("root of the engine: %w", err)
+	}
+	defer tree.Close()
+	resolve := func(source string) string { return follow(tree, source) }
 	var picks []pick
 	for _, c := range list {
 		binds := c.binds(volumes, resolve)
