@@ -458,6 +458,9 @@ func (v View) complete(pid int, next string) error {
 	})
 }
 
+// nextPrefix begins the names of directories for new roots.
+const nextPrefix = ".pharos-next-"
+
 // stage mounts the new root on a new directory of the old one, which becomes
 // private: pivot_root(2) takes no root below a shared mount. The new root
 // follows the console from here on.
@@ -465,7 +468,10 @@ func stage(tree int) (next string, err error) {
 	if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
 		return "", err
 	}
-	if next, err = os.MkdirTemp("/", ".pharos-next-"); err != nil {
+	if err := discardLeft(); err != nil {
+		return "", err
+	}
+	if next, err = os.MkdirTemp("/", nextPrefix); err != nil {
 		return "", errors.Join(err, linux.Propagate("/", unix.MS_SHARED))
 	}
 	err = linux.Attach(tree, next)
@@ -478,13 +484,39 @@ func stage(tree int) (next string, err error) {
 	return next, nil
 }
 
-// unstage undoes stage.
+// unstage undoes stage, and what has been mounted on the new root since.
 func unstage(next string) error {
-	err := linux.Unmount(next, unix.MNT_DETACH)
+	return errors.Join(discard(next), linux.Propagate("/", unix.MS_SHARED))
+}
+
+func discard(next string) error {
+	// Private first: the originals of the copies must stay mounted.
+	err := linux.Propagate(next, unix.MS_PRIVATE|unix.MS_REC)
 	if errors.Is(err, unix.EINVAL) { // nothing is mounted there
-		err = nil
+		return os.Remove(next)
 	}
-	return errors.Join(err, os.Remove(next), linux.Propagate("/", unix.MS_SHARED))
+	if err != nil {
+		return err
+	}
+	return errors.Join(linux.Unmount(next, unix.MNT_DETACH), os.Remove(next))
+}
+
+// discardLeft takes away what a manager that was killed in Hand has left.
+func discardLeft() error {
+	entries, err := os.ReadDir("/")
+	if err != nil {
+		return fmt.Errorf("root of the engine: %w", err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), nextPrefix) {
+			continue
+		}
+		// With files in it, it is somebody else's and no mount.
+		if err := discard("/" + e.Name()); err != nil && !errors.Is(err, unix.ENOTEMPTY) {
+			return fmt.Errorf("what an earlier manager has left: %w", err)
+		}
+	}
+	return nil
 }
 
 // pivot makes next the root and takes the old one away.
@@ -611,11 +643,11 @@ func closeAll(children []child) {
 
 // attach mounts a tree on target, and makes the mount point when it is missing.
 func attach(fd int, target string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	directory, err := isDirectory(fd)
+	if err != nil {
 		return fmt.Errorf("mount for %s: %w", target, err)
 	}
-	if err := mountPoint(target, st.Mode&unix.S_IFMT == unix.S_IFDIR); err != nil {
+	if err := mountPoint(target, directory); err != nil {
 		return err
 	}
 	return linux.Attach(fd, target)
@@ -625,14 +657,27 @@ func attach(fd int, target string) error {
 // the kernel, so a mount that comes meanwhile below a path that is shared is in
 // the copy or arrives there: to add it later would mount it on the machine again.
 func rebind(path, target string) error {
-	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err != nil {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
 		return fmt.Errorf("mount at %s: %w", path, err)
 	}
-	if err := mountPoint(target, st.Mode&unix.S_IFMT == unix.S_IFDIR); err != nil {
+	defer unix.Close(fd)
+	directory, err := isDirectory(fd)
+	if err != nil {
+		return fmt.Errorf("mount at %s: %w", path, err)
+	}
+	if err := mountPoint(target, directory); err != nil {
 		return err
 	}
 	return linux.Mount(path, target, "", unix.MS_BIND|unix.MS_REC, "")
+}
+
+// isDirectory does not ask the file system, which may belong to a program that
+// has died, or to a server that is away.
+func isDirectory(fd int) (bool, error) {
+	var st unix.Statx_t
+	err := unix.Statx(fd, "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE, &st)
+	return st.Mode&unix.S_IFMT == unix.S_IFDIR, err
 }
 
 // mountPoint makes a directory or an empty file, unless it is there.

@@ -6,10 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -409,6 +411,137 @@ func TestRootView(t *testing.T) {
 	must(t, os.Symlink("/tmp", filepath.Join(v.root(), "link")))
 	if err := v.Bind(filepath.Join(dir, "state/x"), "/link/x"); err == nil {
 		t.Error("a link led the mount out of the tree")
+	}
+}
+
+// fuse mounts a program's file system in a process's namespace. The program
+// never answers, or has died.
+func fuse(t *testing.T, pid int, target string, dead bool) {
+	t.Helper()
+	dev, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
+	must(t, err)
+	must(t, linux.InMountNamespace(pid, func() error {
+		if err := os.Mkdir(target, 0o755); err != nil {
+			return err
+		}
+		return linux.Mount("program", target, "fuse.program", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other", dev.Fd()))
+	}))
+	if dead {
+		must(t, dev.Close())
+	} else {
+		t.Cleanup(func() { dev.Close() })
+	}
+}
+
+// ends fails the test if f returns an error or waits for a file system.
+func ends(t *testing.T, what string, f func() error) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Errorf("%s does not end", what)
+	}
+}
+
+// TestRootSilentMounts: console and engine start, and the engine moves, whatever
+// is mounted in their tree and does not answer.
+func TestRootSilentMounts(t *testing.T) {
+	for name, dead := range map[string]bool{"silent": false, "dead": true} {
+		t.Run(name, func(t *testing.T) {
+			v, _, shared := newView(t)
+			must(t, v.Make())
+			must(t, v.Lend())
+			console, engine := run(t, v, shared, true), run(t, v, shared, false)
+			must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+			fuse(t, console, "/nas", dead)
+			fuse(t, engine, "/data", dead) // as a container does with -v /data:/data:rshared
+			ends(t, "the next console", v.Lend)
+			next := start(t, v, shared)
+			ends(t, "the start of the console", func() error { return Join(v.root(), next, true) })
+			ends(t, "the move of the engine", func() error { return v.Hand(engine) })
+			another := start(t, v, shared)
+			ends(t, "the start of an engine", func() error { return Join(v.root(), another, false) })
+			for pid, want := range map[int]string{next: "/nas", another: "/nas", engine: "/data /nas"} {
+				mounts, err := linux.MountsOf(pid)
+				must(t, err)
+				var has []string
+				for _, m := range mounts {
+					if m.Type == "fuse.program" {
+						has = append(has, m.Target)
+					}
+				}
+				slices.Sort(has)
+				if got := strings.Join(has, " "); got != want {
+					t.Errorf("process %d has %q, want %q", pid, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestRootHandUndone: an engine that could not be moved, or whose manager died
+// meanwhile, has taken no mount away, and moves the next time.
+func TestRootHandUndone(t *testing.T) {
+	v, dir, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	console, engine := run(t, v, shared, true), run(t, v, shared, false)
+	must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+	mounter(t, console, "/both/nas", 1)()
+	write(t, in(console, "/both/nas0/file"), "on a disk")
+	mounter(t, console, "/nas", 1)()
+	mounter(t, console, "/nas0/sub", 1)()
+	write(t, in(console, "/nas0/sub0/file"), "on a disk")
+	stays := func() {
+		t.Helper()
+		for _, path := range []string{in(console, "/both/nas0/file"), in(engine, "/both/nas0/file"), filepath.Join(dir, "both/nas0/file"), in(console, "/nas0/sub0/file"), in(engine, "/nas0/sub0/file")} {
+			holds(t, path, "on a disk")
+		}
+	}
+	must(t, v.Lend())
+	console = run(t, v, shared, true)
+	half := func() (next string) {
+		t.Helper()
+		tree, err := linux.CopyMount(v.root())
+		must(t, err)
+		defer unix.Close(tree)
+		table, err := linux.OpenMounts(engine)
+		must(t, err)
+		defer table.Close()
+		there := []string{"/share", "/both", "/nas0"}
+		must(t, linux.InMountNamespace(engine, func() error {
+			if next, err = stage(tree); err != nil {
+				return err
+			}
+			return fill(next, there, nil, table)
+		}))
+		return next
+	}
+	next := half()
+	must(t, linux.InMountNamespace(engine, func() error { return unstage(next) }))
+	stays()
+	half() // and the manager dies
+	must(t, os.Mkdir(in(engine, "/.pharos-next-mine"), 0o755))
+	write(t, in(engine, "/.pharos-next-mine/file"), "a user's")
+	must(t, v.Hand(engine))
+	stays()
+	if stale, err := v.Stale(engine); stale || err != nil {
+		t.Errorf("the engine has not got the new tree: %v, %v", stale, err)
+	}
+	mounts, err := linux.MountsOf(engine)
+	must(t, err)
+	for _, m := range mounts {
+		if strings.HasPrefix(m.Target, "/"+nextPrefix) {
+			t.Errorf("the engine has %s mounted", m.Target)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(v.root(), nextPrefix+"*")); err != nil || len(left) > 0 {
+		t.Errorf("the console's tree has %q, %v", left, err)
 	}
 }
 
