@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
 
@@ -205,18 +206,19 @@ func (m *Manager) storage() string {
 
 // bindable reports whether a configuration makes something that a container of
 // an earlier boot may have bound and that is not there by itself. Without
-// state there are no such containers, unless a mount brings them.
+// state there are no such containers, unless a mount brings them. The engine
+// also waits for its own configuration file.
 func bindable(c osconfig.Config, hasState bool) bool {
 	if len(c.Mounts) > 0 {
 		return true
 	}
-	if !hasState {
-		return false
-	}
 	for _, f := range c.WriteFiles {
-		if !f.Defer && !osconfig.Lasts(f.Path) {
+		if !f.Defer && (hasState && !osconfig.Lasts(f.Path) || path.Clean(f.Path) == path.Clean(c.Rancher.Docker.ConfigFile)) {
 			return true
 		}
+	}
+	if !hasState {
+		return false
 	}
 	return len(c.Users) > 0 || len(c.Groups) > 0 || c.Timezone != "" || len(c.CACerts.Trusted) > 0 || c.CACerts.RemoveDefaults
 }
