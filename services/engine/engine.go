@@ -4,11 +4,11 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 	"time"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -47,11 +47,11 @@ type Options struct {
 
 func (o Options) swarm() bool { return o.InSwarm || o.Engine.Swarm.On() }
 
-// SwarmDir is where dockerd keeps the state of its swarm: keys, certificates
-// and, on a manager, the raft store.
-func SwarmDir(e osconfig.Engine) string { return path.Join(DataRoot(e), "swarm") }
+// SwarmDir is where dockerd keeps the state of its swarm, below its data root:
+// keys, certificates and, on a manager, the raft store.
+const SwarmDir = "swarm"
 
-// SwarmState is the file below SwarmDir that dockerd has while it is in a
+// SwarmState is the file in SwarmDir that dockerd has while it is in a
 // swarm, or about to join one.
 const SwarmState = "docker-state.json"
 
@@ -138,6 +138,9 @@ func args(o Options) []string {
 	if o.swarm() {
 		args = append(args, "--fixed=live-restore", "--fixed=firewall-backend")
 	}
+	if _, dir := splitDataRoot(o.Engine.ExtraArgs); dir != "" {
+		args = append(args, "--fixed=data-root")
+	}
 	return append(append(args, "--"), extra...)
 }
 
@@ -192,17 +195,16 @@ func mounts() []unit.Mount {
 func without() []string { return []string{"/var/lib/pharos"} }
 
 // DataRoot is where dockerd keeps images, containers and volumes, as a path in
-// the console's tree. A flag wins, as it does in dockerd.
-func DataRoot(e osconfig.Engine) string {
-	flag := ""
-	for i, arg := range e.ExtraArgs {
-		if value, ok := strings.CutPrefix(arg, "--data-root="); ok {
-			flag = value
-		} else if arg == "--data-root" && i+1 < len(e.ExtraArgs) {
-			flag = e.ExtraArgs[i+1]
-		}
+// the console's tree. text is the file that rancher.docker.config_file names,
+// nil if there is none. It wins over the configuration, and a flag over both.
+func DataRoot(e osconfig.Engine, text []byte) string {
+	var file map[string]any
+	if json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &file) != nil {
+		file = nil
 	}
-	for _, dir := range []string{flag, e.DataRoot, e.Graph} {
+	inFile, _ := file["data-root"].(string)
+	_, flag := splitDataRoot(e.ExtraArgs)
+	for _, dir := range []string{flag, inFile, e.DataRoot, e.Graph} {
 		if path.IsAbs(dir) {
 			return path.Clean(dir)
 		}

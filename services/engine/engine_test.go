@@ -162,8 +162,16 @@ func TestUnitInSwarm(t *testing.T) {
 	if u := Unit(Options{}); slices.Contains(u.Requires, "network") || slices.ContainsFunc(u.Args, func(a string) bool { return strings.HasPrefix(a, "--fixed") }) {
 		t.Errorf("without a swarm: requires %v, arguments %v", u.Requires, u.Args)
 	}
-	if dir := SwarmDir(osconfig.Engine{DataRoot: "/data/docker/"}); dir != "/data/docker/swarm" {
-		t.Errorf("state in %s", dir)
+}
+
+// A data root given as a flag is that of containerd, too, and the user's file
+// does not contradict it: dockerd refuses to start otherwise.
+func TestDataRootFlag(t *testing.T) {
+	for _, flag := range [][]string{{"--data-root=/c"}, {"--data-root", "/c"}} {
+		u := Unit(Options{Engine: osconfig.Engine{ConfigFile: "/opt/daemon.json", ExtraArgs: append(flag, "--debug")}})
+		if !strings.Contains(u.Args[1], `"data-root":"/c"`) || !slices.Contains(u.Args, "--fixed=data-root") || slices.Contains(u.Args, flag[0]) || !slices.Contains(u.Args, "--debug") {
+			t.Errorf("%q: arguments %q", flag, u.Args)
+		}
 	}
 }
 
@@ -175,8 +183,20 @@ func TestDataRoot(t *testing.T) {
 		"/c":              {DataRoot: "/b", ExtraArgs: []string{"--debug", "--data-root=/c"}},
 		"/d":              {DataRoot: "/b", ExtraArgs: []string{"--data-root", "/d"}},
 	} {
-		if got := DataRoot(e); got != want {
+		if got := DataRoot(e, nil); got != want {
 			t.Errorf("%+v: %s, want %s", e, got, want)
+		}
+	}
+	// The user's file wins over the configuration, a flag over both.
+	flag := osconfig.Engine{DataRoot: "/b", ExtraArgs: []string{"--data-root=/c"}}
+	for text, want := range map[string]string{
+		`{"data-root": "/e/"}`: "/e", "\ufeff{\"data-root\":\"/e\"}": "/e", `{"data-root": "relative"}`: "/b", `{"data-root": 7}`: "/b", `{`: "/b", `{}`: "/b",
+	} {
+		if got := DataRoot(osconfig.Engine{DataRoot: "/b"}, []byte(text)); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+		if got := DataRoot(flag, []byte(text)); got != "/c" {
+			t.Errorf("%s and a flag: %s", text, got)
 		}
 	}
 }

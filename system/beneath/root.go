@@ -37,6 +37,44 @@ func (r Root) Dir(name string) (*Dir, error) {
 	return reopened(fd, name)
 }
 
+// ReadFile reads a regular file by its path in the root; see Dir.ReadFile. The
+// last part of the path may be a link, too.
+func (r Root) ReadFile(name string, max int64) ([]byte, error) {
+	for range maxLinks {
+		text, link, err := r.readOrFollow(name, max)
+		if link == "" {
+			return text, err
+		}
+		if !path.IsAbs(link) {
+			dir, _ := path.Split(name)
+			link = dir + link
+		}
+		name = link
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: unix.ELOOP}
+}
+
+// readOrFollow reads a file, or returns the target of the symbolic link that it is.
+func (r Root) readOrFollow(name string, max int64) (text []byte, link string, err error) {
+	parent, base := path.Split(name)
+	dir, err := r.Dir(parent)
+	if err != nil {
+		return nil, "", err
+	}
+	defer dir.Close()
+	text, err = dir.ReadFile(base, max)
+	if !errors.Is(err, unix.ELOOP) {
+		return text, "", err
+	}
+	fd, err := dir.look(base, unix.O_NOFOLLOW)
+	if err != nil {
+		return nil, "", err
+	}
+	defer unix.Close(fd)
+	link, err = target(fd)
+	return nil, link, err
+}
+
 // walk resolves one path, a component at a time: the directories of a Root are
 // below no common one, so openat2(2) cannot.
 type walk struct {

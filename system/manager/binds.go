@@ -115,7 +115,7 @@ func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
 // dockerd knows.
 func dataRoot(ctx context.Context, client dockerapi.Client, e osconfig.Engine) (string, error) {
 	if e.ConfigFile == "" {
-		return engine.DataRoot(e), nil
+		return engine.DataRoot(e, nil), nil
 	}
 	var info struct{ DockerRootDir string }
 	err := client.Call(ctx, http.MethodGet, "/info", nil, &info)

@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -16,22 +17,40 @@ import (
 
 // inConsole is a directory by its path in the console and the engine: on their
 // tree, or on one of the machine's directories that are mounted there.
-func inConsole(path string) beneath.Place {
+func inConsole(name string) beneath.Place {
 	mounts := map[string]string{}
 	for _, dir := range append(osconfig.LastingDirectories(), "/run", "/tmp") {
 		mounts[dir] = dir
 	}
-	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: path}
+	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: name}
 }
 
-// swarmDir is where dockerd keeps the state of its swarm.
-func swarmDir(c osconfig.Config) beneath.Place { return inConsole(engine.SwarmDir(c.Rancher.Docker)) }
+// maxUserFile bounds the file that rancher.docker.config_file names, in bytes.
+const maxUserFile = 1 << 20
 
-// hasSwarm reports whether dockerd has the state of a swarm on disk. A state
-// that cannot be read counts as one: dockerd without a swarm starts with the
-// options for a swarm, but dockerd in a swarm does not start without them.
-func hasSwarm(c osconfig.Config) bool {
-	has, err := swarmDir(c).Has(engine.SwarmState)
+// engineRoot is the data root with which the engine starts. The file that
+// rancher.docker.config_file names may move it; containers can write there.
+func engineRoot(e osconfig.Engine) string {
+	var text []byte
+	if e.ConfigFile != "" {
+		// Without the file, or with one that cannot be read, the engine starts
+		// with the configuration, and says so.
+		text, _ = inConsole("/").Root.ReadFile(e.ConfigFile, maxUserFile)
+	}
+	return engine.DataRoot(e, text)
+}
+
+// swarmDir is where dockerd keeps the state of its swarm below a data root.
+func swarmDir(root string) beneath.Place { return inConsole(path.Join(root, engine.SwarmDir)) }
+
+// hasSwarm reports whether dockerd has the state of a swarm on disk.
+func hasSwarm(c osconfig.Config) bool { return hasSwarmIn(engineRoot(c.Rancher.Docker)) }
+
+// hasSwarmIn is hasSwarm for a data root. A state that cannot be read counts as
+// one: dockerd without a swarm starts with the options for a swarm, but dockerd
+// in a swarm does not start without them.
+func hasSwarmIn(root string) bool {
+	has, err := swarmDir(root).Has(engine.SwarmState)
 	return has || err != nil
 }
 
@@ -57,7 +76,7 @@ const devicesDeadline = 3 * time.Second
 func (m *Manager) lookAtDataRoot(c osconfig.Config) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), devicesDeadline)
 	defer cancel()
-	missing, err := engine.MissingDevices(ctx, inConsole(engine.DataRoot(c.Rancher.Docker)), "/dev")
+	missing, err := engine.MissingDevices(ctx, inConsole(engineRoot(c.Rancher.Docker)), "/dev")
 	if err != nil {
 		m.log.Warn("the engine does not wait for devices of containers", "error", err)
 	}

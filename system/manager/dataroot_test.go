@@ -71,6 +71,47 @@ func TestRootSwarmOnTree(t *testing.T) {
 	}
 }
 
+// TestRootConfigFile: the file of rancher.docker.config_file may move the data
+// root, and the swarm's state with it.
+func TestRootConfigFile(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	for _, dir := range []string{"/run", "/srv"} {
+		if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	joined(t, "/srv/docker")
+	joined(t, "/srv/flag")
+	etc := filepath.Join(view.Root, "etc")
+	err := errors.Join(os.MkdirAll(etc, 0o755), os.Symlink("/srv/daemon.json", filepath.Join(etc, "daemon.json")),
+		os.WriteFile("/srv/daemon.json", []byte(`{"data-root":"/srv/docker"}`), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		file, root, flag string
+		want             bool
+	}{
+		"the file":           {"/srv/daemon.json", "", "", true},
+		"a link to it":       {"/etc/daemon.json", "/srv/data", "", true},
+		"a flag wins":        {"/etc/daemon.json", "", "--data-root=/srv/data", false},
+		"no file":            {"/etc/none.json", "/srv/flag", "", true},
+		"without it":         {"", "/srv/data", "", false},
+		"what it moves from": {"/etc/daemon.json", "/srv/flag", "--data-root=/srv/data", false},
+	} {
+		c := inSwarm(tc.root, false)
+		c.Rancher.Docker.ConfigFile = tc.file
+		if tc.flag != "" {
+			c.Rancher.Docker.ExtraArgs = []string{tc.flag}
+		}
+		if hasSwarm(c) != tc.want {
+			t.Errorf("%s: a swarm is found: %v", name, !tc.want)
+		}
+	}
+}
+
 // TestRefitEngine: the data root may be mounted only after the units were
 // defined. The engine, which waits meanwhile, then starts as a swarm needs it.
 func TestRefitEngine(t *testing.T) {

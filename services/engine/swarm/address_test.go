@@ -207,13 +207,25 @@ func TestAddressesUnknown(t *testing.T) {
 func TestMemory(t *testing.T) {
 	f, r := newFake(t)
 	f.member(true)
+	f.root = "/data/docker"
 	if err := os.WriteFile(r.Memory, []byte(`{"node": "n1", "li`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if root := RememberedRoot(r.Memory); root != "" {
+		t.Errorf("data root %q", root)
+	}
 	f.was(r, osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1"))
 	text, err := os.ReadFile(r.Memory)
-	if want := `{"node":"n1","links":{"10.0.0.1":"eth0"},"labels":null}` + "\n"; string(text) != want || err != nil {
+	if want := `{"root":"/data/docker","node":"n1","links":{"10.0.0.1":"eth0"},"labels":null}` + "\n"; string(text) != want || err != nil {
 		t.Errorf("%s, %v", text, err)
+	}
+	// Who removes it gets another one: the machine is in the swarm.
+	if err := os.Remove(r.Memory); err != nil {
+		t.Fatal(err)
+	}
+	f.was(r, osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1"))
+	if root := RememberedRoot(r.Memory); root != f.root {
+		t.Errorf("data root %q", root)
 	}
 	r = f.reconciler("/proc/none/memory.json")
 	m := f.machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1"))

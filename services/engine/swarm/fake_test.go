@@ -43,6 +43,7 @@ type fake struct {
 	refuse    map[string]string // "POST /swarm/init" → message
 	asked     []string          // what changes something, in order
 	socket    string
+	root      string // the engine's data root
 	dir       string
 	down      map[string]bool // addresses that do not answer
 	strangers map[string]bool // addresses that something else answers at
@@ -203,7 +204,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, r := range f.remotes {
 			remotes = append(remotes, map[string]string{"NodeID": "x", "Addr": r})
 		}
-		answer(w, map[string]any{"Swarm": map[string]any{
+		answer(w, map[string]any{"DockerRootDir": f.root, "Swarm": map[string]any{
 			"NodeID": f.id, "NodeAddr": f.address, "LocalNodeState": f.state, "ControlAvailable": f.control,
 			"Error": f.err, "RemoteManagers": remotes, "Managers": f.managers(),
 		}})

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -121,7 +122,8 @@ func dial(ctx context.Context, address string) error {
 // info is the part of GET /info about the swarm; github.com/moby/moby/api,
 // types/swarm.Info.
 type info struct {
-	Swarm struct {
+	DockerRootDir string
+	Swarm         struct {
 		NodeID           string
 		NodeAddr         string
 		LocalNodeState   string
@@ -196,7 +198,11 @@ func (r *Reconciler) isWorker() bool {
 
 func (r *Reconciler) info(ctx context.Context) (info, error) {
 	var i info
-	return i, r.call(ctx, http.MethodGet, "/info", nil, &i)
+	err := r.call(ctx, http.MethodGet, "/info", nil, &i)
+	if i.DockerRootDir != "" { // the engine's file may name another one for its next start
+		r.Dir.Path = path.Join(i.DockerRootDir, engine.SwarmDir)
+	}
+	return i, err
 }
 
 func (r *Reconciler) call(ctx context.Context, method, path string, in, out any) error {
@@ -233,6 +239,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
 	}
 	r.retries = 0
 	r.recall(i.Swarm.NodeID)
+	r.memory.Root = i.DockerRootDir
 	res := r.member(ctx, m, i, s)
 	if err := r.keep(); err != nil {
 		res.Notes = append(res.Notes, fmt.Sprintf("swarm: cannot write down what a reboot must not forget: %v", err))

@@ -117,6 +117,19 @@ func TestJoinThatDoesNotEnd(t *testing.T) {
 	f.wasAsked("POST /swarm/join")
 }
 
+// The engine says where its state is: a change of its own file counts when it
+// starts again.
+func TestDirOfEngine(t *testing.T) {
+	f, r := newFake(t)
+	f.state, f.root = statePending, "/data"
+	f.save(saved{})
+	dir := filepath.Join(f.dir, "data/swarm")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "docker-state.json"), []byte(`{"JoinInProgress":true}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))).Reasons, "takes long")
+}
+
 // Sentences name managers as people do, and none where none is configured.
 func TestJoinTakesLong(t *testing.T) {
 	for want, swarm := range map[string]osconfig.Swarm{
