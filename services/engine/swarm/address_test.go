@@ -64,6 +64,32 @@ func TestPinnedWorkerMoves(t *testing.T) {
 	f.wasAsked("POST /swarm/leave")
 }
 
+// A worker does not leave when it could not join again: its token was rotated away.
+func TestRotatedTokenDoesNotMove(t *testing.T) {
+	f, r := newFake(t)
+	f.member(false)
+	f.connected, f.rotated = true, true
+	f.save(saved{AdvertiseAddr: "10.0.0.1:2377"})
+	want := joinOf("10.0.0.9")
+	want.AdvertiseAddr = "eth0"
+	res := moved(t, f, r, f.machine(want, link("eth0", "10.0.0.7")))
+	says(t, res.Reasons, "does not leave to join again", "10.0.0.9:2377", "rotated", "ros engine swarm token", "ros config apply")
+	f.wasAsked()
+
+	f, r = newFake(t)
+	f.member(false)
+	f.rotated, f.remotes, f.down["10.0.0.2:2377"] = true, []string{"10.0.0.2:2377"}, true
+	m := f.machine(joinOf("10.0.0.9"), link("eth0", "10.0.0.1"))
+	for range 3 {
+		res = r.Reconcile(t.Context(), m)
+		f.later(lostAfter)
+	}
+	if len(res.Reasons) != 2 || !strings.Contains(res.Reasons[1], "rotated") {
+		t.Errorf("%q", res.Reasons)
+	}
+	f.wasAsked()
+}
+
 func TestDataPathMoves(t *testing.T) {
 	f, r := newFake(t)
 	f.member(false)

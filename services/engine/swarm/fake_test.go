@@ -48,6 +48,7 @@ type fake struct {
 	down      map[string]bool // addresses that do not answer
 	strangers map[string]bool // addresses that something else answers at
 	connected bool
+	rotated   bool              // the token is not valid any more
 	here      map[string]string // address → link
 	now       time.Time
 }
@@ -86,6 +87,12 @@ func (f *fake) reconciler(memory string) *Reconciler {
 	r.Belongs = func(_ context.Context, address string, roots []byte) error {
 		if f.strangers[address] || string(roots) != testRoots {
 			return errors.New("certificate signed by unknown authority")
+		}
+		return nil
+	}
+	r.Admits = func(_ context.Context, _ string, _ []byte, token string) error {
+		if f.rotated {
+			return errRejected
 		}
 		return nil
 	}

@@ -82,7 +82,10 @@ type Reconciler struct {
 	// Belongs checks that a manager of the swarm with these root certificates
 	// listens at an address.
 	Belongs func(ctx context.Context, address string, roots []byte) error
-	Now     func() time.Time
+	// Admits returns an error when the manager at an address of that swarm does
+	// not accept a join token.
+	Admits func(ctx context.Context, address string, roots []byte, token string) error
+	Now    func() time.Time
 	// Memory is the path of a file that keeps what must outlast a reboot. It is
 	// empty for a Reconciler that is never asked to reconcile.
 	Memory string
@@ -99,7 +102,7 @@ type Reconciler struct {
 
 // New is a reconciler of the engine at socket whose state is in dir.
 func New(socket string, dir beneath.Place) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Belongs: belongs, Now: time.Now}
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Belongs: belongs, Admits: admits, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {
