@@ -167,10 +167,11 @@ func mounts() []unit.Mount {
 		// For containers that load or inspect modules from the host's tree.
 		{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}},
 
-		// Of itself alone: /run/pharos, the manager's and the system
-		// containerd's, and /run/udev are mounts of their own. Of the first comes
-		// nothing but the names, the log socket and the directory of Go.
-		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}},
+		// With what is mounted below it, but without /run/pharos, the manager's
+		// and the system containerd's, and /run/udev, which are mounts of their
+		// own. Of the first comes nothing but the names, the log socket and the
+		// directory of Go.
+		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}, Except: []string{"/run/pharos", "/run/udev"}},
 		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: GoDir, Target: GoDir, Options: []string{"ro"}, Mkdir: 0o755},

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/unit"
 )
 
 func TestDaemon(t *testing.T) {
@@ -126,6 +127,10 @@ func TestUnit(t *testing.T) {
 	var config map[string]any
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(u.Args[1], "--config=")), &config); err != nil || config["data-root"] != "/data/docker" {
 		t.Errorf("configuration %v, %v", config, err)
+	}
+	at := slices.IndexFunc(u.Mounts, func(m unit.Mount) bool { return m.Target == "/run" })
+	if d := cmp.Diff([]string{"/run/pharos", "/run/udev"}, u.Mounts[at].Except); d != "" || !slices.Contains(u.Mounts[at].Options, "bind") {
+		t.Errorf("the machine's own mounts below /run: %s", d)
 	}
 	if u.Ready.Since != Go {
 		t.Error("the time in which the engine waits for files counts against its readiness")

@@ -192,7 +192,7 @@ func (v View) Lend() error {
 }
 
 func (v View) renew() error {
-	children, err := copies(v.root(), nil)
+	children, err := copies(v.root(), nil, nil)
 	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
@@ -274,7 +274,7 @@ func Join(peers string, pid int, back bool) error {
 		if err != nil {
 			return err
 		}
-		if err := addMounts(peers, pid, restrict); err != nil {
+		if err := addMounts(peers, "/", nil, pid, restrict); err != nil {
 			return err
 		}
 		return linux.InMountNamespace(pid, func() error { return linux.JoinPeers(from) })
@@ -291,7 +291,19 @@ func Join(peers string, pid int, back bool) error {
 	if err != nil {
 		return err
 	}
-	return addMounts(peers, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+	return addMounts(peers, "/", nil, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+}
+
+// Fill mounts in a container, on target, what is mounted below source on the
+// machine, of which its runtime has bound the mount at source alone. Mounts at
+// the paths in except, and below them, do not come. What is mounted or
+// unmounted later arrives by itself.
+func Fill(pid int, source, target string, except []string) error {
+	var secret []string
+	for _, path := range except {
+		secret = append(secret, strings.TrimPrefix(path, source))
+	}
+	return addMounts(source, target, secret, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
 }
 
 // Without unmounts in a container what it must not have of the directories that
@@ -317,19 +329,21 @@ func Without(pid int, targets []string) error {
 	})
 }
 
-// addMounts mounts in a container what is mounted at peers and not yet there.
-func addMounts(peers string, pid int, then func(target string) error) error {
-	children, err := missing(peers, "/", pid)
+// addMounts mounts below a path of a container what is mounted below a path here
+// and not yet there, but for the paths in except and below them.
+func addMounts(here, there string, except []string, pid int, then func(target string) error) error {
+	children, err := missing(here, there, except, pid)
 	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
 	}
 	return linux.InMountNamespace(pid, func() error {
 		for _, c := range children {
-			if err := attach(c.fd, c.path); err != nil {
+			target := filepath.Join(there, c.path)
+			if err := attach(c.fd, target); err != nil {
 				return err
 			}
-			if err := then(c.path); err != nil {
+			if err := then(target); err != nil {
 				return err
 			}
 		}
@@ -338,14 +352,14 @@ func addMounts(peers string, pid int, then func(target string) error) error {
 }
 
 // missing are copies of the mounts below a path here that have no counterpart
-// below a path of a process. What comes while it looks, and arrives there by
-// itself, is not among them.
-func missing(here, there string, pid int) ([]child, error) {
+// below a path of a process, but for the paths in except and below them. What
+// comes while it looks, and arrives there by itself, is not among them.
+func missing(here, there string, except []string, pid int) ([]child, error) {
 	own, err := linux.MountsOf(pid)
 	if err != nil {
 		return nil, err
 	}
-	list, err := copies(here, below(there, own))
+	list, err := copies(here, below(there, own), except)
 	if err != nil {
 		return list, err
 	}
@@ -362,18 +376,23 @@ func missing(here, there string, pid int) ([]child, error) {
 	}), nil
 }
 
-// copies are those of the mounts below root, but for the paths in without.
-func copies(root string, without []string) ([]child, error) {
+// copies are those of the mounts below root, but for the paths in without, and
+// for those in except and below them. A mount that has gone meanwhile or is
+// unbindable has none.
+func copies(root string, without, except []string) ([]child, error) {
 	mounts, err := linux.Mounts()
 	if err != nil {
 		return nil, err
 	}
 	var list []child
 	for _, path := range below(root, mounts) {
-		if slices.Contains(without, path) {
+		if slices.Contains(without, path) || covered(path, except) {
 			continue
 		}
 		fd, err := linux.CopyTree(filepath.Join(root, path))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EINVAL) {
+			continue
+		}
 		if err != nil {
 			return list, err
 		}
@@ -429,7 +448,7 @@ func (v View) complete(pid int, next string) error {
 		return err
 	}
 	there := slices.DeleteFunc(below("/", mounts), func(p string) bool { return p == next })
-	late, err := missing(v.root(), next, pid)
+	late, err := missing(v.root(), next, nil, pid)
 	defer func() { closeAll(late) }()
 	if err != nil {
 		return err
@@ -640,12 +659,16 @@ func attach(fd int, target string) error {
 func outermost(paths []string) []string {
 	var list []string
 	for _, p := range slices.Sorted(slices.Values(paths)) {
-		covered := slices.ContainsFunc(list, func(q string) bool { return p == q || strings.HasPrefix(p, q+"/") })
-		if !covered {
+		if !covered(p, list) {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// covered reports whether a path is one of list or below one.
+func covered(path string, list []string) bool {
+	return slices.ContainsFunc(list, func(q string) bool { return path == q || strings.HasPrefix(path, q+"/") })
 }
 
 // below lists where in a tree something is mounted that is below no other

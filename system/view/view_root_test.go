@@ -76,7 +76,8 @@ func run(t *testing.T, v View, shared string, back bool) int {
 func start(t *testing.T, v View, shared string) int {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	// Not Unshareflags, with which Go makes every mount private.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -217,6 +218,57 @@ func TestRootMountsMeanwhile(t *testing.T) {
 			t.Errorf("engine that is moved: %d of the console's and %d of its own, of %d each", n, o, count)
 		}
 	}
+}
+
+// TestRootFill: what was mounted below a directory of the machine before a
+// container started is there as what comes later is, but for what it must not see.
+func TestRootFill(t *testing.T) {
+	v, _, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	mount := func(path string) {
+		t.Helper()
+		path = filepath.Join(shared, path)
+		must(t, os.MkdirAll(path, 0o755))
+		must(t, linux.Mount("tmpfs", path, "tmpfs", 0, "size=64k"))
+		t.Cleanup(func() { linux.Unmount(path, unix.MNT_DETACH) })
+		write(t, filepath.Join(path, "file"), filepath.Base(path))
+	}
+	for _, path := range []string{"early", "early/deep", "secret", "secret/deep", "dir/secret", "unbindable", "arrives"} {
+		mount(path)
+	}
+	must(t, linux.Propagate(filepath.Join(shared, "unbindable"), unix.MS_UNBINDABLE))
+	engine := start(t, v, shared)
+	must(t, Join(v.root(), engine, false))
+	mount("meanwhile")
+	must(t, Fill(engine, shared, "/share", []string{filepath.Join(shared, "secret"), filepath.Join(shared, "dir")}))
+	must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+	mount("late")
+	mount("early/late")
+	for path, want := range map[string]string{
+		"early": "early", "early/deep": "deep", "arrives": "arrives", "meanwhile": "meanwhile", "late": "late", "early/late": "late",
+		"secret": "", "secret/deep": "", "dir/secret": "", "unbindable": "",
+	} {
+		holds(t, in(engine, "/share/"+path+"/file"), want)
+	}
+	must(t, linux.Unmount(filepath.Join(shared, "early"), unix.MNT_DETACH))
+	holds(t, in(engine, "/share/early/file"), "")
+	must(t, linux.InMountNamespace(engine, func() error {
+		return linux.Mount("tmpfs", "/share/arrives", "tmpfs", 0, "size=4k")
+	}))
+	holds(t, filepath.Join(shared, "arrives/file"), "arrives")
+	mounts, err := linux.MountsOf(engine)
+	must(t, err)
+	for _, m := range mounts {
+		if strings.Contains(m.Target, "secret") {
+			t.Errorf("%s is mounted in the engine", m.Target)
+		}
+	}
+	// What cannot be copied in a console's tree does not keep others from starting.
+	must(t, os.Mkdir(filepath.Join(v.root(), "own"), 0o755))
+	must(t, linux.Mount("tmpfs", filepath.Join(v.root(), "own"), "tmpfs", 0, "size=4k"))
+	must(t, linux.Propagate(filepath.Join(v.root(), "own"), unix.MS_UNBINDABLE))
+	must(t, Join(v.root(), start(t, v, shared), false))
 }
 
 // TestRootMountPointsStay: a container that sees the tree without what is
