@@ -96,21 +96,21 @@ const refitDeadline = 20 * time.Second
 
 // refitEngine defines the engine anew if its data root needs something else
 // than when the units were defined: the root may be on a disk that the console
-// has mounted since. It reports whether it has stopped the engine, whose first
-// process waits for the file Go and has no containers.
-func (m *Manager) refitEngine(ctx context.Context) (bool, error) {
+// has mounted since. It returns when the engine's first process, which waits for
+// the file Go and has no containers, has made room for another one.
+func (m *Manager) refitEngine(ctx context.Context) error {
 	c := m.cfg()
 	i, err := m.sup.Get(engine.Name)
 	if err != nil || i.State == supervise.Running { // it is off, or does not wait
-		return false, nil
+		return nil
 	}
 	if !m.lookAtDataRoot(c) {
-		return false, nil
+		return nil
 	}
 	units := m.definitions(c)
 	at := slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })
 	if at < 0 {
-		return false, nil
+		return nil
 	}
 	m.log.Info("the engine is defined anew: its data root has been mounted")
 	if err := m.loadSwarmModules(c); err != nil {
@@ -120,21 +120,12 @@ func (m *Manager) refitEngine(ctx context.Context) (bool, error) {
 		m.launched.Open() // udev, for which the engine waits now, waits for the engine otherwise
 	}
 	if err := m.sup.Replace(units[at]); err != nil {
-		return false, fmt.Errorf("engine: %w", err)
+		return fmt.Errorf("engine: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, refitDeadline)
 	defer cancel()
-	if err := m.sup.Stop(ctx, engine.Name); err != nil {
-		return true, fmt.Errorf("engine: %w", err)
+	if err := m.sup.Renew(ctx, engine.Name); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
-	return true, nil
-}
-
-// startEngine starts the engine that refitEngine has stopped.
-func (m *Manager) startEngine(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, servicesDeadline)
-	defer cancel()
-	if err := m.sup.Start(ctx, engine.Name); err != nil {
-		m.log.Error("start of the engine", "error", err)
-	}
+	return nil
 }

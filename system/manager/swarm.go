@@ -105,7 +105,7 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 	m.sayOfSwarm(res)
 	if res.Restart != "" {
 		m.log.Warn("the engine restarts for its swarm", "reason", res.Restart)
-		if err := m.sup.Restart(ctx, "docker"); err != nil {
+		if err := m.sup.Renew(ctx, engine.Name); err != nil {
 			m.log.Error("cannot restart the engine", "error", err)
 		}
 	}

@@ -185,17 +185,10 @@ func (m *Manager) stepFiles(ctx context.Context) error {
 	}
 	// Also when ctx has ended: containers start then all the same.
 	ctx = context.WithoutCancel(ctx)
-	refitted := false
 	if _, errStat := os.Stat(engine.Go); errStat != nil { // else containers run since an earlier manager
-		var errRefit error
-		refitted, errRefit = m.refitEngine(ctx)
-		err = errors.Join(err, errRefit)
+		err = errors.Join(err, m.refitEngine(ctx))
 	}
-	err = errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
-	if refitted {
-		go m.startEngine(ctx)
-	}
-	return err
+	return errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
 }
 
 func (m *Manager) storage() string {
