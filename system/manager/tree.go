@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
@@ -95,14 +97,15 @@ const handAgain = time.Minute
 // handTree moves a running engine over to the tree of a console that has
 // started again and has put its files in place.
 func (m *Manager) handTree() error {
+	m.treeMu.Lock()
+	defer m.treeMu.Unlock()
+	// Not before: a number that is as old as the wait may be another process's.
 	i, err := m.sup.Get(engine.Name)
 	if err != nil || i.PID == 0 || i.State != supervise.Running {
 		return nil
 	}
-	m.treeMu.Lock()
-	defer m.treeMu.Unlock()
 	stale, err := tree().Stale(i.PID)
-	if errors.Is(err, fs.ErrNotExist) { // it has ended
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrNotExist) { // it has ended
 		return nil
 	}
 	if err != nil || !stale {

@@ -263,6 +263,11 @@ func restrict(target string) error {
 // container mounts appears there, too, and what it finds mounted is nosuid and
 // nodev in it; nobody may mount anything at peers meanwhile.
 func Join(peers string, pid int, back bool) error {
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
 	from, err := unix.OpenTree(unix.AT_FDCWD, peers, unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("tree of the console: %s: %w", peers, err)
@@ -270,16 +275,16 @@ func Join(peers string, pid int, back bool) error {
 	defer unix.Close(from)
 	if back {
 		// First: attached to a peer, the copies would appear at peers as well.
-		err := linux.InMountNamespace(pid, func() error { return linux.Propagate("/", unix.MS_PRIVATE) })
+		err := p.InMountNamespace(func() error { return linux.Propagate("/", unix.MS_PRIVATE) })
 		if err != nil {
 			return err
 		}
-		if err := addMounts(peers, "/", nil, pid, restrict); err != nil {
+		if err := addMounts(peers, "/", nil, p, restrict); err != nil {
 			return err
 		}
-		return linux.InMountNamespace(pid, func() error { return linux.JoinPeers(from) })
+		return p.InMountNamespace(func() error { return linux.JoinPeers(from) })
 	}
-	err = linux.InMountNamespace(pid, func() error {
+	err = p.InMountNamespace(func() error {
 		if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
 			return err
 		}
@@ -291,7 +296,7 @@ func Join(peers string, pid int, back bool) error {
 	if err != nil {
 		return err
 	}
-	return addMounts(peers, "/", nil, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+	return addMounts(peers, "/", nil, p, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
 }
 
 // Fill mounts in a container, on target, what is mounted below source on the
@@ -299,11 +304,16 @@ func Join(peers string, pid int, back bool) error {
 // the paths in except, and below them, do not come. What is mounted or
 // unmounted later arrives by itself.
 func Fill(pid int, source, target string, except []string) error {
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
 	var secret []string
 	for _, path := range except {
 		secret = append(secret, strings.TrimPrefix(path, source))
 	}
-	return addMounts(source, target, secret, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+	return addMounts(source, target, secret, p, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
 }
 
 // Without unmounts in a container what it must not have of the directories that
@@ -312,11 +322,16 @@ func Without(pid int, targets []string) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	mounts, err := linux.MountsOf(pid)
+	p, err := linux.OpenProcess(pid)
 	if err != nil {
 		return err
 	}
-	return linux.InMountNamespace(pid, func() error {
+	defer p.Close()
+	mounts, err := p.Mounts()
+	if err != nil {
+		return err
+	}
+	return p.InMountNamespace(func() error {
 		for _, target := range targets {
 			if !slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == target }) {
 				continue
@@ -331,13 +346,13 @@ func Without(pid int, targets []string) error {
 
 // addMounts mounts below a path of a container what is mounted below a path here
 // and not yet there, but for the paths in except and below them.
-func addMounts(here, there string, except []string, pid int, then func(target string) error) error {
-	children, err := missing(here, there, except, pid)
+func addMounts(here, there string, except []string, p linux.Process, then func(target string) error) error {
+	children, err := missing(here, there, except, p)
 	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
 	}
-	return linux.InMountNamespace(pid, func() error {
+	return p.InMountNamespace(func() error {
 		for _, c := range children {
 			target := filepath.Join(there, c.path)
 			if err := attach(c.fd, target); err != nil {
@@ -354,8 +369,8 @@ func addMounts(here, there string, except []string, pid int, then func(target st
 // missing are copies of the mounts below a path here that have no counterpart
 // below a path of a process, but for the paths in except and below them. What
 // comes while it looks, and arrives there by itself, is not among them.
-func missing(here, there string, except []string, pid int) ([]child, error) {
-	own, err := linux.MountsOf(pid)
+func missing(here, there string, except []string, p linux.Process) ([]child, error) {
+	own, err := p.Mounts()
 	if err != nil {
 		return nil, err
 	}
@@ -363,7 +378,7 @@ func missing(here, there string, except []string, pid int) ([]child, error) {
 	if err != nil {
 		return list, err
 	}
-	if own, err = linux.MountsOf(pid); err != nil {
+	if own, err = p.Mounts(); err != nil {
 		return list, err
 	}
 	arrived := below(there, own)
@@ -402,17 +417,27 @@ func copies(root string, without, except []string) ([]child, error) {
 }
 
 // Stale reports whether the root of a process is another tree than the one
-// that the console has now.
+// that the console has now. The error wraps ESRCH or fs.ErrNotExist when the
+// process has ended.
 func (v View) Stale(pid int) (bool, error) {
-	var now, has unix.Stat_t
-	if err := unix.Stat(v.root(), &now); err != nil {
-		return false, fmt.Errorf("tree of the console: %s: %w", v.root(), err)
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return false, err
 	}
-	path := fmt.Sprintf("/proc/%d/root", pid)
-	if err := unix.Stat(path, &has); err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
+	defer p.Close()
+	return v.stale(p)
+}
+
+func (v View) stale(p linux.Process) (bool, error) {
+	now, err := os.Stat(v.root())
+	if err != nil {
+		return false, fmt.Errorf("tree of the console: %w", err)
 	}
-	return now.Dev != has.Dev, nil
+	has, err := p.Root()
+	if err != nil {
+		return false, err
+	}
+	return !os.SameFile(now, has), nil
 }
 
 // Hand makes the present tree the root of the mount namespace of a process.
@@ -422,33 +447,42 @@ func (v View) Stale(pid int) (bool, error) {
 // restarted. When it fails, the old root is as it was, but for what is mounted in
 // the console's new tree, which it never had.
 func (v View) Hand(pid int) error {
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return v.hand(p)
+}
+
+func (v View) hand(p linux.Process) error {
 	tree, err := linux.CopyMount(v.root())
 	if err != nil {
 		return err
 	}
 	defer unix.Close(tree)
 	var next string
-	err = linux.InMountNamespace(pid, func() error {
+	err = p.InMountNamespace(func() error {
 		next, err = stage(tree)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("place for the new root: %w", err)
 	}
-	if err := v.complete(pid, next); err != nil {
-		return errors.Join(err, linux.InMountNamespace(pid, func() error { return unstage(next) }))
+	if err := v.complete(p, next); err != nil {
+		return errors.Join(err, p.InMountNamespace(func() error { return unstage(next) }))
 	}
 	return nil
 }
 
 // complete fills the new root and changes to it.
-func (v View) complete(pid int, next string) error {
-	mounts, err := linux.MountsOf(pid)
+func (v View) complete(p linux.Process, next string) error {
+	mounts, err := p.Mounts()
 	if err != nil {
 		return err
 	}
-	there := slices.DeleteFunc(below("/", mounts), func(p string) bool { return p == next })
-	late, err := missing(v.root(), next, nil, pid)
+	there := slices.DeleteFunc(below("/", mounts), func(path string) bool { return path == next })
+	late, err := missing(v.root(), next, nil, p)
 	defer func() { closeAll(late) }()
 	if err != nil {
 		return err
@@ -462,12 +496,12 @@ func (v View) complete(pid int, next string) error {
 		return old
 	})
 	// Opened here: the /proc of the other namespace may be of other processes.
-	table, err := linux.OpenMounts(pid)
+	table, err := p.OpenMounts()
 	if err != nil {
 		return err
 	}
 	defer table.Close()
-	return linux.InMountNamespace(pid, func() error {
+	return p.InMountNamespace(func() error {
 		if err := fill(next, there, late, table); err != nil {
 			return err
 		}

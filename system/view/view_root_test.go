@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -13,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/system/linux"
 )
 
@@ -498,5 +501,66 @@ func TestRootCover(t *testing.T) {
 				sees("engine", want)
 			}
 		})
+	}
+}
+
+// TestRootRecycledNumber: a process that ends while it is handled is not mixed up
+// with the next one of its number.
+func TestRootRecycledNumber(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	v, _, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	begin := func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		_, err := cmd.StdinPipe()
+		must(t, err)
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		if n, err := out.Read(make([]byte, 4096)); n == 0 {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	end := func(cmd *exec.Cmd) { cmd.Process.Kill(); cmd.Wait() }
+	first := begin()
+	p, err := linux.OpenProcess(first.Process.Pid)
+	must(t, err)
+	defer p.Close()
+	must(t, Join(v.root(), p.PID, false))
+	must(t, v.Lend())
+	end(first)
+	var second *exec.Cmd
+	for range 100 { // threads of the test itself take numbers, too
+		must(t, os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(p.PID-1)), 0))
+		second = begin()
+		if second.Process.Pid == p.PID {
+			break
+		}
+		end(second)
+	}
+	defer end(second)
+	if second.Process.Pid != p.PID {
+		t.Fatalf("no other process got the number %d", p.PID)
+	}
+	before, err := linux.MountsOf(p.PID)
+	must(t, err)
+	if err := linux.InMountNamespace(p.PID, func() error { return nil }); err != nil {
+		t.Errorf("the second process by its number: %v", err)
+	}
+	enter := p.InMountNamespace(func() error { t.Error("in the namespace of the second process"); return nil })
+	_, list := p.Mounts()
+	_, stale := v.stale(p)
+	for name, err := range map[string]error{"enter": enter, "list": list, "stale": stale, "hand": v.hand(p), "complete": v.complete(p, "/next")} {
+		if !errors.Is(err, unix.ESRCH) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if after, err := linux.MountsOf(p.PID); err != nil || !slices.Equal(before, after) {
+		t.Errorf("mounts of the second process %v, before %v: %v", after, before, err)
 	}
 }
