@@ -102,12 +102,18 @@ func TestSwarmCostsOfDataRoot(t *testing.T) {
 	m := &Manager{}
 	from, to := t.TempDir(), t.TempDir()
 	joined(t, from)
+	byFile := inSwarm(from, true)
+	byFile.Rancher.Docker.ConfigFile = filepath.Join(t.TempDir(), "daemon.json")
+	if err := os.WriteFile(byFile.Rancher.Docker.ConfigFile, []byte(`{"data-root":"`+to+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		before, after osconfig.Config
 		words         []string
 	}{
 		"the key is set":      {inSwarm(from, true), inSwarm(to, true), []string{from + " to " + to, "drops out", "makes or joins"}},
 		"the key is not set":  {inSwarm(from, false), inSwarm(to, false), []string{from + " to " + to, "drops out"}},
+		"the engine's file":   {inSwarm(from, true), byFile, []string{from + " to " + to, "drops out"}},
 		"without a swarm":     {inSwarm(to, true), inSwarm(t.TempDir(), true), nil},
 		"the state was moved": {inSwarm(from, true), inSwarm(from+"/../"+filepath.Base(from), true), nil},
 	} {
