@@ -28,6 +28,8 @@ type Machine struct {
 	Wifi bool
 	// InSwarm says whether dockerd has the state of a swarm on disk.
 	InSwarm bool
+	// DataRoot is dockerd's, without links.
+	DataRoot string
 }
 
 func (m Machine) zone() []string {
@@ -87,6 +89,7 @@ func Core(cfg osconfig.Config, m Machine) []unit.Unit {
 			Root:        m.Tree,
 			RootPeers:   m.TreePeers,
 			InSwarm:     m.InSwarm,
+			DataRoot:    m.DataRoot,
 		}))
 	}
 	return units

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -264,21 +265,22 @@ func TestBackoff(t *testing.T) {
 // TestNeverReady: a unit that waits for an engine that does not come is told.
 func TestNeverReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, told := newClock(t, t.TempDir()), 0
+		c := newClock(t, t.TempDir())
+		var told atomic.Int32 // Changed is called by several goroutines
 		c.o.Ready = func(ctx context.Context, _ coreunit.Known) error { <-ctx.Done(); return ctx.Err() }
-		c.o.Changed = func() { told++ }
+		c.o.Changed = func() { told.Add(1) }
 		c.Apply(t.Context(), []osconfig.CoreOSUnit{boot("a.service", "[Unit]\nAfter=docker.service\n[Service]\nExecStart=/run 1s a\n")})
 		synctest.Wait()
-		before := told
+		before := told.Load()
 		time.Sleep(longWait - time.Second)
-		if got := c.Problems(); len(got) > 0 || told != before {
-			t.Error(got, told)
+		if got := c.Problems(); len(got) > 0 || told.Load() != before {
+			t.Error(got, told.Load())
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		want := []string{"unit a.service has not started: it waits for docker.service since 00:00:00 UTC"}
-		if diff := cmp.Diff(want, c.Problems()); diff != "" || told != before+1 {
-			t.Error(diff, told-before)
+		if diff := cmp.Diff(want, c.Problems()); diff != "" || told.Load() != before+1 {
+			t.Error(diff, told.Load()-before)
 		}
 		c.Stop()
 	})

@@ -44,7 +44,7 @@ type Options struct {
 	// that has not come: it is a mount point, and not the one that is meant.
 	Covered func(path string) bool
 	// Changed, when set, is told that Status and Problems have changed. It
-	// must not start or stop anything.
+	// must not start or stop anything, and several goroutines call it at once.
 	Changed func()
 }
 

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -43,15 +44,17 @@ type Options struct {
 	// InSwarm says that dockerd has the state of a swarm on disk: with it
 	// dockerd starts only as rancher.docker.swarm makes it start.
 	InSwarm bool
+	// DataRoot is where the data root that DataRoot returns leads.
+	DataRoot string
 }
 
 func (o Options) swarm() bool { return o.InSwarm || o.Engine.Swarm.On() }
 
-// SwarmDir is where dockerd keeps the state of its swarm: keys, certificates
-// and, on a manager, the raft store.
-func SwarmDir(e osconfig.Engine) string { return path.Join(DataRoot(e), "swarm") }
+// SwarmDir is where dockerd keeps the state of its swarm, below its data root:
+// keys, certificates and, on a manager, the raft store.
+const SwarmDir = "swarm"
 
-// SwarmState is the file below SwarmDir that dockerd has while it is in a
+// SwarmState is the file in SwarmDir that dockerd has while it is in a
 // swarm, or about to join one.
 const SwarmState = "docker-state.json"
 
@@ -86,7 +89,7 @@ func Unit(o Options) unit.Unit {
 		RootPeers:      o.RootPeers,
 		Args:           args(o),
 		Env:            environment(o),
-		Mounts:         slices.Concat(mounts(DataRoot(o.Engine)), tlsMount(o.Engine)),
+		Mounts:         slices.Concat(mounts(o.DataRoot), tlsMount(o.Engine)),
 		Without:        without(),
 		HostDev:        true, // --device and privileged containers
 		WritableSys:    true, // bridge port attributes below /sys/class/net
@@ -140,6 +143,9 @@ func args(o Options) []string {
 	if o.swarm() {
 		args = append(args, "--fixed=live-restore", "--fixed=firewall-backend")
 	}
+	if _, dir := splitDataRoot(o.Engine.ExtraArgs); dir != "" {
+		args = append(args, "--fixed=data-root")
+	}
 	return append(append(args, "--"), extra...)
 }
 
@@ -167,10 +173,11 @@ func mounts(dataRoot string) []unit.Mount {
 		// For containers that load or inspect modules from the host's tree.
 		{Source: "/usr/lib/modules", Target: "/usr/lib/modules", Options: []string{"ro"}},
 
-		// Of itself alone: /run/pharos, the manager's and the system
-		// containerd's, and /run/udev are mounts of their own. Of the first comes
-		// nothing but the names, the log socket and the directory of Go.
-		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}},
+		// With what is mounted below it, but without /run/pharos, the manager's
+		// and the system containerd's, and /run/udev, which are mounts of their
+		// own. Of the first comes nothing but the names, the log socket and the
+		// directory of Go.
+		{Source: "/run", Target: "/run", Options: []string{"bind", "rw", "rslave"}, Except: []string{"/run/pharos", "/run/udev"}},
 		{Source: "/run/pharos/etc", Target: "/run/pharos/etc", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: "/run/pharos/syslog", Target: "/run/pharos/syslog", Options: []string{"ro"}, Mkdir: 0o755},
 		{Source: GoDir, Target: GoDir, Options: []string{"ro"}, Mkdir: 0o755},
@@ -202,17 +209,16 @@ func mounts(dataRoot string) []unit.Mount {
 func without() []string { return []string{"/var/lib/pharos"} }
 
 // DataRoot is where dockerd keeps images, containers and volumes, as a path in
-// the console's tree. A flag wins, as it does in dockerd.
-func DataRoot(e osconfig.Engine) string {
-	flag := ""
-	for i, arg := range e.ExtraArgs {
-		if value, ok := strings.CutPrefix(arg, "--data-root="); ok {
-			flag = value
-		} else if arg == "--data-root" && i+1 < len(e.ExtraArgs) {
-			flag = e.ExtraArgs[i+1]
-		}
+// the console's tree. text is the file that rancher.docker.config_file names,
+// nil if there is none. It wins over the configuration, and a flag over both.
+func DataRoot(e osconfig.Engine, text []byte) string {
+	var file map[string]any
+	if json.Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")), &file) != nil {
+		file = nil
 	}
-	for _, dir := range []string{flag, e.DataRoot, e.Graph} {
+	inFile, _ := file["data-root"].(string)
+	_, flag := splitDataRoot(e.ExtraArgs)
+	for _, dir := range []string{flag, inFile, e.DataRoot, e.Graph} {
 		if path.IsAbs(dir) {
 			return path.Clean(dir)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/system/unit"
 )
 
 func TestDaemon(t *testing.T) {
@@ -127,6 +128,10 @@ func TestUnit(t *testing.T) {
 	if err := json.Unmarshal([]byte(strings.TrimPrefix(u.Args[1], "--config=")), &config); err != nil || config["data-root"] != "/data/docker" {
 		t.Errorf("configuration %v, %v", config, err)
 	}
+	at := slices.IndexFunc(u.Mounts, func(m unit.Mount) bool { return m.Target == "/run" })
+	if d := cmp.Diff([]string{"/run/pharos", "/run/udev"}, u.Mounts[at].Except); d != "" || !slices.Contains(u.Mounts[at].Options, "bind") {
+		t.Errorf("the machine's own mounts below /run: %s", d)
+	}
 	if u.Ready.Since != Go {
 		t.Error("the time in which the engine waits for files counts against its readiness")
 	}
@@ -154,7 +159,7 @@ func TestMountsShared(t *testing.T) {
 		"/mnt2/docker":     "/home /media /mnt /opt /root /srv /usr/local",
 	} {
 		var shared []string
-		for _, m := range Unit(Options{Engine: osconfig.Engine{DataRoot: root}}).Mounts {
+		for _, m := range Unit(Options{DataRoot: root}).Mounts {
 			if slices.Contains(m.Options, "rshared") && m.Target != "/var/lib/kubelet" {
 				shared = append(shared, m.Target)
 			}
@@ -184,8 +189,16 @@ func TestUnitInSwarm(t *testing.T) {
 	if u := Unit(Options{}); slices.Contains(u.Requires, "network") || slices.ContainsFunc(u.Args, func(a string) bool { return strings.HasPrefix(a, "--fixed") }) {
 		t.Errorf("without a swarm: requires %v, arguments %v", u.Requires, u.Args)
 	}
-	if dir := SwarmDir(osconfig.Engine{DataRoot: "/data/docker/"}); dir != "/data/docker/swarm" {
-		t.Errorf("state in %s", dir)
+}
+
+// A data root given as a flag is that of containerd, too, and the user's file
+// does not contradict it: dockerd refuses to start otherwise.
+func TestDataRootFlag(t *testing.T) {
+	for _, flag := range [][]string{{"--data-root=/c"}, {"--data-root", "/c"}} {
+		u := Unit(Options{Engine: osconfig.Engine{ConfigFile: "/opt/daemon.json", ExtraArgs: append(flag, "--debug")}})
+		if !strings.Contains(u.Args[1], `"data-root":"/c"`) || !slices.Contains(u.Args, "--fixed=data-root") || slices.Contains(u.Args, flag[0]) || !slices.Contains(u.Args, "--debug") {
+			t.Errorf("%q: arguments %q", flag, u.Args)
+		}
 	}
 }
 
@@ -197,8 +210,20 @@ func TestDataRoot(t *testing.T) {
 		"/c":              {DataRoot: "/b", ExtraArgs: []string{"--debug", "--data-root=/c"}},
 		"/d":              {DataRoot: "/b", ExtraArgs: []string{"--data-root", "/d"}},
 	} {
-		if got := DataRoot(e); got != want {
+		if got := DataRoot(e, nil); got != want {
 			t.Errorf("%+v: %s, want %s", e, got, want)
+		}
+	}
+	// The user's file wins over the configuration, a flag over both.
+	flag := osconfig.Engine{DataRoot: "/b", ExtraArgs: []string{"--data-root=/c"}}
+	for text, want := range map[string]string{
+		`{"data-root": "/e/"}`: "/e", "\ufeff{\"data-root\":\"/e\"}": "/e", `{"data-root": "relative"}`: "/b", `{"data-root": 7}`: "/b", `{`: "/b", `{}`: "/b",
+	} {
+		if got := DataRoot(osconfig.Engine{DataRoot: "/b"}, []byte(text)); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+		if got := DataRoot(flag, []byte(text)); got != "/c" {
+			t.Errorf("%s and a flag: %s", text, got)
 		}
 	}
 }

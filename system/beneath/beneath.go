@@ -66,7 +66,17 @@ func (d *Dir) Name() string { return d.f.Name() }
 
 // ReadFile is ReadFile for a file below the directory.
 func (d *Dir) ReadFile(name string, max int64) ([]byte, error) {
-	f, _, err := d.open(name)
+	fd, err := d.look(name, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	return readRegular(fd, filepath.Join(d.Name(), name), max)
+}
+
+// readRegular reads a regular file that was opened with O_PATH.
+func readRegular(fd int, path string, max int64) ([]byte, error) {
+	f, _, err := openRegular(fd, path)
 	if err != nil {
 		return nil, err
 	}
@@ -127,17 +137,21 @@ func reopened(fd int, path string) (*Dir, error) {
 	return &Dir{os.NewFile(uintptr(fd), path)}, nil
 }
 
-// open opens a regular file below the directory and returns its size. The
-// object is looked at before it is opened for reading: to open a device may
-// already do something, and to open a FIFO blocks. O_NONBLOCK is for a file
-// with a lease (fcntl(2), F_SETLEASE), whose holder may take its time.
+// open opens a regular file below the directory and returns its size.
 func (d *Dir) open(name string) (*os.File, int64, error) {
-	path := filepath.Join(d.Name(), name)
 	fd, err := d.look(name, 0)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer unix.Close(fd)
+	return openRegular(fd, filepath.Join(d.Name(), name))
+}
+
+// openRegular opens a regular file for reading that was opened with O_PATH, and
+// returns its size. The object is looked at before: to open a device may already
+// do something, and to open a FIFO blocks. O_NONBLOCK is for a file with a lease
+// (fcntl(2), F_SETLEASE), whose holder may take its time.
+func openRegular(fd int, path string) (*os.File, int64, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, 0, &fs.PathError{Op: "stat", Path: path, Err: err}

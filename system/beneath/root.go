@@ -32,6 +32,34 @@ func (r Root) Dir(name string) (*Dir, error) {
 	return reopened(fd, name)
 }
 
+// Resolve follows the links of a path, up to the first component that does not
+// exist.
+func (r Root) Resolve(name string) (string, error) {
+	w := newWalk(r)
+	defer w.close()
+	left, err := w.to(name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", &fs.PathError{Op: "resolve", Path: name, Err: err}
+	}
+	return path.Join(w.path(), path.Join(left...)), nil
+}
+
+// ReadFile reads a regular file by its path in the root; see Dir.ReadFile. The
+// last part of the path may be a link, too.
+func (r Root) ReadFile(name string, max int64) ([]byte, error) {
+	w := newWalk(r)
+	defer w.close()
+	_, err := w.to(name)
+	var fd int
+	if err == nil {
+		fd, err = w.here()
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return readRegular(fd, name, max)
+}
+
 func (r Root) top() (int, error) {
 	return unix.Open(r.Tree, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }

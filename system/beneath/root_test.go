@@ -77,6 +77,34 @@ func TestResolve(t *testing.T) {
 }
 
 // Before the tree is mounted, the directories of the machine are there.
+// A file of the root is read through links, as a process with this root does.
+func TestRootReadFile(t *testing.T) {
+	r, tree, machine := newRoot(t)
+	for at, target := range map[string]string{
+		"usr/bin/d.json": "../../srv/d.json", "loop": "loop", "dangling": "/nowhere", "dir": "/data", "abs": "/usr/bin/d.json",
+	} {
+		if err := os.Symlink(target, filepath.Join(tree, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(machine, "srv/d.json"), "{}")
+	write(t, filepath.Join(tree, "large"), strings.Repeat("x", 101))
+	for path, want := range map[string]string{
+		"/srv/d.json": "{}", "/usr/bin/d.json": "{}", "/abs": "{}", "abs": "{}", "/dir/docker/mark": "tree /data/docker",
+	} {
+		if text, err := r.ReadFile(path, 100); string(text) != want || err != nil {
+			t.Errorf("%s: %q, %v; want %q", path, text, err, want)
+		}
+	}
+	for path, want := range map[string]error{
+		"/loop": unix.ELOOP, "/dangling": fs.ErrNotExist, "/nothing": fs.ErrNotExist, "/dir": ErrNotRegular, "/large": ErrTooLarge,
+	} {
+		if text, err := r.ReadFile(path, 100); !errors.Is(err, want) {
+			t.Errorf("%s: %q, %v; want %v", path, text, err, want)
+		}
+	}
+}
+
 func TestResolveWithoutTree(t *testing.T) {
 	r, _, _ := newRoot(t)
 	r.Tree = filepath.Join(t.TempDir(), "none")

@@ -133,6 +133,15 @@ func (c *Client) task(ctx context.Context, p *plan, shim string) (*Process, erro
 			return nil, fmt.Errorf("unit %s: %w", name, err)
 		}
 	}
+	for _, m := range p.unit.Mounts {
+		if len(m.Except) == 0 {
+			continue
+		}
+		if err := view.Fill(int(created.Pid), m.Source, m.Target, m.Except); err != nil {
+			fd.close()
+			return nil, fmt.Errorf("unit %s: mounts below %s: %w", name, m.Source, err)
+		}
+	}
 	if err := view.Without(int(created.Pid), p.unit.Without); err != nil {
 		fd.close()
 		return nil, fmt.Errorf("unit %s: %w", name, err)

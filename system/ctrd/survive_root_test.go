@@ -216,3 +216,30 @@ func TestRootMountSourceIsMade(t *testing.T) {
 		t.Errorf("file: %q, %v", data, err)
 	}
 }
+
+// TestRootMountBringsWhatIsBelow: a bind of one mount brings the mounts below it
+// that were there before the container, but for those that it must not see.
+func TestRootMountBringsWhatIsBelow(t *testing.T) {
+	w := newWorld(t)
+	source := filepath.Join(w.Dir, "source")
+	for _, dir := range []string{"early", "secret"} {
+		path := filepath.Join(source, dir)
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Mount("tmpfs", path, "tmpfs", 0, "size=4k"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { syscall.Unmount(path, syscall.MNT_DETACH) })
+		if err := os.WriteFile(filepath.Join(path, "file"), []byte(dir), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for dir, want := range map[string]uint32{"early": 0, "secret": 1} {
+		u := newUnit("below-"+dir, "cat", "/mnt/a/"+dir+"/file")
+		u.Mounts = []unit.Mount{{Source: source, Target: "/mnt/a", Options: []string{"bind", "rw", "rslave"}, Except: []string{filepath.Join(source, "secret")}}}
+		if code := w.exit(w.start(u)); code != want {
+			t.Errorf("%s: exit code %d, want %d", dir, code, want)
+		}
+	}
+}

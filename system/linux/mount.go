@@ -71,11 +71,6 @@ func MountsIn(path string) ([]MountInfo, error) {
 // again, also where another /proc is mounted.
 type MountTable struct{ file *os.File }
 
-// OpenMounts opens the table of a process.
-func OpenMounts(pid int) (*MountTable, error) {
-	return openMounts(fmt.Sprintf("/proc/%d/mountinfo", pid))
-}
-
 func openMounts(path string) (*MountTable, error) {
 	f, err := os.Open(path)
 	if err != nil {

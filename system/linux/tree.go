@@ -2,7 +2,6 @@ package linux
 
 import (
 	"fmt"
-	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -52,36 +51,12 @@ func Propagate(target string, flags uintptr) error {
 // InMountNamespace runs f in the mount namespace of a process, with that
 // namespace's root. The thread that ran it is not used again.
 func InMountNamespace(pid int, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		if unix.Gettid() != unix.Getpid() {
-			done <- enterMountNamespace(pid, f)
-			return // locked: the thread ends with the goroutine
-		}
-		// The main thread is what /proc/self shows, and cannot end. While it
-		// is held here, the next goroutine gets another one.
-		defer runtime.UnlockOSThread()
-		done <- InMountNamespace(pid, f)
-	}()
-	return <-done
-}
-
-func enterMountNamespace(pid int, f func() error) error {
-	path := fmt.Sprintf("/proc/%d/ns/mnt", pid)
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	p, err := OpenProcess(pid)
 	if err != nil {
-		return fmt.Errorf("mount namespace of process %d: open %s: %w", pid, path, err)
+		return err
 	}
-	defer unix.Close(fd)
-	// The kernel refuses a thread that shares its root with others.
-	if err := unix.Unshare(unix.CLONE_FS); err != nil {
-		return fmt.Errorf("mount namespace of process %d: unshare: %w", pid, err)
-	}
-	if err := unix.Setns(fd, unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("mount namespace of process %d: setns: %w", pid, err)
-	}
-	return f()
+	defer p.Close()
+	return p.InMountNamespace(f)
 }
 
 // JoinPeers makes the root mount of the calling thread's namespace, which is

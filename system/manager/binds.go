@@ -109,27 +109,40 @@ func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
 	}
 	defer tree.Close()
 	f := finder{tree: tree, image: consoleTree()}
-	return api.Binds{DataRoot: f.dataRoot(root), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles)}, nil
+	return api.Binds{DataRoot: f.dataRoot(root, dataRootKey(m.cfg().Rancher.Docker, root)), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles)}, nil
 }
 
 // dataRoot is the engine's. A file of the user's may have moved it, which only
 // dockerd knows.
 func dataRoot(ctx context.Context, client dockerapi.Client, e osconfig.Engine) (string, error) {
 	if e.ConfigFile == "" {
-		return engine.DataRoot(e), nil
+		return engine.DataRoot(e, nil), nil
 	}
 	var info struct{ DockerRootDir string }
 	err := client.Call(ctx, http.MethodGet, "/info", nil, &info)
 	return info.DockerRootDir, err
 }
 
-// dataRoot returns the engine's data root if it does not last.
-func (f finder) dataRoot(dir string) *api.DataRoot {
+// dataRootKey names what sets an engine's data root.
+func dataRootKey(e osconfig.Engine, root string) string {
+	plain := e
+	plain.ExtraArgs = nil
+	switch root {
+	case engine.DataRoot(plain, nil):
+		return "rancher.docker.data_root"
+	case engine.DataRoot(e, nil):
+		return "--data-root in rancher.docker.extra_args"
+	}
+	return "data-root in " + e.ConfigFile
+}
+
+// dataRoot returns the engine's data root if it does not last. key is what sets it.
+func (f finder) dataRoot(dir, key string) *api.DataRoot {
 	p, err := f.resolve(dir)
 	if err != nil || !f.inRAM(p) {
 		return nil
 	}
-	return &api.DataRoot{Path: dir, Advice: "set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker" + f.orLast(p)}
+	return &api.DataRoot{Path: dir, Advice: "set " + key + " to a directory that lasts, such as /var/lib/docker" + f.orLast(p)}
 }
 
 // binds picks what containers may write to and does not last: bind mounts and

@@ -136,7 +136,7 @@ func TestBinds(t *testing.T) {
 		"the engine keeps images and volumes in /data/docker, which the next boot empties: set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker" + orData,
 		"container agent keeps data in /etc/agent, which the next boot empties: bind /srv/agent instead",
 		"compose project db keeps data in /data/db, which the next boot empties: bind /srv/db instead" + orData,
-	}, bindNotes(api.Binds{DataRoot: f.dataRoot("/data/docker"), Binds: []api.Bind{got[0], got[6], got[8]}})); d != "" {
+	}, bindNotes(api.Binds{DataRoot: f.dataRoot("/data/docker", "rancher.docker.data_root"), Binds: []api.Bind{got[0], got[6], got[8]}})); d != "" {
 		t.Error(d)
 	}
 }
@@ -174,12 +174,19 @@ func TestLateFiles(t *testing.T) {
 func TestDataRootThatLasts(t *testing.T) {
 	f := aTree(t)
 	for _, dir := range []string{"/var/lib/docker", "/mnt/server/docker", "/disk/docker", "/data/back"} {
-		if got := f.dataRoot(dir); got != nil {
+		if got := f.dataRoot(dir, "key"); got != nil {
 			t.Errorf("%s: %+v", dir, got)
 		}
 	}
-	if got := f.dataRoot("/scratch/docker"); got == nil || strings.Contains(got.Advice, "directories") {
+	if got := f.dataRoot("/scratch/docker", "key"); got == nil || strings.Contains(got.Advice, "directories") || !strings.HasPrefix(got.Advice, "set key to") {
 		t.Errorf("on a tmpfs: %+v", got)
+	}
+	// The advice names what counts.
+	e := osconfig.Engine{DataRoot: "/a", ConfigFile: "/opt/daemon.json", ExtraArgs: []string{"--data-root=/b"}}
+	for root, want := range map[string]string{"/a": "rancher.docker.data_root", "/b": "--data-root in rancher.docker.extra_args", "/c": "data-root in /opt/daemon.json"} {
+		if got := dataRootKey(e, root); got != want {
+			t.Errorf("%s: %q, want %q", root, got, want)
+		}
 	}
 }
 

@@ -60,14 +60,19 @@ func (m *Manager) recoverTrial() {
 }
 
 // applyLoaded makes after the machine's configuration and carries out what
-// differs. With yes the machine also leaves its swarm where after has none.
+// differs. With yes the machine also leaves its swarm where after has none, and
+// drops out of one whose state is not in after's data root.
 func (m *Manager) applyLoaded(ctx context.Context, before, after load.Result, yes bool) error {
 	m.applying.Lock()
 	defer m.applying.Unlock()
 	m.adopt(after)
 	// Before the engine restarts: dockerd must be one that can leave.
 	err := m.leaveSwarm(ctx, before.Config, after.Config, yes)
-	return errors.Join(err, m.applyDifference(ctx, before.Config, after.Config))
+	err = errors.Join(err, m.applyDifference(ctx, before.Config, after.Config))
+	if yes {
+		err = errors.Join(err, m.forgetSwarm(after.Config))
+	}
+	return err
 }
 
 // What becomes of a unit when the configuration changes.

@@ -52,6 +52,12 @@ func (r *unitRunner) Start(_ context.Context, u unit.Unit) (supervise.Process, e
 	return &unitProcess{end: make(chan struct{})}, nil
 }
 
+func (r *unitRunner) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.started)
+}
+
 func (r *unitRunner) Adopt(context.Context, unit.Unit) (supervise.Process, bool, error) {
 	return nil, false, nil
 }

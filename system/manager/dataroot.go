@@ -3,6 +3,7 @@ package manager
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -16,29 +17,58 @@ import (
 
 // inConsole is a directory by its path in the console and the engine: on their
 // tree, or on one of the machine's directories that are mounted there.
-func inConsole(path string) beneath.Place {
+func inConsole(name string) beneath.Place {
 	mounts := map[string]string{}
 	for _, dir := range append(osconfig.LastingDirectories(), "/run", "/tmp") {
 		mounts[dir] = dir
 	}
-	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: path}
+	return beneath.Place{Root: beneath.Root{Tree: view.Root, Mounts: mounts}, Path: name}
 }
 
-// swarmDir is where dockerd keeps the state of its swarm.
-func swarmDir(c osconfig.Config) beneath.Place { return inConsole(engine.SwarmDir(c.Rancher.Docker)) }
+// maxUserFile bounds the file that rancher.docker.config_file names, in bytes.
+const maxUserFile = 1 << 20
 
-// hasSwarm reports whether dockerd has the state of a swarm on disk. A state
-// that cannot be read counts as one: dockerd without a swarm starts with the
-// options for a swarm, but dockerd in a swarm does not start without them.
-func hasSwarm(c osconfig.Config) bool {
-	has, err := swarmDir(c).Has(engine.SwarmState)
+// engineRoot is the data root with which the engine starts. The file that
+// rancher.docker.config_file names may move it; containers can write there.
+func engineRoot(e osconfig.Engine) string {
+	var text []byte
+	if e.ConfigFile != "" {
+		// Without the file, or with one that cannot be read, the engine starts
+		// with the configuration, and says so.
+		text, _ = inConsole("/").Root.ReadFile(e.ConfigFile, maxUserFile)
+	}
+	return engine.DataRoot(e, text)
+}
+
+// withoutLinks is where a path leads in the console and the engine, as far as
+// that exists by now.
+func withoutLinks(name string) string {
+	at, err := inConsole("/").Root.Resolve(name)
+	if err != nil {
+		return name
+	}
+	return at
+}
+
+// swarmDir is where dockerd keeps the state of its swarm below a data root.
+func swarmDir(root string) beneath.Place { return inConsole(path.Join(root, engine.SwarmDir)) }
+
+// hasSwarm reports whether dockerd has the state of a swarm on disk.
+func hasSwarm(c osconfig.Config) bool { return hasSwarmIn(engineRoot(c.Rancher.Docker)) }
+
+// hasSwarmIn is hasSwarm for a data root. A state that cannot be read counts as
+// one: dockerd without a swarm starts with the options for a swarm, but dockerd
+// in a swarm does not start without them.
+func hasSwarmIn(root string) bool {
+	has, err := swarmDir(root).Has(engine.SwarmState)
 	return has || err != nil
 }
 
 // needs is what the engine's data root requires of its start.
 type needs struct {
-	swarm   bool // the options for a swarm
-	devices bool // udev first: containers name devices that do not exist yet
+	swarm   bool   // the options for a swarm
+	devices bool   // udev first: containers name devices that do not exist yet
+	root    string // without links: what is mounted there stays in the engine
 }
 
 // engineNeeds is what was found when the engine's unit was defined.
@@ -53,22 +83,24 @@ func (m *Manager) engineNeeds() needs {
 const devicesDeadline = 3 * time.Second
 
 // lookAtDataRoot finds out what the engine needs, and reports whether that is
-// more than before. A device that has come meanwhile changes nothing.
+// another thing or more than before. A device that has come meanwhile changes nothing.
 func (m *Manager) lookAtDataRoot(c osconfig.Config) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), devicesDeadline)
 	defer cancel()
-	missing, err := engine.MissingDevices(ctx, inConsole(engine.DataRoot(c.Rancher.Docker)), "/dev")
+	root := engineRoot(c.Rancher.Docker)
+	missing, err := engine.MissingDevices(ctx, inConsole(root), "/dev")
 	if err != nil {
 		m.log.Warn("the engine does not wait for devices of containers", "error", err)
 	}
 	if len(missing) > 0 {
 		m.log.Info("the engine waits for devices of containers", "missing", missing)
 	}
-	swarm := hasSwarm(c)
+	now := needs{swarm: hasSwarmIn(root), devices: len(missing) > 0, root: withoutLinks(root)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.needs
-	m.needs = needs{swarm: before.swarm || swarm, devices: before.devices || len(missing) > 0}
+	now.swarm, now.devices = before.swarm || now.swarm, before.devices || now.devices
+	m.needs = now
 	return m.needs != before
 }
 
@@ -77,21 +109,21 @@ const refitDeadline = 20 * time.Second
 
 // refitEngine defines the engine anew if its data root needs something else
 // than when the units were defined: the root may be on a disk that the console
-// has mounted since. It reports whether it has stopped the engine, whose first
-// process waits for the file Go and has no containers.
-func (m *Manager) refitEngine(ctx context.Context) (bool, error) {
+// has mounted since. It returns when the engine's first process, which waits for
+// the file Go and has no containers, has made room for another one.
+func (m *Manager) refitEngine(ctx context.Context) error {
 	c := m.cfg()
 	i, err := m.sup.Get(engine.Name)
 	if err != nil || i.State == supervise.Running { // it is off, or does not wait
-		return false, nil
+		return nil
 	}
 	if !m.lookAtDataRoot(c) {
-		return false, nil
+		return nil
 	}
 	units := m.definitions(c)
 	at := slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })
 	if at < 0 {
-		return false, nil
+		return nil
 	}
 	m.log.Info("the engine is defined anew: its data root has been mounted")
 	if err := m.loadSwarmModules(c); err != nil {
@@ -101,21 +133,12 @@ func (m *Manager) refitEngine(ctx context.Context) (bool, error) {
 		m.launched.Open() // udev, for which the engine waits now, waits for the engine otherwise
 	}
 	if err := m.sup.Replace(units[at]); err != nil {
-		return false, fmt.Errorf("engine: %w", err)
+		return fmt.Errorf("engine: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, refitDeadline)
 	defer cancel()
-	if err := m.sup.Stop(ctx, engine.Name); err != nil {
-		return true, fmt.Errorf("engine: %w", err)
+	if err := m.sup.Renew(ctx, engine.Name); err != nil {
+		return fmt.Errorf("engine: %w", err)
 	}
-	return true, nil
-}
-
-// startEngine starts the engine that refitEngine has stopped.
-func (m *Manager) startEngine(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, servicesDeadline)
-	defer cancel()
-	if err := m.sup.Start(ctx, engine.Name); err != nil {
-		m.log.Error("start of the engine", "error", err)
-	}
+	return nil
 }

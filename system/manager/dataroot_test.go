@@ -71,6 +71,47 @@ func TestRootSwarmOnTree(t *testing.T) {
 	}
 }
 
+// TestRootConfigFile: the file of rancher.docker.config_file may move the data
+// root, and the swarm's state with it.
+func TestRootConfigFile(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	for _, dir := range []string{"/run", "/srv"} {
+		if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	joined(t, "/srv/docker")
+	joined(t, "/srv/flag")
+	etc := filepath.Join(view.Root, "etc")
+	err := errors.Join(os.MkdirAll(etc, 0o755), os.Symlink("/srv/daemon.json", filepath.Join(etc, "daemon.json")),
+		os.WriteFile("/srv/daemon.json", []byte(`{"data-root":"/srv/docker"}`), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range map[string]struct {
+		file, root, flag string
+		want             bool
+	}{
+		"the file":           {"/srv/daemon.json", "", "", true},
+		"a link to it":       {"/etc/daemon.json", "/srv/data", "", true},
+		"a flag wins":        {"/etc/daemon.json", "", "--data-root=/srv/data", false},
+		"no file":            {"/etc/none.json", "/srv/flag", "", true},
+		"without it":         {"", "/srv/data", "", false},
+		"what it moves from": {"/etc/daemon.json", "/srv/flag", "--data-root=/srv/data", false},
+	} {
+		c := inSwarm(tc.root, false)
+		c.Rancher.Docker.ConfigFile = tc.file
+		if tc.flag != "" {
+			c.Rancher.Docker.ExtraArgs = []string{tc.flag}
+		}
+		if hasSwarm(c) != tc.want {
+			t.Errorf("%s: a swarm is found: %v", name, !tc.want)
+		}
+	}
+}
+
 // TestRefitEngine: the data root may be mounted only after the units were
 // defined. The engine, which waits meanwhile, then starts as a swarm needs it.
 func TestRefitEngine(t *testing.T) {
@@ -101,36 +142,56 @@ func TestRefitEngine(t *testing.T) {
 		}
 		return slices.Contains(i.Unit.Args, "--fixed=live-restore")
 	}
-	if refitted, err := m.refitEngine(ctx); refitted || err != nil {
-		t.Errorf("without an engine: %v, %v", refitted, err)
+	if err := m.refitEngine(ctx); err != nil {
+		t.Errorf("without an engine: %v", err)
 	}
 	m.lookAtDataRoot(m.cfg())
 	units := m.definitions(m.cfg())
 	if err := m.sup.Add(units[slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })]); err != nil {
 		t.Fatal(err)
 	}
-	for tick := time.NewTicker(10 * time.Millisecond); ; {
-		if i, err := m.sup.Get(engine.Name); err != nil || i.PID != 0 || ctx.Err() != nil {
-			break
+	awaitPID := func() {
+		for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+			if i, err := m.sup.Get(engine.Name); err != nil || i.PID != 0 || ctx.Err() != nil {
+				return
+			}
 		}
-		<-tick.C
 	}
-	if refitted, err := m.refitEngine(ctx); refitted || err != nil || fixed() {
-		t.Errorf("nothing has changed: %v, %v", refitted, err)
+	awaitPID()
+	if err := m.refitEngine(ctx); err != nil || fixed() {
+		t.Errorf("nothing has changed: %v", err)
 	}
+	// One that somebody stops, before or after, stays stopped.
 	joined(t, dir)
-	refitted, err := m.refitEngine(ctx)
-	if i, _ := m.sup.Get(engine.Name); !refitted || err != nil || !fixed() || i.State != supervise.Stopped {
-		t.Errorf("a swarm has come: %v, %v, %s", refitted, err, i.State)
+	if err := m.sup.Stop(ctx, engine.Name); err != nil {
+		t.Fatal(err)
 	}
+	err := m.refitEngine(ctx)
+	if i, _ := m.sup.Get(engine.Name); err != nil || !fixed() || i.State != supervise.Stopped {
+		t.Errorf("a swarm has come, and the engine was stopped: %v, %s", err, i.State)
+	}
+	go m.sup.Start(ctx, engine.Name)
+	awaitPID()
+	m.needs = needs{}
+	if err := errors.Join(m.refitEngine(ctx), m.sup.Stop(ctx, engine.Name)); err != nil {
+		t.Errorf("refitted, then stopped: %v", err)
+	}
+	before := r.count()
+	// Otherwise the next one starts.
+	go m.sup.Start(ctx, engine.Name)
+	awaitPID()
+	m.needs = needs{}
+	err = m.refitEngine(ctx)
 	answers.Store(true)
-	m.startEngine(ctx)
-	if i, _ := m.sup.Get(engine.Name); i.State != supervise.Running || len(r.started) != 2 {
-		t.Errorf("%s after %q", i.State, r.started)
+	if err := errors.Join(err, m.sup.Start(ctx, engine.Name)); err != nil {
+		t.Error(err)
+	}
+	if i, _ := m.sup.Get(engine.Name); i.State != supervise.Running || r.count() != before+2 {
+		t.Errorf("%s after %d starts, %d before", i.State, r.count(), before)
 	}
 	// One that runs is left alone.
 	m.needs = needs{}
-	if refitted, err := m.refitEngine(ctx); refitted || err != nil {
-		t.Errorf("a running engine: %v, %v", refitted, err)
+	if err := m.refitEngine(ctx); err != nil || r.count() != before+2 {
+		t.Errorf("a running engine: %v, %d starts", err, r.count())
 	}
 }

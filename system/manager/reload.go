@@ -76,7 +76,7 @@ func aboutPlan(plan, status string) (setup.Status, bool) {
 }
 
 func hangUp(pid int) error {
-	if err := unix.Kill(pid, unix.SIGHUP); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := unix.Kill(pid, unix.SIGHUP); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("SIGHUP to the console: %w", err)
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"reflect"
 	"slices"
 	"time"
@@ -14,6 +15,7 @@ import (
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 )
@@ -83,11 +85,19 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 	m.mu.Lock()
 	g := m.units["docker"]
 	m.mu.Unlock()
-	if !c.Rancher.Docker.Swarm.On() && !hasSwarm(c) || g == nil || !g.IsOpen() {
+	from := leftBehind(c)
+	if !c.Rancher.Docker.Swarm.On() && !hasSwarm(c) && from == "" || g == nil || !g.IsOpen() {
 		m.sayOfSwarm(swarm.Result{})
 		return 0
 	}
-	r.Dir = swarmDir(c)
+	root := engineRoot(c.Rancher.Docker)
+	if from != "" {
+		m.sayOfSwarm(swarm.Result{Reasons: []string{fmt.Sprintf("swarm: the engine's data root has changed from %s to %s, which has no state of a swarm: the other machines "+
+			"of its swarm count this machine as down, and it makes or joins no other swarm. Set the data root back to %s, or stop the engine, copy %s to %s, and reboot. "+
+			"To drop out of the swarm instead, run `ros config apply --yes`", from, root, from, swarmDir(from), swarmDir(root))}})
+		return leftBehindAgain
+	}
+	r.Dir = swarmDir(root)
 	res := r.Reconcile(ctx, swarm.Machine{Want: c.Rancher.Docker.Swarm, Links: links})
 	if ctx.Err() != nil {
 		return 0
@@ -95,11 +105,42 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 	m.sayOfSwarm(res)
 	if res.Restart != "" {
 		m.log.Warn("the engine restarts for its swarm", "reason", res.Restart)
-		if err := m.sup.Restart(ctx, "docker"); err != nil {
+		if err := m.sup.Renew(ctx, engine.Name); err != nil {
 			m.log.Error("cannot restart the engine", "error", err)
 		}
 	}
 	return res.Again
+}
+
+// leftBehindAgain is the time until a state that was left behind is looked for
+// again.
+const leftBehindAgain = time.Minute
+
+// leftBehind returns the data root in which the machine was in a swarm, if its
+// state is still there and the present data root has none. Nobody was asked
+// about that: the data root changed at a reboot, or by the engine's own file.
+func leftBehind(c osconfig.Config) string {
+	from, root := swarm.RememberedRoot(swarmMemory), engineRoot(c.Rancher.Docker)
+	// With mapped users dockerd itself uses a directory of its data root.
+	if from == "" || from == root || path.Dir(from) == root || !hasSwarmIn(from) || hasSwarmIn(root) {
+		return ""
+	}
+	return from
+}
+
+// forgetSwarm lets the machine drop out of a swarm that it has left behind:
+// somebody has said yes to that.
+func (m *Manager) forgetSwarm(c osconfig.Config) error {
+	from := leftBehind(c)
+	if from == "" {
+		return nil
+	}
+	m.log.Info("the machine has dropped out of its swarm", "data_root", from)
+	if err := atomicfile.Remove(swarmMemory); err != nil {
+		return fmt.Errorf("swarm in %s: %w", from, err)
+	}
+	m.lookAtSwarm()
+	return nil
 }
 
 // sayOfSwarm keeps the result of a look, and logs what is new in it.
@@ -166,7 +207,7 @@ func leaves(before, after osconfig.Config) bool {
 
 // askSwarm asks the engine for those who are not the reconciler.
 func (m *Manager) askSwarm(c osconfig.Config) *swarm.Reconciler {
-	return swarm.New(engine.Socket, swarmDir(c))
+	return swarm.New(engine.Socket, swarmDir(engineRoot(c.Rancher.Docker)))
 }
 
 // costs says what of a new configuration cannot be undone.
@@ -177,7 +218,7 @@ func (m *Manager) costs(ctx context.Context, before, after osconfig.Config) []st
 	if leaves(before, after) {
 		return m.askSwarm(before).Costs(ctx)
 	}
-	from, to := engine.DataRoot(before.Rancher.Docker), engine.DataRoot(after.Rancher.Docker)
+	from, to := engineRoot(before.Rancher.Docker), engineRoot(after.Rancher.Docker)
 	if from == to || hasSwarm(after) {
 		return nil
 	}

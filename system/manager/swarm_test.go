@@ -1,6 +1,10 @@
 package manager
 
 import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,10 +15,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/load"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/linux"
+	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
+	"github.com/pharos-os/pharos/system/view"
 )
 
 // inSwarm is a configuration whose engine keeps its data below dir.
@@ -93,12 +102,18 @@ func TestSwarmCostsOfDataRoot(t *testing.T) {
 	m := &Manager{}
 	from, to := t.TempDir(), t.TempDir()
 	joined(t, from)
+	byFile := inSwarm(from, true)
+	byFile.Rancher.Docker.ConfigFile = filepath.Join(t.TempDir(), "daemon.json")
+	if err := os.WriteFile(byFile.Rancher.Docker.ConfigFile, []byte(`{"data-root":"`+to+`"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		before, after osconfig.Config
 		words         []string
 	}{
 		"the key is set":      {inSwarm(from, true), inSwarm(to, true), []string{from + " to " + to, "drops out", "makes or joins"}},
 		"the key is not set":  {inSwarm(from, false), inSwarm(to, false), []string{from + " to " + to, "drops out"}},
+		"the engine's file":   {inSwarm(from, true), byFile, []string{from + " to " + to, "drops out"}},
 		"without a swarm":     {inSwarm(to, true), inSwarm(t.TempDir(), true), nil},
 		"the state was moved": {inSwarm(from, true), inSwarm(from+"/../"+filepath.Base(from), true), nil},
 	} {
@@ -117,6 +132,88 @@ func TestSwarmCostsOfDataRoot(t *testing.T) {
 	joined(t, to)
 	if costs := m.costs(t.Context(), inSwarm(from, true), inSwarm(to, true)); len(costs) > 0 {
 		t.Errorf("the state is there: %q", costs)
+	}
+}
+
+// A reboot or a restart of the engine may bring another data root, about which
+// nobody was asked. The machine then makes no other swarm.
+func TestRootDataRootMovesAtReboot(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	for _, dir := range []string{"/run", "/srv", "/var/lib"} {
+		if err := linux.Mount("tmpfs", dir, "tmpfs", 0, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.MkdirAll("/var/lib/pharos", 0o755), os.MkdirAll(view.Root, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	state, root, made := "active", "/srv/a", 0
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /info", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"DockerRootDir":%q,"Swarm":{"LocalNodeState":%q,"NodeID":"n1","NodeAddr":"10.0.0.1"}}`, root, state)
+	})
+	mux.HandleFunc("POST /swarm/init", func(http.ResponseWriter, *http.Request) { made++ })
+	l, err := net.Listen("unix", engine.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: mux}
+	done := make(chan error)
+	go func() { done <- server.Serve(l) }()
+	defer func() { server.Close(); <-done }()
+
+	joined(t, "/srv/a")
+	// boot looks once, as a manager that has just started, and returns what the status says.
+	boot := func(c osconfig.Config) (*Manager, string) {
+		there := supervise.NewGate("the engine")
+		there.Open()
+		m := &Manager{log: quiet(), units: map[string]*supervise.Gate{engine.Name: there}, notes: map[string][]string{}, swarmAgain: make(chan struct{}, 1),
+			config: load.Result{Config: c}}
+		r := m.askSwarm(c)
+		r.Memory = swarmMemory
+		m.reconcileSwarm(t.Context(), r, nil)
+		return m, strings.Join(m.swarm.reasons, "; ")
+	}
+	if _, said := boot(inSwarm("/srv/a", true)); said != "" {
+		t.Fatalf("a member: %q", said)
+	}
+	state, root = "inactive", "/srv/b"
+	for _, on := range []bool{true, false} {
+		_, said := boot(inSwarm("/srv/b", on))
+		for _, word := range []string{"/srv/a", "/srv/b", "ros config apply --yes"} {
+			if !strings.Contains(said, word) {
+				t.Errorf("with the key %v: %q does not say %q", on, said, word)
+			}
+		}
+	}
+	if made != 0 {
+		t.Errorf("%d swarms were made", made)
+	}
+	// The data root moves back.
+	state, root = "active", "/srv/a"
+	if _, said := boot(inSwarm("/srv/a", true)); said != "" {
+		t.Errorf("back: %q", said)
+	}
+	// Somebody says yes.
+	state, root = "inactive", "/srv/b"
+	m, said := boot(inSwarm("/srv/b", true))
+	if err := m.forgetSwarm(m.cfg()); err != nil || said == "" {
+		t.Errorf("%q, %v", said, err)
+	}
+	if _, said := boot(inSwarm("/srv/b", true)); said != "" || made != 1 {
+		t.Errorf("after a yes: %q, %d swarms were made", said, made)
+	}
+	// The swarm has ended in its own data root.
+	state, root = "active", "/srv/a"
+	boot(inSwarm("/srv/a", true))
+	state, root = "inactive", "/srv/b"
+	if err := os.RemoveAll("/srv/a/swarm"); err != nil {
+		t.Fatal(err)
+	}
+	if _, said := boot(inSwarm("/srv/b", true)); said != "" || made != 2 {
+		t.Errorf("without a state there: %q, %d swarms were made", said, made)
 	}
 }
 

@@ -9,8 +9,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/console/setup"
 	osconfig "github.com/pharos-os/pharos/os-config"
@@ -94,14 +97,15 @@ const handAgain = time.Minute
 // handTree moves a running engine over to the tree of a console that has
 // started again and has put its files in place.
 func (m *Manager) handTree() error {
+	m.treeMu.Lock()
+	defer m.treeMu.Unlock()
+	// Not before: a number that is as old as the wait may be another process's.
 	i, err := m.sup.Get(engine.Name)
 	if err != nil || i.PID == 0 || i.State != supervise.Running {
 		return nil
 	}
-	m.treeMu.Lock()
-	defer m.treeMu.Unlock()
 	stale, err := tree().Stale(i.PID)
-	if errors.Is(err, fs.ErrNotExist) { // it has ended
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrNotExist) { // it has ended
 		return nil
 	}
 	if err != nil || !stale {
@@ -184,17 +188,10 @@ func (m *Manager) stepFiles(ctx context.Context) error {
 	}
 	// Also when ctx has ended: containers start then all the same.
 	ctx = context.WithoutCancel(ctx)
-	refitted := false
 	if _, errStat := os.Stat(engine.Go); errStat != nil { // else containers run since an earlier manager
-		var errRefit error
-		refitted, errRefit = m.refitEngine(ctx)
-		err = errors.Join(err, errRefit)
+		err = errors.Join(err, m.refitEngine(ctx))
 	}
-	err = errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
-	if refitted {
-		go m.startEngine(ctx)
-	}
-	return err
+	return errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
 }
 
 func (m *Manager) storage() string {
@@ -205,18 +202,19 @@ func (m *Manager) storage() string {
 
 // bindable reports whether a configuration makes something that a container of
 // an earlier boot may have bound and that is not there by itself. Without
-// state there are no such containers, unless a mount brings them.
+// state there are no such containers, unless a mount brings them. The engine
+// also waits for its own configuration file.
 func bindable(c osconfig.Config, hasState bool) bool {
 	if len(c.Mounts) > 0 {
 		return true
 	}
-	if !hasState {
-		return false
-	}
 	for _, f := range c.WriteFiles {
-		if !f.Defer && !osconfig.Lasts(f.Path) {
+		if !f.Defer && (hasState && !osconfig.Lasts(f.Path) || path.Clean(f.Path) == path.Clean(c.Rancher.Docker.ConfigFile)) {
 			return true
 		}
+	}
+	if !hasState {
+		return false
 	}
 	return len(c.Users) > 0 || len(c.Groups) > 0 || c.Timezone != "" || len(c.CACerts.Trusted) > 0 || c.CACerts.RemoveDefaults
 }

@@ -36,6 +36,10 @@ func TestBindable(t *testing.T) {
 	file := func(path string, deferred bool) osconfig.Config {
 		return osconfig.Config{WriteFiles: []osconfig.File{{Path: path, Defer: deferred}}}
 	}
+	withConfigFile := func(c osconfig.Config) osconfig.Config {
+		c.Rancher.Docker.ConfigFile = "/srv/daemon.json"
+		return c
+	}
 	for name, c := range map[string]struct {
 		config        osconfig.Config
 		disk, withRAM bool
@@ -44,6 +48,8 @@ func TestBindable(t *testing.T) {
 		"keys":                     {config: osconfig.Config{SSHAuthorizedKeys: []string{"k"}, Hostname: "h"}},
 		"a file that lasts":        {config: file("/srv/app/app.conf", false)},
 		"a file of the next boot":  {config: file("/etc/app.conf", false), disk: true},
+		"the engine's own file":    {config: withConfigFile(file("/srv/docker/../daemon.json", false)), disk: true, withRAM: true},
+		"the same, deferred":       {config: withConfigFile(file("/srv/daemon.json", true))},
 		"a deferred file":          {config: file("/etc/app.conf", true)},
 		"a zone":                   {config: osconfig.Config{Timezone: "Europe/Berlin"}, disk: true},
 		"a user":                   {config: osconfig.Config{Users: []osconfig.User{{Name: "u"}}}, disk: true},

@@ -63,6 +63,24 @@ func (s *service) start() func() (bool, error) {
 func (s *service) requestStop(again bool) func() (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.end(again)
+}
+
+// requestRenewal ends the service's life and begins another one. It does nothing
+// to a service that is not to run.
+func (s *service) requestRenewal() func() (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.goal {
+		return func() (bool, error) { return true, nil }
+	}
+	ended := s.end(true)
+	s.want = true
+	return ended
+}
+
+// end returns what ends the wait for a stop; s.mu is held.
+func (s *service) end(again bool) func() (bool, error) {
 	s.want, s.goal = false, again
 	s.notify()
 	if !s.living {

@@ -213,3 +213,61 @@ func TestStopBeforeTheFirstLife(t *testing.T) {
 		}
 	})
 }
+
+// TestRenew: another life follows the present one, unless somebody stops the
+// service before, meanwhile or later.
+func TestRenew(t *testing.T) {
+	for name, c := range map[string]struct {
+		do     func(ctx context.Context, b *bench) error
+		state  State
+		starts int
+	}{
+		"alone": {func(ctx context.Context, b *bench) error { return b.Renew(ctx, "a") }, Running, 2},
+		"after a stop": {func(ctx context.Context, b *bench) error {
+			return errors.Join(b.Stop(ctx, "a"), b.Renew(ctx, "a"))
+		}, Stopped, 1},
+		"before a stop": {func(ctx context.Context, b *bench) error {
+			return errors.Join(b.Renew(ctx, "a"), b.Stop(ctx, "a"))
+		}, Stopped, 2},
+		"with a stop": {func(ctx context.Context, b *bench) error {
+			renewed := make(chan error, 1)
+			go func() { renewed <- b.Renew(ctx, "a") }()
+			synctest.Wait()
+			return errors.Join(b.Stop(ctx, "a"), <-renewed)
+		}, Stopped, 1},
+		"with a restart": {func(ctx context.Context, b *bench) error {
+			restarted := make(chan error, 1)
+			go func() { restarted <- b.Restart(ctx, "a") }()
+			synctest.Wait()
+			return errors.Join(b.Renew(ctx, "a"), <-restarted)
+		}, Running, 2},
+		"nobody waits": {func(ctx context.Context, b *bench) error {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			if err := b.Renew(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) {
+				return errors.New("no deadline")
+			}
+			return nil
+		}, Running, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := slowToStop(t)
+				defer b.stop()
+				if err := c.do(t.Context(), b); err != nil {
+					t.Error(err)
+				}
+				b.expect(t, c.state, c.starts)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		b := slowToStop(t)
+		defer b.stop()
+		b.Shutdown()
+		if err := b.Renew(t.Context(), "a"); !errors.Is(err, ErrShutdown) {
+			t.Error(err)
+		}
+		b.expect(t, Running, 1)
+	})
+}

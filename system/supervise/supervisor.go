@@ -174,6 +174,22 @@ func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	return svc.await(ctx, svc.requestStop(false))
 }
 
+// Renew ends the present life of a service, begins another one, and waits until
+// the first has ended. Unlike Restart it starts nothing that somebody has
+// stopped, and a stop that is requested later always counts.
+func (s *Supervisor) Renew(ctx context.Context, name string) error {
+	svc, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	if err := s.open(name); err != nil {
+		return err
+	}
+	ended := svc.requestRenewal()
+	svc.signal()
+	return svc.await(ctx, ended)
+}
+
 // restartTimeout bounds a restart that nobody waits for any more.
 const restartTimeout = 10 * time.Minute
 

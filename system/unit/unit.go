@@ -98,6 +98,10 @@ type Mount struct {
 	Options        []string // e.g. "ro", "rslave", "rw"; bind mounts get rbind by default
 	// Mkdir creates a missing source directory with this mode before start (0 = do not).
 	Mkdir uint32
+	// Except is for a bind of Source alone ("bind" in Options). If it is not empty,
+	// what is mounted below Source when the unit starts comes as well, but for the
+	// mounts at these paths and below them.
+	Except []string
 }
 
 // Device is one allowed device node: "c 10:200 rwm" as type, major, minor, access.

@@ -66,6 +66,10 @@ func (c *check) mounts(mounts []Mount) {
 		} else {
 			c.require(m.Mkdir == 0, f, "mkdir is for bind mounts")
 		}
+		c.require(len(m.Except) == 0 || slices.Contains(m.Options, "bind"), f, "except is for a bind of one mount")
+		for _, path := range m.Except {
+			c.require(absolute(path) && strings.HasPrefix(path, m.Source+"/"), f, "%q is not below the source", path)
+		}
 		c.require(m.Mkdir <= 0o7777, f, "mkdir 0o%o is no mode", m.Mkdir)
 	}
 }

@@ -48,6 +48,8 @@ func TestValidateRefuses(t *testing.T) {
 		"mount target":    {Unit{Name: "a", Mounts: []Mount{{Source: "/a", Target: "a"}}}, "mounts[0]:"},
 		"mount root":      {Unit{Name: "a", Mounts: []Mount{{Source: "/a", Target: "/"}}}, "mounts[0]:"},
 		"mount dots":      {Unit{Name: "a", Mounts: []Mount{{Source: "/a/../b", Target: "/a"}}}, "mounts[0]:"},
+		"mount except":    {Unit{Name: "a", Mounts: []Mount{{Source: "/a", Target: "/a", Except: []string{"/a/b"}}}}, "mounts[0]:"},
+		"mount elsewhere": {Unit{Name: "a", Mounts: []Mount{{Source: "/a", Target: "/a", Options: []string{"bind"}, Except: []string{"/b"}}}}, "mounts[0]:"},
 		"mount twice":     {Unit{Name: "a", Mounts: []Mount{{Source: "/a", Target: "/a"}, {Source: "/b", Target: "/a"}}}, "mounts[1]:"},
 		"capability":      {Unit{Name: "a", Capabilities: []string{"SYS_ADMIN"}}, "capabilities[0]:"},
 		"capability all":  {Unit{Name: "a", Capabilities: []string{"ALL"}}, "capabilities[0]:"},

@@ -194,7 +194,7 @@ func (v View) Lend() error {
 }
 
 func (v View) renew() error {
-	children, err := copies(v.root(), nil)
+	children, err := copies(v.root(), nil, nil)
 	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
@@ -265,6 +265,11 @@ func restrict(target string) error {
 // container mounts appears there, too, and what it finds mounted is nosuid and
 // nodev in it; nobody may mount anything at peers meanwhile.
 func Join(peers string, pid int, back bool) error {
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
 	from, err := unix.OpenTree(unix.AT_FDCWD, peers, unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return fmt.Errorf("tree of the console: %s: %w", peers, err)
@@ -272,16 +277,16 @@ func Join(peers string, pid int, back bool) error {
 	defer unix.Close(from)
 	if back {
 		// First: attached to a peer, the copies would appear at peers as well.
-		err := linux.InMountNamespace(pid, func() error { return linux.Propagate("/", unix.MS_PRIVATE) })
+		err := p.InMountNamespace(func() error { return linux.Propagate("/", unix.MS_PRIVATE) })
 		if err != nil {
 			return err
 		}
-		if err := addMounts(peers, pid, restrict); err != nil {
+		if err := addMounts(peers, "/", nil, p, restrict); err != nil {
 			return err
 		}
-		return linux.InMountNamespace(pid, func() error { return linux.JoinPeers(from) })
+		return p.InMountNamespace(func() error { return linux.JoinPeers(from) })
 	}
-	err = linux.InMountNamespace(pid, func() error {
+	err = p.InMountNamespace(func() error {
 		if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
 			return err
 		}
@@ -293,7 +298,24 @@ func Join(peers string, pid int, back bool) error {
 	if err != nil {
 		return err
 	}
-	return addMounts(peers, pid, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+	return addMounts(peers, "/", nil, p, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
+}
+
+// Fill mounts in a container, on target, what is mounted below source on the
+// machine, of which its runtime has bound the mount at source alone. Mounts at
+// the paths in except, and below them, do not come. What is mounted or
+// unmounted later arrives by itself.
+func Fill(pid int, source, target string, except []string) error {
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	var secret []string
+	for _, path := range except {
+		secret = append(secret, strings.TrimPrefix(path, source))
+	}
+	return addMounts(source, target, secret, p, func(target string) error { return linux.Propagate(target, unix.MS_SLAVE|unix.MS_REC) })
 }
 
 // Without unmounts in a container what it must not have of the directories that
@@ -302,11 +324,16 @@ func Without(pid int, targets []string) error {
 	if len(targets) == 0 {
 		return nil
 	}
-	mounts, err := linux.MountsOf(pid)
+	p, err := linux.OpenProcess(pid)
 	if err != nil {
 		return err
 	}
-	return linux.InMountNamespace(pid, func() error {
+	defer p.Close()
+	mounts, err := p.Mounts()
+	if err != nil {
+		return err
+	}
+	return p.InMountNamespace(func() error {
 		for _, target := range targets {
 			if !slices.ContainsFunc(mounts, func(m linux.MountInfo) bool { return m.Target == target }) {
 				continue
@@ -319,19 +346,21 @@ func Without(pid int, targets []string) error {
 	})
 }
 
-// addMounts mounts in a container what is mounted at peers and not yet there.
-func addMounts(peers string, pid int, then func(target string) error) error {
-	children, err := missing(peers, "/", pid)
+// addMounts mounts below a path of a container what is mounted below a path here
+// and not yet there, but for the paths in except and below them.
+func addMounts(here, there string, except []string, p linux.Process, then func(target string) error) error {
+	children, err := missing(here, there, except, p)
 	defer func() { closeAll(children) }()
 	if err != nil {
 		return err
 	}
-	return linux.InMountNamespace(pid, func() error {
+	return p.InMountNamespace(func() error {
 		for _, c := range children {
-			if err := attach(c.fd, c.path); err != nil {
+			target := filepath.Join(there, c.path)
+			if err := attach(c.fd, target); err != nil {
 				return err
 			}
-			if err := then(c.path); err != nil {
+			if err := then(target); err != nil {
 				return err
 			}
 		}
@@ -340,18 +369,18 @@ func addMounts(peers string, pid int, then func(target string) error) error {
 }
 
 // missing are copies of the mounts below a path here that have no counterpart
-// below a path of a process. What comes while it looks, and arrives there by
-// itself, is not among them.
-func missing(here, there string, pid int) ([]child, error) {
-	own, err := linux.MountsOf(pid)
+// below a path of a process, but for the paths in except and below them. What
+// comes while it looks, and arrives there by itself, is not among them.
+func missing(here, there string, except []string, p linux.Process) ([]child, error) {
+	own, err := p.Mounts()
 	if err != nil {
 		return nil, err
 	}
-	list, err := copies(here, below(there, own))
+	list, err := copies(here, below(there, own), except)
 	if err != nil {
 		return list, err
 	}
-	if own, err = linux.MountsOf(pid); err != nil {
+	if own, err = p.Mounts(); err != nil {
 		return list, err
 	}
 	arrived := below(there, own)
@@ -364,18 +393,23 @@ func missing(here, there string, pid int) ([]child, error) {
 	}), nil
 }
 
-// copies are those of the mounts below root, but for the paths in without.
-func copies(root string, without []string) ([]child, error) {
+// copies are those of the mounts below root, but for the paths in without, and
+// for those in except and below them. A mount that has gone meanwhile or is
+// unbindable has none.
+func copies(root string, without, except []string) ([]child, error) {
 	mounts, err := linux.Mounts()
 	if err != nil {
 		return nil, err
 	}
 	var list []child
 	for _, path := range below(root, mounts) {
-		if slices.Contains(without, path) {
+		if slices.Contains(without, path) || covered(path, except) {
 			continue
 		}
 		fd, err := linux.CopyTree(filepath.Join(root, path))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EINVAL) {
+			continue
+		}
 		if err != nil {
 			return list, err
 		}
@@ -385,17 +419,27 @@ func copies(root string, without []string) ([]child, error) {
 }
 
 // Stale reports whether the root of a process is another tree than the one
-// that the console has now.
+// that the console has now. The error wraps ESRCH or fs.ErrNotExist when the
+// process has ended.
 func (v View) Stale(pid int) (bool, error) {
-	var now, has unix.Stat_t
-	if err := unix.Stat(v.root(), &now); err != nil {
-		return false, fmt.Errorf("tree of the console: %s: %w", v.root(), err)
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return false, err
 	}
-	path := fmt.Sprintf("/proc/%d/root", pid)
-	if err := unix.Stat(path, &has); err != nil {
-		return false, fmt.Errorf("%s: %w", path, err)
+	defer p.Close()
+	return v.stale(p)
+}
+
+func (v View) stale(p linux.Process) (bool, error) {
+	now, err := os.Stat(v.root())
+	if err != nil {
+		return false, fmt.Errorf("tree of the console: %w", err)
 	}
-	return now.Dev != has.Dev, nil
+	has, err := p.Root()
+	if err != nil {
+		return false, err
+	}
+	return !os.SameFile(now, has), nil
 }
 
 // Hand makes the present tree the root of the mount namespace of a process.
@@ -405,33 +449,42 @@ func (v View) Stale(pid int) (bool, error) {
 // restarted. When it fails, the old root is as it was, but for what is mounted in
 // the console's new tree, which it never had.
 func (v View) Hand(pid int) error {
+	p, err := linux.OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return v.hand(p)
+}
+
+func (v View) hand(p linux.Process) error {
 	tree, err := linux.CopyMount(v.root())
 	if err != nil {
 		return err
 	}
 	defer unix.Close(tree)
 	var next string
-	err = linux.InMountNamespace(pid, func() error {
+	err = p.InMountNamespace(func() error {
 		next, err = stage(tree)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("place for the new root: %w", err)
 	}
-	if err := v.complete(pid, next); err != nil {
-		return errors.Join(err, linux.InMountNamespace(pid, func() error { return unstage(next) }))
+	if err := v.complete(p, next); err != nil {
+		return errors.Join(err, p.InMountNamespace(func() error { return unstage(next) }))
 	}
 	return nil
 }
 
 // complete fills the new root and changes to it.
-func (v View) complete(pid int, next string) error {
-	mounts, err := linux.MountsOf(pid)
+func (v View) complete(p linux.Process, next string) error {
+	mounts, err := p.Mounts()
 	if err != nil {
 		return err
 	}
-	there := slices.DeleteFunc(below("/", mounts), func(p string) bool { return p == next })
-	late, err := missing(v.root(), next, pid)
+	there := slices.DeleteFunc(below("/", mounts), func(path string) bool { return path == next })
+	late, err := missing(v.root(), next, nil, p)
 	defer func() { closeAll(late) }()
 	if err != nil {
 		return err
@@ -445,12 +498,12 @@ func (v View) complete(pid int, next string) error {
 		return old
 	})
 	// Opened here: the /proc of the other namespace may be of other processes.
-	table, err := linux.OpenMounts(pid)
+	table, err := p.OpenMounts()
 	if err != nil {
 		return err
 	}
 	defer table.Close()
-	return linux.InMountNamespace(pid, func() error {
+	return p.InMountNamespace(func() error {
 		if err := fill(next, there, late, table); err != nil {
 			return err
 		}
@@ -699,12 +752,16 @@ func mountPoint(target string, directory bool) error {
 func outermost(paths []string) []string {
 	var list []string
 	for _, p := range slices.Sorted(slices.Values(paths)) {
-		covered := slices.ContainsFunc(list, func(q string) bool { return p == q || strings.HasPrefix(p, q+"/") })
-		if !covered {
+		if !covered(p, list) {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// covered reports whether a path is one of list or below one.
+func covered(path string, list []string) bool {
+	return slices.ContainsFunc(list, func(q string) bool { return path == q || strings.HasPrefix(path, q+"/") })
 }
 
 // below lists where in a tree something is mounted that is below no other

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	"github.com/pharos-os/pharos/system/linux"
 )
 
@@ -93,6 +95,7 @@ func run(t *testing.T, v View, shared string, back bool) int {
 func start(t *testing.T, v View, shared string) int {
 	t.Helper()
 	cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
+	// Not Unshareflags, with which Go makes every mount private.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -242,6 +245,57 @@ func TestRootMountsMeanwhile(t *testing.T) {
 			t.Errorf("engine that is moved: %d of the console's and %d of its own, of %d each", n, o, count)
 		}
 	}
+}
+
+// TestRootFill: what was mounted below a directory of the machine before a
+// container started is there as what comes later is, but for what it must not see.
+func TestRootFill(t *testing.T) {
+	v, _, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	mount := func(path string) {
+		t.Helper()
+		path = filepath.Join(shared, path)
+		must(t, os.MkdirAll(path, 0o755))
+		must(t, linux.Mount("tmpfs", path, "tmpfs", 0, "size=64k"))
+		t.Cleanup(func() { linux.Unmount(path, unix.MNT_DETACH) })
+		write(t, filepath.Join(path, "file"), filepath.Base(path))
+	}
+	for _, path := range []string{"early", "early/deep", "secret", "secret/deep", "dir/secret", "unbindable", "arrives"} {
+		mount(path)
+	}
+	must(t, linux.Propagate(filepath.Join(shared, "unbindable"), unix.MS_UNBINDABLE))
+	engine := start(t, v, shared)
+	must(t, Join(v.root(), engine, false))
+	mount("meanwhile")
+	must(t, Fill(engine, shared, "/share", []string{filepath.Join(shared, "secret"), filepath.Join(shared, "dir")}))
+	must(t, linux.InMountNamespace(engine, func() error { return linux.Propagate("/", unix.MS_SHARED|unix.MS_REC) }))
+	mount("late")
+	mount("early/late")
+	for path, want := range map[string]string{
+		"early": "early", "early/deep": "deep", "arrives": "arrives", "meanwhile": "meanwhile", "late": "late", "early/late": "late",
+		"secret": "", "secret/deep": "", "dir/secret": "", "unbindable": "",
+	} {
+		holds(t, in(engine, "/share/"+path+"/file"), want)
+	}
+	must(t, linux.Unmount(filepath.Join(shared, "early"), unix.MNT_DETACH))
+	holds(t, in(engine, "/share/early/file"), "")
+	must(t, linux.InMountNamespace(engine, func() error {
+		return linux.Mount("tmpfs", "/share/arrives", "tmpfs", 0, "size=4k")
+	}))
+	holds(t, filepath.Join(shared, "arrives/file"), "arrives")
+	mounts, err := linux.MountsOf(engine)
+	must(t, err)
+	for _, m := range mounts {
+		if strings.Contains(m.Target, "secret") {
+			t.Errorf("%s is mounted in the engine", m.Target)
+		}
+	}
+	// What cannot be copied in a console's tree does not keep others from starting.
+	must(t, os.Mkdir(filepath.Join(v.root(), "own"), 0o755))
+	must(t, linux.Mount("tmpfs", filepath.Join(v.root(), "own"), "tmpfs", 0, "size=4k"))
+	must(t, linux.Propagate(filepath.Join(v.root(), "own"), unix.MS_UNBINDABLE))
+	must(t, Join(v.root(), start(t, v, shared), false))
 }
 
 // TestRootMountPointsStay: a container that sees the tree without what is
@@ -510,7 +564,10 @@ func TestRootHandUndone(t *testing.T) {
 		tree, err := linux.CopyMount(v.root())
 		must(t, err)
 		defer unix.Close(tree)
-		table, err := linux.OpenMounts(engine)
+		p, err := linux.OpenProcess(engine)
+		must(t, err)
+		defer p.Close()
+		table, err := p.OpenMounts()
 		must(t, err)
 		defer table.Close()
 		there := []string{"/share", "/both", "/nas0"}
@@ -616,5 +673,66 @@ func TestRootCover(t *testing.T) {
 				sees("engine", want)
 			}
 		})
+	}
+}
+
+// TestRootRecycledNumber: a process that ends while it is handled is not mixed up
+// with the next one of its number.
+func TestRootRecycledNumber(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	v, _, shared := newView(t)
+	must(t, v.Make())
+	must(t, v.Lend())
+	begin := func() *exec.Cmd {
+		cmd := exec.Command("/proc/self/exe", "container", v.forRuntime(), shared)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
+		_, err := cmd.StdinPipe()
+		must(t, err)
+		out, err := cmd.StdoutPipe()
+		must(t, err)
+		must(t, cmd.Start())
+		if n, err := out.Read(make([]byte, 4096)); n == 0 {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	end := func(cmd *exec.Cmd) { cmd.Process.Kill(); cmd.Wait() }
+	first := begin()
+	p, err := linux.OpenProcess(first.Process.Pid)
+	must(t, err)
+	defer p.Close()
+	must(t, Join(v.root(), p.PID, false))
+	must(t, v.Lend())
+	end(first)
+	var second *exec.Cmd
+	for range 100 { // threads of the test itself take numbers, too
+		must(t, os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(p.PID-1)), 0))
+		second = begin()
+		if second.Process.Pid == p.PID {
+			break
+		}
+		end(second)
+	}
+	defer end(second)
+	if second.Process.Pid != p.PID {
+		t.Fatalf("no other process got the number %d", p.PID)
+	}
+	before, err := linux.MountsOf(p.PID)
+	must(t, err)
+	if err := linux.InMountNamespace(p.PID, func() error { return nil }); err != nil {
+		t.Errorf("the second process by its number: %v", err)
+	}
+	enter := p.InMountNamespace(func() error { t.Error("in the namespace of the second process"); return nil })
+	_, list := p.Mounts()
+	_, stale := v.stale(p)
+	for name, err := range map[string]error{"enter": enter, "list": list, "stale": stale, "hand": v.hand(p), "complete": v.complete(p, "/next")} {
+		if !errors.Is(err, unix.ESRCH) {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	if after, err := linux.MountsOf(p.PID); err != nil || !slices.Equal(before, after) {
+		t.Errorf("mounts of the second process %v, before %v: %v", after, before, err)
 	}
 }

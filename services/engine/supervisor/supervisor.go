@@ -138,6 +138,16 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	for _, problem := range prepare(o) {
 		log.Error("set-up incomplete", "error", problem)
 	}
+	if o.Go != "" {
+		log.Info("waits until containers may start", "file", o.Go)
+	}
+	if err := awaitFile(ctx, o.Go); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		log.Error("containers start, although files may not be in place", "error", err)
+	}
+	// The user's file may be one of those.
 	config, err := merge(o.Config, o.UserConfig, o.Fixed)
 	if err != nil {
 		log.Error("configuration file of the user's not used", "file", o.UserConfig, "error", err)
@@ -166,15 +176,6 @@ type engine struct {
 // run keeps both daemons until ctx ends, then stops in order: containers,
 // dockerd, containerd.
 func (e *engine) run(ctx context.Context) {
-	if e.Go != "" {
-		e.log.Info("waits until containers may start", "file", e.Go)
-	}
-	if err := awaitFile(ctx, e.Go); err != nil {
-		if ctx.Err() != nil {
-			return
-		}
-		e.log.Error("containers start, although files may not be in place", "error", err)
-	}
 	base := context.WithoutCancel(ctx)
 	containerd, stopContainerd := context.WithCancel(base)
 	dockerd, stopDockerd := context.WithCancel(base)

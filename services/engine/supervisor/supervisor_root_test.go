@@ -47,7 +47,7 @@ func fakeUnit(dir string) {
 	err := Run(ctx, Options{
 		Config:      map[string]any{"live-restore": true, "data-root": dir + "/data"},
 		StopTimeout: 8 * time.Second,
-		Group:       "0", Go: os.Getenv("PHAROS_TEST_GO"),
+		Group:       "0", Go: os.Getenv("PHAROS_TEST_GO"), UserConfig: os.Getenv("PHAROS_TEST_CONFIG"),
 		Containerd: self, Dockerd: self,
 		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys",
 		Backoff: keep.Backoff{Min: 20 * time.Millisecond},
@@ -348,6 +348,23 @@ func TestRootSupervisorWaitsForTheWord(t *testing.T) {
 	u = start(t, 0)
 	u.logs(t, "waits until containers may start")
 	u.end(t)
+}
+
+// The user's file may be one of those that are waited for.
+func TestRootSupervisorReadsFileThatComes(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PHAROS_TEST_GO", dir+"/go")
+	t.Setenv("PHAROS_TEST_CONFIG", dir+"/daemon.json")
+	u := start(t, 0)
+	u.logs(t, "waits until containers may start")
+	if err := errors.Join(os.WriteFile(dir+"/daemon.json", []byte(`{"bip":"10.9.0.1/24"}`), 0o600), os.WriteFile(dir+"/go", nil, 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	u.ready(t, "")
+	if text, err := os.ReadFile(u.dir + "/run/docker-daemon.json"); err != nil || !strings.Contains(string(text), "10.9.0.1/24") {
+		t.Errorf("dockerd's configuration is %s, %v", text, err)
+	}
+	u.stop(t)
 }
 
 // childOf finds the process of a daemon, by how the fakes are called.

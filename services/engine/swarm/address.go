@@ -72,6 +72,7 @@ func (r *Reconciler) address(ctx context.Context, m Machine, i info, s saved, re
 	case len(m.Want.Join.Remote) > 0:
 		at, err := r.back(ctx, m.Want, func(string) bool { return false })
 		if err != nil {
+			res.Again = steady
 			res.Reasons = append(res.Reasons, reason("%s; the machine does not leave to join again: %v", what, err)...)
 			return
 		}

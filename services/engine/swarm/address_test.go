@@ -64,6 +64,32 @@ func TestPinnedWorkerMoves(t *testing.T) {
 	f.wasAsked("POST /swarm/leave")
 }
 
+// A worker does not leave when it could not join again: its token was rotated away.
+func TestRotatedTokenDoesNotMove(t *testing.T) {
+	f, r := newFake(t)
+	f.member(false)
+	f.connected, f.rotated = true, true
+	f.save(saved{AdvertiseAddr: "10.0.0.1:2377"})
+	want := joinOf("10.0.0.9")
+	want.AdvertiseAddr = "eth0"
+	res := moved(t, f, r, f.machine(want, link("eth0", "10.0.0.7")))
+	says(t, res.Reasons, "does not leave to join again", "10.0.0.9:2377", "rotated", "ros engine swarm token", "ros config apply")
+	f.wasAsked()
+
+	f, r = newFake(t)
+	f.member(false)
+	f.rotated, f.remotes, f.down["10.0.0.2:2377"] = true, []string{"10.0.0.2:2377"}, true
+	m := f.machine(joinOf("10.0.0.9"), link("eth0", "10.0.0.1"))
+	for range 3 {
+		res = r.Reconcile(t.Context(), m)
+		f.later(lostAfter)
+	}
+	if len(res.Reasons) != 2 || !strings.Contains(res.Reasons[1], "rotated") {
+		t.Errorf("%q", res.Reasons)
+	}
+	f.wasAsked()
+}
+
 func TestDataPathMoves(t *testing.T) {
 	f, r := newFake(t)
 	f.member(false)
@@ -207,13 +233,25 @@ func TestAddressesUnknown(t *testing.T) {
 func TestMemory(t *testing.T) {
 	f, r := newFake(t)
 	f.member(true)
+	f.root = "/data/docker"
 	if err := os.WriteFile(r.Memory, []byte(`{"node": "n1", "li`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if root := RememberedRoot(r.Memory); root != "" {
+		t.Errorf("data root %q", root)
+	}
 	f.was(r, osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1"))
 	text, err := os.ReadFile(r.Memory)
-	if want := `{"node":"n1","links":{"10.0.0.1":"eth0"},"labels":null}` + "\n"; string(text) != want || err != nil {
+	if want := `{"root":"/data/docker","node":"n1","links":{"10.0.0.1":"eth0"},"labels":null}` + "\n"; string(text) != want || err != nil {
 		t.Errorf("%s, %v", text, err)
+	}
+	// Who removes it gets another one: the machine is in the swarm.
+	if err := os.Remove(r.Memory); err != nil {
+		t.Fatal(err)
+	}
+	f.was(r, osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1"))
+	if root := RememberedRoot(r.Memory); root != f.root {
+		t.Errorf("data root %q", root)
 	}
 	r = f.reconciler("/proc/none/memory.json")
 	m := f.machine(osconfig.Swarm{Init: true}, link("eth0", "10.0.0.1"))

@@ -23,8 +23,8 @@ var errNoManager = errors.New("no manager of rancher.docker.swarm.join answers")
 // back finds a manager of rancher.docker.swarm.join through which a worker that
 // leaves can join again, and returns its index. It does not try managers for
 // which skip is true. The error says why there is none: what answers there may
-// belong to another swarm or to none, and a worker that has left for it would be
-// in no swarm.
+// belong to another swarm or to none, or the token may have been rotated, and a
+// worker that has left for it would be in no swarm.
 func (r *Reconciler) back(ctx context.Context, want osconfig.Swarm, skip func(remote string) bool) (int, error) {
 	const damaged = "the certificate of this machine's swarm cannot be read"
 	roots, err := r.Dir.ReadFile("certificates/swarm-root-ca.crt", maxFile)
@@ -32,8 +32,7 @@ func (r *Reconciler) back(ctx context.Context, want osconfig.Swarm, skip func(re
 		return 0, fmt.Errorf("%s: %w", damaged, err)
 	}
 	if !tokenOf(want.Join.Token, roots) {
-		return 0, errors.New("rancher.docker.swarm.join.token is of another swarm, or from before a change of this swarm's certificate: " +
-			"`ros engine swarm token` on a manager prints the right one")
+		return 0, errors.New("rancher.docker.swarm.join.token is of another swarm, or from before a change of this swarm's certificate: " + tokenHint)
 	}
 	why := errNoManager
 	for at, remote := range want.Join.Remote {
@@ -43,6 +42,10 @@ func (r *Reconciler) back(ctx context.Context, want osconfig.Swarm, skip func(re
 		}
 		if err := r.Belongs(ctx, remote, roots); err != nil {
 			why = fmt.Errorf("%s is not a manager of this machine's swarm: %w", remote, err)
+			continue
+		}
+		if err := r.Admits(ctx, remote, roots, want.Join.Token); err != nil {
+			why = fmt.Errorf("%s: %w", remote, err)
 			continue
 		}
 		return at, nil

@@ -1,6 +1,7 @@
 package swarm
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -8,9 +9,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/pem"
+	"errors"
+	"io"
 	"math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -45,8 +51,8 @@ func (a authority) roots() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
-// listens is a node of the swarm with a role that listens.
-func (a authority) listens(role string) string {
+// certificate is that of a node with a role.
+func (a authority) certificate(role string) tls.Certificate {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -57,8 +63,14 @@ func (a authority) listens(role string) string {
 	if err != nil {
 		a.t.Fatal(err)
 	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+}
+
+// listens is a node of the swarm with a role that listens.
+func (a authority) listens(role string) string {
+	a.t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}, NextProtos: []string{"h2"}, ClientAuth: tls.VerifyClientCertIfGiven,
+		Certificates: []tls.Certificate{a.certificate(role)}, NextProtos: []string{"h2"}, ClientAuth: tls.VerifyClientCertIfGiven,
 	})
 	if err != nil {
 		a.t.Fatal(err)
@@ -116,6 +128,51 @@ func TestBelongs(t *testing.T) {
 	cancel()
 	if err := belongs(ctx, own.listens("swarm-manager"), own.roots()); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A manager that does not accept a token says so before it looks at the rest of
+// the request. What answers otherwise has not said anything about the token.
+func TestAdmits(t *testing.T) {
+	own := newAuthority(t)
+	var got []byte
+	manager := func(message string, only bool) string {
+		s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			got, _ = io.ReadAll(r.Body)
+			if r.ProtoMajor != 2 || r.URL.Path != "/docker.swarmkit.v1.NodeCA/IssueNodeCertificate" || r.Header.Get("Content-Type") != "application/grpc" {
+				t.Errorf("%s %s %v", r.Proto, r.URL, r.Header)
+			}
+			prefix := http.TrailerPrefix
+			if only {
+				prefix = ""
+			}
+			w.Header().Set(prefix+"Grpc-Status", "3")
+			w.Header().Set(prefix+"Grpc-Message", message)
+		}))
+		s.EnableHTTP2 = true
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{own.certificate("swarm-manager")}, NextProtos: []string{"h2"}}
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return s.Listener.Addr().String()
+	}
+	for name, tc := range map[string]struct {
+		address string
+		want    error
+	}{
+		"rotated":          {manager("A valid join token is necessary to join this cluster", false), errRejected},
+		"without a body":   {manager("A valid join%20token is necessary to join this cluster", true), errRejected},
+		"accepted":         {manager("raft: raft message is too large and can't be sent", false), nil},
+		"accepted, a node": {manager("", false), nil},
+		"something else":   {own.listens("swarm-manager"), nil},
+		"nothing":          {"127.0.0.1:1", nil},
+		"without a leader": {manager("%zz", true), nil},
+	} {
+		if err := admits(t.Context(), tc.address, own.roots(), "SWMTKN-1-x"); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := len(got); !bytes.HasSuffix(got, []byte("SWMTKN-1-x")) || n < oversized || n > 4<<20 || int(binary.BigEndian.Uint32(got[1:])) != n-5 {
+		t.Errorf("a request of %d bytes", n)
 	}
 }
 

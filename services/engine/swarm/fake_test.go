@@ -43,10 +43,12 @@ type fake struct {
 	refuse    map[string]string // "POST /swarm/init" → message
 	asked     []string          // what changes something, in order
 	socket    string
+	root      string // the engine's data root
 	dir       string
 	down      map[string]bool // addresses that do not answer
 	strangers map[string]bool // addresses that something else answers at
 	connected bool
+	rotated   bool              // the token is not valid any more
 	here      map[string]string // address → link
 	now       time.Time
 }
@@ -85,6 +87,12 @@ func (f *fake) reconciler(memory string) *Reconciler {
 	r.Belongs = func(_ context.Context, address string, roots []byte) error {
 		if f.strangers[address] || string(roots) != testRoots {
 			return errors.New("certificate signed by unknown authority")
+		}
+		return nil
+	}
+	r.Admits = func(_ context.Context, _ string, _ []byte, token string) error {
+		if f.rotated {
+			return errRejected
 		}
 		return nil
 	}
@@ -203,7 +211,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, r := range f.remotes {
 			remotes = append(remotes, map[string]string{"NodeID": "x", "Addr": r})
 		}
-		answer(w, map[string]any{"Swarm": map[string]any{
+		answer(w, map[string]any{"DockerRootDir": f.root, "Swarm": map[string]any{
 			"NodeID": f.id, "NodeAddr": f.address, "LocalNodeState": f.state, "ControlAvailable": f.control,
 			"Error": f.err, "RemoteManagers": remotes, "Managers": f.managers(),
 		}})

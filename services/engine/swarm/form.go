@@ -124,12 +124,17 @@ func takesLong(managers ...string) []string {
 	return reason("joining%s takes long; Docker continues to try", through)
 }
 
+// tokenHint says how a machine gets a token that is valid.
+const tokenHint = "write into rancher.docker.swarm.join.token what `ros engine swarm token` on a manager prints, and run `ros config apply`"
+
 // joinHint says what to do about the errors of a join.
 func joinHint(err error) string {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "join token"), strings.Contains(text, "remote CA does not match"), strings.Contains(text, "PermissionDenied"):
-		return "; write into rancher.docker.swarm.join.token what `ros engine swarm token` on that manager prints"
+	case strings.Contains(text, "valid join token"):
+		return "; the token may have been rotated: " + tokenHint
+	case strings.Contains(text, "remote CA does not match"), strings.Contains(text, "PermissionDenied"):
+		return "; " + tokenHint
 	case strings.Contains(text, "certificate has expired or is not yet valid"):
 		return "; compare the clocks of both machines"
 	}
@@ -163,7 +168,8 @@ func (r *Reconciler) pending(ctx context.Context, m Machine, i info, s saved) Re
 func (r *Reconciler) broken(ctx context.Context, m Machine, i info, s saved) Result {
 	if s.JoinInProgress && m.Want.On() && !m.Want.Init {
 		// It has no token any more: dockerd does not keep it.
-		return r.again(ctx, i.Swarm.Error)
+		failed := errors.New(i.Swarm.Error)
+		return r.again(ctx, said(failed)+joinHint(failed))
 	}
 	text := strings.TrimSuffix(i.Swarm.Error, ".")
 	if text == "" {

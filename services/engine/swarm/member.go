@@ -234,6 +234,7 @@ func (r *Reconciler) worker(ctx context.Context, want osconfig.Swarm, i info, re
 		return
 	}
 	if err != nil {
+		res.Again = steady
 		res.Reasons = append(res.Reasons, reason("this machine does not leave to join again: %v", err)...)
 		return
 	}

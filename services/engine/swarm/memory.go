@@ -13,17 +13,18 @@ import (
 // memory is what a Reconciler has to know from earlier looks, also from those
 // before a reboot. Neither the engine nor the configuration says it.
 type memory struct {
+	Root   string            `json:"root"`   // the engine's data root, as a path in its own root
 	Node   string            `json:"node"`   // the node that it is about
 	Links  map[string]string `json:"links"`  // address in use → the link that has, or had, it
 	Labels map[string]string `json:"labels"` // those of the node that the configuration has set
 }
 
 func (m memory) clone() memory {
-	return memory{m.Node, maps.Clone(m.Links), maps.Clone(m.Labels)}
+	return memory{m.Root, m.Node, maps.Clone(m.Links), maps.Clone(m.Labels)}
 }
 
 func (m memory) equal(o memory) bool {
-	return m.Node == o.Node && maps.Equal(m.Links, o.Links) && maps.Equal(m.Labels, o.Labels)
+	return m.Root == o.Root && m.Node == o.Node && maps.Equal(m.Links, o.Links) && maps.Equal(m.Labels, o.Labels)
 }
 
 // recall makes the memory that of a node. A file that is missing or damaged is
@@ -39,9 +40,23 @@ func (r *Reconciler) recall(node string) {
 	}
 }
 
+// RememberedRoot returns the data root of the engine when the machine was last
+// seen in a swarm. It is empty when the file does not say.
+func RememberedRoot(file string) string {
+	var m memory
+	text, err := os.ReadFile(file)
+	if err != nil || json.Unmarshal(text, &m) != nil {
+		return ""
+	}
+	return m.Root
+}
+
 // keep writes the memory down when it differs from what was written.
 func (r *Reconciler) keep() error {
-	if r.Memory == "" || r.memory.equal(r.kept) {
+	if r.Memory == "" {
+		return nil
+	}
+	if _, err := os.Stat(r.Memory); err == nil && r.memory.equal(r.kept) {
 		return nil
 	}
 	text, err := json.Marshal(r.memory)

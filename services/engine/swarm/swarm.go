@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -81,7 +82,10 @@ type Reconciler struct {
 	// Belongs checks that a manager of the swarm with these root certificates
 	// listens at an address.
 	Belongs func(ctx context.Context, address string, roots []byte) error
-	Now     func() time.Time
+	// Admits returns an error when the manager at an address of that swarm does
+	// not accept a join token.
+	Admits func(ctx context.Context, address string, roots []byte, token string) error
+	Now    func() time.Time
 	// Memory is the path of a file that keeps what must outlast a reboot. It is
 	// empty for a Reconciler that is never asked to reconcile.
 	Memory string
@@ -98,7 +102,7 @@ type Reconciler struct {
 
 // New is a reconciler of the engine at socket whose state is in dir.
 func New(socket string, dir beneath.Place) *Reconciler {
-	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Belongs: belongs, Now: time.Now}
+	return &Reconciler{Docker: dockerapi.Client{Socket: socket}, Dir: dir, Dial: dial, Connected: connected, Whose: whose, Belongs: belongs, Admits: admits, Now: time.Now}
 }
 
 func dial(ctx context.Context, address string) error {
@@ -121,7 +125,8 @@ func dial(ctx context.Context, address string) error {
 // info is the part of GET /info about the swarm; github.com/moby/moby/api,
 // types/swarm.Info.
 type info struct {
-	Swarm struct {
+	DockerRootDir string
+	Swarm         struct {
 		NodeID           string
 		NodeAddr         string
 		LocalNodeState   string
@@ -196,7 +201,11 @@ func (r *Reconciler) isWorker() bool {
 
 func (r *Reconciler) info(ctx context.Context) (info, error) {
 	var i info
-	return i, r.call(ctx, http.MethodGet, "/info", nil, &i)
+	err := r.call(ctx, http.MethodGet, "/info", nil, &i)
+	if i.DockerRootDir != "" { // the engine's file may name another one for its next start
+		r.Dir.Path = path.Join(i.DockerRootDir, engine.SwarmDir)
+	}
+	return i, err
 }
 
 func (r *Reconciler) call(ctx context.Context, method, path string, in, out any) error {
@@ -233,6 +242,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
 	}
 	r.retries = 0
 	r.recall(i.Swarm.NodeID)
+	r.memory.Root = i.DockerRootDir
 	res := r.member(ctx, m, i, s)
 	if err := r.keep(); err != nil {
 		res.Notes = append(res.Notes, fmt.Sprintf("swarm: cannot write down what a reboot must not forget: %v", err))

@@ -70,6 +70,42 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// rotated is the answer of a manager whose swarm has another token by now;
+// github.com/moby/swarmkit/v2, ca.Server.IssueNodeCertificate.
+const rotated = "rpc error: code = InvalidArgument desc = A valid join token is necessary to join this cluster"
+
+// A member does not need its token any more: one that was rotated away takes
+// nobody out, at no boot and in no state.
+func TestMemberWithRotatedToken(t *testing.T) {
+	for name, state := range map[string]string{"active": stateActive, "waits for managers": statePending, "broken": stateError, "locked": stateLocked} {
+		for _, manager := range []bool{false, true} {
+			f, r := newFake(t)
+			f.member(manager)
+			f.certificate(map[bool]string{false: "swarm-worker", true: "swarm-manager"}[manager])
+			f.state, f.connected, f.refuse["POST /swarm/join"] = state, true, rotated
+			m := f.machine(joinOf("10.0.0.8"), link("eth0", "10.0.0.1"))
+			for range 5 {
+				if res := r.Reconcile(t.Context(), m); state == stateActive && len(res.Reasons) > 0 {
+					t.Errorf("%s, a manager %v: %q", name, manager, res.Reasons)
+				}
+				f.later(time.Hour)
+				r = f.reconciler(r.Memory) // the next boot
+			}
+			f.wasAsked()
+		}
+	}
+}
+
+// A slow machine learns only in the background that its token is not valid any
+// more. It says what to do, too.
+func TestRotatedTokenInBackground(t *testing.T) {
+	f, r := newFake(t)
+	f.state, f.err = stateError, rotated
+	f.save(saved{JoinInProgress: true})
+	says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))).Reasons, "cannot join: A valid join token", "rotated", "ros engine swarm token", "ros config apply")
+	f.wasAsked("POST /swarm/leave force=1")
+}
+
 func TestJoinFails(t *testing.T) {
 	for name, tc := range map[string]struct {
 		down    bool
@@ -77,7 +113,7 @@ func TestJoinFails(t *testing.T) {
 		words   []string
 	}{
 		"manager away":    {down: true, words: []string{"cannot join through 10.0.0.8:2377: connection refused", "port open"}},
-		"another token":   {message: "rpc error: code = PermissionDenied desc = A valid join token is necessary to join this cluster", words: []string{"A valid join token", "ros engine swarm token"}},
+		"another token":   {message: rotated, words: []string{"10.0.0.8:2377: A valid join token", "rotated", "ros engine swarm token", "ros config apply"}},
 		"another swarm":   {message: "remote CA does not match fingerprint. Expected: x", words: []string{"ros engine swarm token"}},
 		"in the distance": {message: "Timeout was reached before node joined. The attempt to join the swarm will continue in the background.", words: []string{"takes long"}},
 	} {
@@ -115,6 +151,19 @@ func TestJoinThatDoesNotEnd(t *testing.T) {
 	f.wasAsked("POST /swarm/leave force=1")
 	r.Reconcile(t.Context(), m)
 	f.wasAsked("POST /swarm/join")
+}
+
+// The engine says where its state is: a change of its own file counts when it
+// starts again.
+func TestDirOfEngine(t *testing.T) {
+	f, r := newFake(t)
+	f.state, f.root = statePending, "/data"
+	f.save(saved{})
+	dir := filepath.Join(f.dir, "data/swarm")
+	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "docker-state.json"), []byte(`{"JoinInProgress":true}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	says(t, r.Reconcile(t.Context(), f.machine(joinOf("10.0.0.8"))).Reasons, "takes long")
 }
 
 // Sentences name managers as people do, and none where none is configured.
