@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -104,8 +106,12 @@ func writeWithin(path string, flags int, content []byte, timeout time.Duration) 
 	return errors.Join(err, f.Close())
 }
 
-// replace writes a file whole.
+// replace writes a file whole. One that is already as it should be stays the
+// same file: a running container may have bound it.
 func (s *setup) replace(path string, content []byte, mode os.FileMode, uid, gid int) error {
+	if isFile(path, content, mode, uid, gid) {
+		return nil
+	}
 	// Closed until it has its owner.
 	if err := atomicfile.WriteFile(path, content, mode&0o600); err != nil {
 		return err
@@ -122,6 +128,30 @@ func (s *setup) replace(path string, content []byte, mode os.FileMode, uid, gid 
 		return fmt.Errorf("permissions: %w", err)
 	}
 	return nil
+}
+
+// isFile reports whether there is a regular file with this content, mode and
+// owner. One that cannot be read counts as different.
+func isFile(path string, content []byte, mode os.FileMode, uid, gid int) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode() != mode || info.Size() != int64(len(content)) {
+		return false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) != uid || int(st.Gid) != gid {
+		return false
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	// A user may have put another file there meanwhile.
+	if opened, err := f.Stat(); err != nil || !os.SameFile(info, opened) {
+		return false
+	}
+	old, err := io.ReadAll(io.LimitReader(f, info.Size()+1))
+	return err == nil && bytes.Equal(old, content)
 }
 
 // fileMode reads octal digits; empty is 0644.

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -167,6 +168,60 @@ func TestWriteFile(t *testing.T) {
 				t.Errorf("got %q %v %s, want %q %v %s", got, info.Mode(), r.owned[c.file.Path], c.want, c.mode, c.owner)
 			}
 		})
+	}
+}
+
+// TestFileStaysTheSame: a file that is already as it should be keeps its inode,
+// which a running container may have bound. Any difference makes a new file.
+func TestFileStaysTheSame(t *testing.T) {
+	r := newRoom(t)
+	owner := fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid())
+	f := osconfig.File{Path: "/srv/app.conf", Content: "a=b\n", Owner: owner}
+	s := r.setup()
+	// written reports whether the file is another one afterwards. The file of
+	// before is open meanwhile, so that its inode number is not used again.
+	written := func(f osconfig.File) bool {
+		t.Helper()
+		before, err := os.Open(r.path(f.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer before.Close()
+		s.mustWrite(t, f)
+		old, err := before.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		now, err := os.Stat(r.path(f.Path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !os.SameFile(old, now)
+	}
+	s.mustWrite(t, f)
+	if written(f) {
+		t.Error("an equal file was written again")
+	}
+	other := map[string]osconfig.File{
+		"content":     {Path: f.Path, Content: "a=c\n", Owner: owner},
+		"permissions": {Path: f.Path, Content: f.Content, Owner: owner, Permissions: "0600"},
+		"set-id bit":  {Path: f.Path, Content: f.Content, Owner: owner, Permissions: "2644"},
+		"owner":       {Path: f.Path, Content: f.Content, Owner: fmt.Sprintf("%d:%d", os.Getuid()+1, os.Getgid())},
+		"group":       {Path: f.Path, Content: f.Content, Owner: fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()+1)},
+	}
+	for name, o := range other {
+		s.mustWrite(t, f)
+		if !written(o) {
+			t.Errorf("%s: the file was not written", name)
+		}
+	}
+	// A link of the user's is replaced, also one to an equal file.
+	s.mustWrite(t, f)
+	if err := errors.Join(os.Rename(r.path(f.Path), r.path("/srv/other")), os.Symlink("other", r.path(f.Path))); err != nil {
+		t.Fatal(err)
+	}
+	if !written(f) {
+		t.Error("a link was left")
 	}
 }
 

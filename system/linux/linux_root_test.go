@@ -57,6 +57,32 @@ func TestRootMount(t *testing.T) {
 	}
 }
 
+// TestRootMountsEscape: the mount table has every source and target as it was given.
+func TestRootMountsEscape(t *testing.T) {
+	needRoot(t)
+	const odd = "a b\tc\nd\\e#f\\043"
+	dir := filepath.Join(t.TempDir(), odd)
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	source := "//nas/" + odd
+	if err := Mount(source, dir, "tmpfs", 0, "size=4k"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	mounts, err := Mounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := MountAt(mounts, dir); m.Target != dir || m.Source != source {
+		t.Errorf("%q on %q, want %q on %q", m.Source, m.Target, source, dir)
+	}
+}
+
 // TestRootMountsInside asks for the mounts of a process by its PID in a
 // namespace of its own, and is not led astray by who may mount there.
 func TestRootMountsInside(t *testing.T) {

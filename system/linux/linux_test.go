@@ -12,12 +12,14 @@ func TestParseMountInfo(t *testing.T) {
 	got := parseMountInfo(`23 27 0:21 / /proc rw,nosuid shared:3 - proc proc rw
 27 1 253:0 / / ro,nodev,relatime shared:1 master:2 - erofs /dev/dm-0 ro
 28 27 8:1 /sub\040dir /mnt/a\011b\134c rw - ext4 /dev/sda1 rw
+29 27 0:50 / /mnt/music\134043 rw - cifs //nas/music\0431 rw
 broken
 `)
 	want := []MountInfo{
 		{ID: 23, Parent: 27, Device: "0:21", Root: "/", Target: "/proc", Type: "proc", Source: "proc"},
 		{ID: 27, Parent: 1, Device: "253:0", Root: "/", Target: "/", Type: "erofs", Source: "/dev/dm-0"},
 		{ID: 28, Parent: 27, Device: "8:1", Root: "/sub dir", Target: "/mnt/a\tb\\c", Type: "ext4", Source: "/dev/sda1"},
+		{ID: 29, Parent: 27, Device: "0:50", Root: "/", Target: `/mnt/music\043`, Type: "cifs", Source: "//nas/music#1"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

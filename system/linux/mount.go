@@ -183,9 +183,9 @@ func parseMountInfo(text string) []MountInfo {
 }
 
 // unescape resolves the octal escapes that the kernel writes for space, tab,
-// newline and backslash.
+// newline, backslash and, in sources, "#".
 func unescape(s string) string {
-	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace(s)
+	return strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`, `\043`, "#").Replace(s)
 }
 
 // retry calls f until it fails with something other than EINTR.

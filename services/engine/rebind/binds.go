@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pharos-os/pharos/services/engine/dockerapi"
 	"github.com/pharos-os/pharos/system/beneath"
 )
 
@@ -29,6 +30,15 @@ func (c summary) name() string {
 	return strings.TrimPrefix(c.Names[0], "/")
 }
 
+// swarmTask is the label that a swarm gives the containers of its tasks.
+const swarmTask = "com.docker.swarm.task.id"
+
+// isTask reports whether a swarm decides when the container starts.
+func (c summary) isTask() bool {
+	_, ok := c.Labels[swarmTask]
+	return ok
+}
+
 // details is what GET /containers/ID/json says besides.
 type details struct {
 	State struct {
@@ -43,6 +53,22 @@ type details struct {
 			BindOptions struct{ NonRecursive bool }
 		}
 	}
+}
+
+// details asks for them. They are zero for a container that has been removed.
+func (e Engine) details(ctx context.Context, c summary) (details, error) {
+	var d details
+	err := e.Client.Call(ctx, http.MethodGet, "/containers/"+c.ID+"/json", nil, &d)
+	if dockerapi.IsStatus(err, http.StatusNotFound) {
+		return details{}, nil
+	}
+	return d, err
+}
+
+// failed reports whether the container could not start and has a restart policy.
+func (d details) failed() bool {
+	name := d.HostConfig.RestartPolicy.Name
+	return !d.State.Running && !d.State.Restarting && d.State.Error != "" && name != "" && name != "no"
 }
 
 // recursive takes what is mounted below their source from binds without it.

@@ -152,6 +152,10 @@ func TestRootEngine(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, out)
 		}
 	}
+	sharing := e.docker("run -d --name sharing --restart always --network container:below busybox:test sleep 100000")
+	if out, err := e.try(sharing); err == nil || !strings.Contains(out, "non running container") {
+		t.Errorf("sharing: %v\n%s", err, out)
+	}
 	started := func() map[string]string {
 		list := map[string]string{}
 		for line := range strings.Lines(e.sh(e.docker("inspect -f '{{.Name}} {{.State.Running}} {{.State.StartedAt}}' $(" + e.docker("ps -aq") + ")"))) {
@@ -182,7 +186,7 @@ func TestRootEngine(t *testing.T) {
 	for name, then := range before {
 		// The engine lets volumes, and binds of a tree that it is itself in,
 		// follow the machine.
-		want := slices.Contains([]string{"at", "above", "below", "below-volume"}, name)
+		want := slices.Contains([]string{"at", "above", "below", "below-volume", "sharing"}, name)
 		if changed := after[name] != then; changed != want {
 			t.Errorf("container %s: was %s, is %s", name, then, after[name])
 		}

@@ -88,7 +88,11 @@ func (e Engine) Restart(ctx context.Context, m Mount, done map[string]bool) erro
 			picks = append(picks, p)
 		}
 	}
-	picks = append(picks, dependents(list, picks)...)
+	sharing, err := e.dependents(ctx, list, picks)
+	if err != nil {
+		return err
+	}
+	picks = append(picks, sharing...)
 	for _, p := range picks {
 		done[p.ID] = true
 	}
@@ -112,27 +116,16 @@ type pick struct {
 	action action
 }
 
-// swarmTask is the label that a swarm gives the containers of its tasks.
-const swarmTask = "com.docker.swarm.task.id"
-
 // examine asks for all that the engine knows of a container, and looks into its
 // mounts.
 func (e Engine) examine(ctx context.Context, c summary, binds []bind, want linux.MountInfo) (pick, error) {
 	p := pick{summary: c}
-	var d details
-	err := e.Client.Call(ctx, http.MethodGet, "/containers/"+c.ID+"/json", nil, &d)
-	if dockerapi.IsStatus(err, http.StatusNotFound) { // removed meanwhile
-		return p, nil
-	}
+	d, err := e.details(ctx, c)
 	if err != nil {
 		return p, err
 	}
-	_, task := c.Labels[swarmTask]
-	switch {
-	case d.State.Restarting: // its next start binds what is there then
-		return p, nil
-	case !d.State.Running:
-		if name := d.HostConfig.RestartPolicy.Name; name != "" && name != "no" && d.State.Error != "" && !task {
+	if !d.State.Running || d.State.Restarting { // the next start binds what is there then
+		if d.failed() && !c.isTask() {
 			p.action = start
 		}
 		return p, nil
@@ -148,7 +141,7 @@ func (e Engine) examine(ctx context.Context, c summary, binds []bind, want linux
 			continue
 		}
 		p.action = restart
-		if task {
+		if c.isTask() {
 			p.action = stop
 		}
 		break
@@ -174,21 +167,31 @@ func same(m, want linux.MountInfo) bool {
 		m.Type == want.Type && strings.HasPrefix(m.Source, strings.TrimSuffix(want.Source, "/")+"/")
 }
 
-// dependents are the containers that run in the network of one that is
-// restarted: they would be left without.
-func dependents(list []summary, picks []pick) []pick {
+// dependents are the containers in the network of one that is restarted or
+// started: those that run would be left without a network, and those that could
+// not start may have failed for that.
+func (e Engine) dependents(ctx context.Context, list []summary, picks []pick) ([]pick, error) {
 	var out []pick
 	for _, c := range list {
 		owner, shares := strings.CutPrefix(c.HostConfig.NetworkMode, "container:")
-		has := func(id string) bool {
-			return slices.ContainsFunc(picks, func(p pick) bool { return p.ID == id && p.action == restart })
-		}
+		starts := slices.ContainsFunc(picks, func(p pick) bool { return p.ID == owner && (p.action == restart || p.action == start) })
 		listed := slices.ContainsFunc(picks, func(p pick) bool { return p.ID == c.ID })
-		if shares && has(owner) && !listed && c.State == "running" {
+		if !shares || !starts || listed {
+			continue
+		}
+		if c.State == "running" {
 			out = append(out, pick{summary: c, action: restart})
+			continue
+		}
+		d, err := e.details(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if d.failed() && !c.isTask() {
+			out = append(out, pick{summary: c, action: start})
 		}
 	}
-	return out
+	return out, nil
 }
 
 // carryOut does what the containers need, all at once. Those that share a

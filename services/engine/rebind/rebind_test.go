@@ -411,6 +411,35 @@ func TestSharedNetwork(t *testing.T) {
 	}
 }
 
+// TestNetworkOfStarted: who could not start because the owner of its network
+// could not is started after it.
+func TestNetworkOfStarted(t *testing.T) {
+	f, e := newFake(t)
+	srv := mount{source: "/srv/app", target: "/d"}
+	const lacks = "cannot join network namespace of a non running container: container vpn is exited"
+	in := func(b *box, owner, failed string) *box {
+		b.network, b.failed = "container:id-"+owner, failed
+		return b
+	}
+	in(f.fail("app", "unless-stopped", srv), "vpn", lacks)
+	in(f.fail("stopped", "unless-stopped", srv), "vpn", "")
+	in(f.fail("by hand", "no", srv), "vpn", lacks)
+	in(f.fail("task", "always", srv), "vpn", lacks).labels = map[string]string{swarmTask: "x"}
+	in(f.fail("stranger", "always", srv), "other", lacks)
+	in(f.fail("loops", "always", srv), "vpn", lacks).restarting = true
+	in(f.run("left", srv), "vpn", "") // in the network that the owner had before
+	f.fail("vpn", "unless-stopped", mount{source: "/mnt/nas/vpn", target: "/d"})
+	if err := e.Restart(t.Context(), f.comes(), map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(f.asked) == 0 || f.asked[0] != "start vpn" {
+		t.Errorf("asked %q", f.asked)
+	}
+	if d := cmp.Diff([]string{"restart left", "start app", "start vpn"}, f.take()); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestRefused: one container that cannot be restarted keeps no other one from
 // it.
 func TestRefused(t *testing.T) {
