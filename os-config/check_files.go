@@ -100,7 +100,7 @@ func checkFile(n *Node, total *int) []finding {
 		add("path", quote(path)+" is a directory")
 	default:
 		add("path", absolutePath(path))
-		if instead := unread(path); instead != "" && slices.Contains([]string{"", "console"}, text("container")) {
+		if instead := unread(path); instead != "" && consoles(n) {
 			out = append(out, finding{severity: Warning, kind: Unsupported, key: "path", text: instead})
 		}
 	}
@@ -140,14 +140,37 @@ func checkFile(n *Node, total *int) []finding {
 	return out
 }
 
-// unread says of files that make something happen on other systems that nobody
-// reads them here, and what to use; "" for all others.
+// consoles reports whether an entry is a file of the console, which is the
+// engine's, too: both have one tree.
+func consoles(n *Node) bool {
+	c := textAt(n, "container")
+	return c == "" || c == "console"
+}
+
+// daemonFile is where dockerd looks for its options on other systems.
+const daemonFile = "/etc/docker/daemon.json"
+
+// daemonFiles warns of options for dockerd in a file that it is not given.
+func (r *referee) daemonFiles(files, docker *Node) {
+	if files.IsNull() || textAt(docker, "config_file") == daemonFile {
+		return
+	}
+	for i, n := range files.List {
+		if textAt(n, "path") == daemonFile && consoles(n) {
+			r.findings(fmt.Sprintf("write_files[%d]", i), n, []finding{{
+				severity: Warning, kind: Unsupported, key: "path",
+				text: "dockerd reads it only if rancher.docker.config_file names it; set that, or use rancher.docker",
+			}})
+		}
+	}
+}
+
+// unread says of files that make something happen on other systems that this
+// does not happen here, and what to use; "" for all others.
 func unread(path string) string {
 	for _, of := range []struct{ path, who, instead string }{
-		{"/etc/docker/daemon.json", "the engine does not see it", "rancher.docker, or rancher.docker.config_file for a file below /opt"},
-		{"/etc/docker/certs.d/", "the engine does not see it", "ca_certs"},
-		{"/etc/resolv.conf", "it is the console's alone", "rancher.network.dns"},
-		{"/etc/hostname", "it is the console's alone", "hostname"},
+		{"/etc/resolv.conf", "only the console and containers read it, and it no longer follows the network", "rancher.network.dns"},
+		{"/etc/hostname", "the machine does not take its name from it", "hostname"},
 		{"/etc/sysctl.conf", "nobody reads it", "rancher.sysctl"},
 		{"/etc/sysctl.d/", "nobody reads it", "rancher.sysctl"},
 		{"/etc/modules", "nobody reads it", "rancher.modules"},

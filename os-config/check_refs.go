@@ -20,6 +20,7 @@ func references(root *Node) Report {
 	if docker := rancher.Child("docker"); docker != nil && docker.Kind == Map {
 		r.findings("rancher.docker", docker, engineConflicts(docker))
 	}
+	r.daemonFiles(root.Child("write_files"), rancher.Child("docker"))
 	r.registries(rancher.Child("registry_auths"))
 	return append(r.report, effects(root)...)
 }

@@ -110,7 +110,7 @@ func fill(v reflect.Value) {
 
 func TestTexts(t *testing.T) {
 	no := false
-	base := osconfig.Config{Hostname: "lake", Rancher: osconfig.Rancher{
+	base := osconfig.Config{Hostname: "lake", Mounts: []osconfig.Mount{{Device: "LABEL=data", Point: "/data"}}, Rancher: osconfig.Rancher{
 		Sysctl:  map[string]string{"a": "1", "b": "1"},
 		Modules: []string{"wireguard"},
 	}}
@@ -139,6 +139,12 @@ func TestTexts(t *testing.T) {
 			[]Change{{"rancher.state", Reboot, "", "rancher.state is set (dev): the state partition is looked for at boot"}}},
 		"firewall": {func(c *osconfig.Config) { c.Rancher.Network.Firewall.Policy = "drop" },
 			[]Change{{"rancher.network.firewall", Live, "", "rancher.network.firewall is set (policy): what is allowed changes at once; connections that are open stay"}}},
+		"mount gone": {func(c *osconfig.Config) { c.Mounts = nil },
+			[]Change{{"mounts", Live, "", "mounts is no longer set: the console mounts what is new and unmounts what is gone"}}},
+		"mount changed": {func(c *osconfig.Config) {
+			c.Mounts = []osconfig.Mount{{Device: "LABEL=data", Point: "/data", Options: "ro"}}
+		},
+			[]Change{{"mounts", Live, "", "mounts changes: the console mounts what is new and unmounts what is gone"}}},
 		"nothing": {func(c *osconfig.Config) { c.Users = []osconfig.User{} }, nil},
 		"swarm": {func(c *osconfig.Config) { c.Rancher.Docker.Swarm.Init = true },
 			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is set: the engine restarts without live restore, then the machine makes or joins its swarm"}}},

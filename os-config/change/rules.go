@@ -17,6 +17,7 @@ func rules() []rule {
 	const (
 		console = "the console carries it out; sessions stay"
 		once    = "it is done now, unless this instance has done it before"
+		mounts  = "the console mounts what is new and unmounts what is gone"
 		idle    = "accepted, without effect"
 		links   = "the network is brought to it at once; what is the same stays up"
 	)
@@ -37,8 +38,8 @@ func rules() []rule {
 		{Key: "runcmd", How: Live, Does: "commands that are new run now, all of them at the next boot"},
 		{Key: "boothooks", How: Live, Does: "scripts that are new run now, all of them at the next boot"},
 		{Key: "scripts", How: Live, Does: "scripts that are new run now, all of them at the next boot"},
-		{Key: "mounts", How: Live, Does: "the console mounts what is new", Stays: "mounts: what is not in the list any more stays mounted until the machine reboots"},
-		{Key: "mount_default_fields", How: Live, Does: "the console mounts what is new"},
+		{Key: "mounts", How: Live, Does: mounts},
+		{Key: "mount_default_fields", How: Live, Does: mounts},
 		{Key: "swap", How: Live, Does: "the console makes and uses the file", Stays: "swap: the old file stays in use until the machine reboots"},
 		{Key: "ntp", How: Live, Does: "the time service takes its servers"},
 		{Key: "timezone", How: Live, Show: true, Does: "new sessions have it"},
