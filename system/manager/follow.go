@@ -14,7 +14,6 @@ import (
 	"github.com/pharos-os/pharos/console/setup"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
-	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/supervise"
 )
 
@@ -108,11 +107,7 @@ func (m *Manager) letGo(ago time.Duration) error {
 	if m.withdrawn.IsZero() || time.Since(m.withdrawn) < ago {
 		return nil
 	}
-	if err := atomicfile.WriteFile(engine.Go, nil, 0o644); err != nil {
-		return err
-	}
-	m.withdrawn = time.Time{}
-	return nil
+	return m.admit()
 }
 
 // known gives the supervisor's errors the kinds that the API answers with.

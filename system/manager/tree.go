@@ -94,14 +94,20 @@ func (m *Manager) lendTree() error {
 // keeps the one before until it is tried again.
 const handAgain = time.Minute
 
-// handTree moves a running engine over to the tree of a console that has
-// started again and has put its files in place.
+// handTree moves an engine over to the tree of a console that has started again
+// and has put its files in place.
 func (m *Manager) handTree() error {
 	m.treeMu.Lock()
 	defer m.treeMu.Unlock()
+	return m.hand()
+}
+
+// hand is handTree with treeMu held. An engine that waits for the file Go has a
+// tree, too.
+func (m *Manager) hand() error {
 	// Not before: a number that is as old as the wait may be another process's.
 	i, err := m.sup.Get(engine.Name)
-	if err != nil || i.PID == 0 || i.State != supervise.Running {
+	if err != nil || i.PID == 0 {
 		return nil
 	}
 	stale, err := tree().Stale(i.PID)
@@ -191,7 +197,21 @@ func (m *Manager) stepFiles(ctx context.Context) error {
 	if _, errStat := os.Stat(engine.Go); errStat != nil { // else containers run since an earlier manager
 		err = errors.Join(err, m.refitEngine(ctx))
 	}
-	return errors.Join(err, atomicfile.WriteFile(engine.Go, nil, 0o644))
+	m.treeMu.Lock()
+	defer m.treeMu.Unlock()
+	return errors.Join(err, m.admit())
+}
+
+// admit lets containers start, on the tree that the console has. treeMu is held.
+func (m *Manager) admit() error {
+	if err := m.hand(); err != nil { // watchSetup notes it
+		m.log.Warn("containers start on the tree of the console before", "error", err)
+	}
+	if err := atomicfile.WriteFile(engine.Go, nil, 0o644); err != nil {
+		return err
+	}
+	m.withdrawn = time.Time{}
+	return nil
 }
 
 func (m *Manager) storage() string {
