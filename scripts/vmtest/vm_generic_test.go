@@ -116,7 +116,7 @@ func TestGenericDevices(t *testing.T) {
 	access("crw-rw-r-- root root", "/dev/bus/usb/*/*")
 	access("crw-rw-rw- root root", "/dev/fuse /dev/net/tun")
 	g.run(t, "ls /dev/dri/by-path/*-card /dev/dri/by-path/*-render /dev/snd/by-path/*")
-	g.run(t, inContainer("--device /dev/dri --device /dev/snd --device /dev/bus/usb --device /dev/ppp",
+	g.run(t, inContainer("--cap-add NET_ADMIN --device /dev/dri --device /dev/snd --device /dev/bus/usb --device /dev/ppp",
 		": </dev/dri/renderD128 && : </dev/snd/controlC0 && : </dev/snd/seq && : </dev/ppp && for d in /dev/bus/usb/*/*; do : <$d || exit 1; done"))
 	g.run(t, "grep -E '^(snd_seq|ppp_generic) ' /proc/modules")
 	if r := g.try(t, inContainer("--user 1000 --group-add $(getent group render | cut -d: -f3) --device /dev/dri", ": </dev/dri/renderD128")); r.Code != 0 {
