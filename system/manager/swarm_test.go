@@ -11,9 +11,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pharos-os/pharos/netconf"
+	"github.com/pharos-os/pharos/netconf/netconftest"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/services/engine/swarm"
+	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/unit"
 )
 
@@ -49,6 +51,26 @@ func TestEngineInSwarm(t *testing.T) {
 	joined(t, dir)
 	if diff := cmp.Diff(with, docker(inSwarm(dir, false))); diff != "" {
 		t.Errorf("a member without the key:\n%s", diff)
+	}
+}
+
+// A data root on a tmpfs is one that a reboot empties, whether or not the
+// machine has a state disk. Of an engine that has ended nothing is said.
+func TestRootSwarmInRAM(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	if err := linux.Mount("tmpfs", "/srv", "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		pid  int
+		root string
+		want bool
+	}{{os.Getpid(), "/srv/docker", true}, {os.Getpid(), "/proc/docker", false}, {0, "/srv", false}} {
+		if got := inRAM(tc.pid, tc.root); got != tc.want {
+			t.Errorf("%s of process %d: in RAM: %v", tc.root, tc.pid, got)
+		}
 	}
 }
 
