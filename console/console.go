@@ -83,6 +83,9 @@ func mounts() []unit.Mount {
 		// The control socket, the engine's, the logs.
 		{Source: "/run", Target: "/run", Options: []string{"rw", "rshared"}},
 		{Source: "/tmp", Target: "/tmp", Options: []string{"rw", "nosuid", "nodev"}, Mkdir: 0o1777},
+		// The machine's debugfs, tracefs, securityfs and bpf.
+		{Source: "/sys/kernel", Target: "/sys/kernel", Options: []string{"rw", "rshared"}},
+		{Source: "/sys/fs/bpf", Target: "/sys/fs/bpf", Options: []string{"rw", "rshared"}},
 	}
 	// What lasts. A set-user-ID file or a device that a container leaves there
 	// gives nobody rights in the console.

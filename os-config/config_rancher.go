@@ -75,7 +75,8 @@ type State struct {
 	// Whether the boot ends in the recovery console without it.
 	Required bool `yaml:"required,omitempty"`
 	// More directories that last, such as /data; /home, /root, /srv, /opt,
-	// /usr/local, /mnt, /media and /var always do.
+	// /usr/local, /mnt, /media and /var always do. Each begins empty, at the next
+	// boot or start of the console.
 	Directories []string `yaml:"directories,omitempty"`
 	// Disks that may be formatted for it when they are empty.
 	Autoformat []string `yaml:"autoformat,omitempty"`

@@ -64,7 +64,7 @@ func noEffectHere(n *Node, path, why string) Report {
 	if strings.HasPrefix(path, "rancher.state.") {
 		section = "rancher.state"
 	}
-	if counts(section, n.Pos.Layer) {
+	if path == "rancher.state.directories" || counts(section, n.Pos.Layer) { // these are bound once all layers are known
 		return nil
 	}
 	example := "…"

@@ -41,6 +41,12 @@ func TestEffects(t *testing.T) {
 	if report := effects(Merge(user, boot).Root); len(report) > 0 {
 		t.Errorf("the kernel command line says the same: %s", report)
 	}
+	// Directories are bound on the tree of the console, once all layers are known.
+	for _, layer := range []string{"cloud-config", "cloud-config.d/10-x.yml", "user-data"} {
+		if report := effects(Merge(mustParse(t, layer, "rancher: {state: {directories: [/data]}}")).Root); len(report) > 0 {
+			t.Errorf("directories in %s: %s", layer, report)
+		}
+	}
 	signed := mustParse(t, "user-data", "rancher: {cloud_init: {datasources: ['url:https://ann:secret@host/x?sig=secret']}}")
 	if text := effects(Merge(signed).Root).String(); !strings.Contains(text, "(rancher.cloud_init.datasources=[url:https://***@host/x?…])") {
 		t.Error(text)

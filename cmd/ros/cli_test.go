@@ -103,9 +103,9 @@ func TestOutput(t *testing.T) {
 		{golden: "status-notes.txt", args: "status", manager: func(m *fakeManager) { m.status.Notes = aSwarm().Notes }},
 		{golden: "doctor.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) {
 			m.binds = api.Binds{
-				DataRoot: &api.DataRoot{Path: "/data/docker", Advice: "set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker, or set rancher.state.directories: [/data]"},
+				DataRoot: &api.DataRoot{Path: "/data/docker", Advice: "set rancher.docker.data_root to a directory that lasts, such as /var/lib/docker, or set rancher.state.directories: [/data] and reboot; /data is empty then, so copy what is in it to /srv before, and back afterwards"},
 				Binds: []api.Bind{
-					{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data]"},
+					{Container: "db-1", Project: "db", Source: "/data/db", Target: "/var/lib/db", Advice: "bind /srv/db instead, or set rancher.state.directories: [/data] and reboot; /data is empty then, so copy what is in it to /srv before, and back afterwards"},
 					{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
 					{Container: "web", Volume: "html", Source: "/srv/html", Leads: "/scratch/html", Target: "/www", Advice: "bind /srv/html instead"},
 				},

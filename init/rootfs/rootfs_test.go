@@ -37,6 +37,7 @@ func TestTables(t *testing.T) {
 		"make mounts below / shared",
 		"mount tmpfs on /etc", "mount tmpfs on /tmp", "mount tmpfs on /mnt", "mount tmpfs on /media", "mount tmpfs on /root",
 		"mount devpts on /dev/pts", "mount tmpfs on /dev/shm", "mount mqueue on /dev/mqueue", "mount cgroup2 on /sys/fs/cgroup",
+		"mount hugetlbfs on /dev/hugepages", "mount debugfs on /sys/kernel/debug", "mount tracefs on /sys/kernel/tracing",
 		"mount securityfs on /sys/kernel/security", "mount bpf on /sys/fs/bpf",
 		"link /dev/fd → /proc/self/fd", "link /dev/stdin → /proc/self/fd/0", "link /dev/stdout → /proc/self/fd/1", "link /dev/stderr → /proc/self/fd/2",
 		"directory /run/lock 01777",

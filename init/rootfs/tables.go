@@ -53,6 +53,11 @@ func System() []Row {
 		Mount{Source: "mqueue", Target: "/dev/mqueue", Type: "mqueue", Flags: kernelFS, May: true},
 		// favordynmods: starting a process in its cgroup must not wait for RCU.
 		Mount{Source: "cgroup2", Target: Cgroup, Type: "cgroup2", Flags: kernelFS, Data: "nsdelegate,memory_recursiveprot,favordynmods"},
+		// What systemd mounts on every machine, for tools and containers that look
+		// at the kernel.
+		Mount{Source: "hugetlbfs", Target: "/dev/hugepages", Type: "hugetlbfs", Flags: noDevSet, May: true},
+		Mount{Source: "debugfs", Target: "/sys/kernel/debug", Type: "debugfs", Flags: kernelFS, May: true},
+		Mount{Source: "tracefs", Target: "/sys/kernel/tracing", Type: "tracefs", Flags: kernelFS, May: true},
 		Mount{Source: "securityfs", Target: "/sys/kernel/security", Type: "securityfs", Flags: kernelFS, May: true},
 		Mount{Source: "bpf", Target: "/sys/fs/bpf", Type: "bpf", Flags: kernelFS, Data: "mode=0700", May: true},
 		Link{Target: "/proc/self/fd", Path: "/dev/fd"},

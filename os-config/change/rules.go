@@ -65,7 +65,7 @@ func rules() []rule {
 		{Key: "rancher.network.no_proxy", How: Restart, Unit: "docker", Does: "new sessions have it, and the engine restarts with it"},
 		{Key: "rancher.docker", How: Restart, Unit: "docker", Does: "the engine restarts"},
 		{Key: "rancher.ssh", How: Live, Does: "sshd reads it again; sessions stay"},
-		{Key: "rancher.state", How: Reboot, Does: "the state partition is looked for at boot"},
+		{Key: "rancher.state", How: Reboot, Does: "the state partition is looked for at boot; directories begin to last then, or when the console starts again"},
 		{Key: "rancher.cloud_init", How: Reboot, Does: "datasources are asked at boot"},
 		{Key: "rancher.upgrade", How: Live, Does: "it counts for the next upgrade"},
 		{Key: "rancher.console", How: Reboot, Show: true, Does: "the console is chosen at boot"},

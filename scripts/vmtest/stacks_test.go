@@ -38,6 +38,10 @@ func ofMachine(f facts, service string) map[string]func(target string) []inside.
 		"/var/lib/docker":            one("filled", "containers", ""),
 		"/var/lib/docker/containers": one("ownlog", "", inside.LogMark(service)),
 		"/dev":                       one("device", "null", "c 1:3"),
+		"/dev/hugepages":             one("directory", "", ""),
+		"/sys/kernel/debug":          one("filled", "bdi", ""),
+		"/sys/kernel/tracing":        one("filled", "events", ""),
+		"/sys/fs/bpf":                one("mode", "", "0700"), // without the mount 0755
 		"/sys":                       one("contains", "class/net/eth0/address", f["mac"]),
 		"/proc": func(target string) []inside.Check {
 			return []inside.Check{
@@ -407,6 +411,9 @@ func lowLevel() []stack {
 				{Kind: "mounts", Path: "/var/lib/rancher/k3s"}, {Kind: "controlgroup", Path: "/sys/fs/cgroup"}, {Kind: "newlink", Want: "vxlan"},
 				{Kind: "writable", Path: "/proc/sys/net/ipv4/ip_forward"}, {Kind: "writable", Path: "/proc/sys/vm/overcommit_memory"},
 			},
+		}}},
+		{"bpftrace, Tetragon and Cilium", []service{{
+			Name: "bpf", Privileged: true, PID: "host", Volumes: []string{"/sys/kernel/debug:/sys/kernel/debug", "/sys/kernel/tracing:/sys/kernel/tracing", "/sys/fs/bpf:/sys/fs/bpf", "/dev/hugepages:/dev/hugepages"},
 		}}},
 		{"Rclone mount", []service{{
 			Name: "rclone", Devices: []string{"/dev/fuse"}, CapAdd: []string{"SYS_ADMIN"}, SecurityOpt: []string{"apparmor:unconfined"},

@@ -188,6 +188,15 @@ func mounts(dataRoot string) []unit.Mount {
 		// kubelet's volume mounts must also leave containers again.
 		{Source: "/var/lib/kubelet", Target: "/var/lib/kubelet", Options: []string{"rw", "rshared"}, Mkdir: 0o755},
 		{Source: "/tmp", Target: "/tmp", Options: arrives},
+
+		// The machine's debugfs and tracefs, which bpftrace, BCC and Falco bind. By
+		// the directory that they are in: debugfs=off on the kernel's command line
+		// takes the mount point of debugfs away. The rest of /sys is the unit's own,
+		// because the machine's has the control groups of the system.
+		{Source: "/sys/kernel", Target: "/sys/kernel", Options: arrives},
+		// The machine's bpf, in which Cilium and Tetragon keep what has to outlive
+		// them, and the engine.
+		{Source: "/sys/fs/bpf", Target: "/sys/fs/bpf", Options: arrives},
 	}
 	for _, dir := range osconfig.LastingDirectories() {
 		if dir == "/var" { // above, in parts
@@ -202,11 +211,12 @@ func mounts(dataRoot string) []unit.Mount {
 	return list
 }
 
-// without is the machine's own state, with its secrets. A container that gets
-// around the engine's mounts, by a bind without submounts or by umount(2), finds
-// an empty directory there. One that may mount disks can still mount the state
-// disk: see docs/security.md.
-func without() []string { return []string{"/var/lib/pharos"} }
+// without is, first, the machine's own state, with its secrets. A container that
+// gets around the engine's mounts, by a bind without submounts or by umount(2),
+// finds an empty directory there. One that may mount disks can still mount the
+// state disk: see docs/security.md. Second, securityfs, by which dockerd would
+// report an AppArmor profile that it cannot load here.
+func without() []string { return []string{"/var/lib/pharos", "/sys/kernel/security"} }
 
 // DataRoot is where dockerd keeps images, containers and volumes, as a path in
 // the console's tree. text is the file that rancher.docker.config_file names,

@@ -149,6 +149,24 @@ func TestUnit(t *testing.T) {
 	}
 }
 
+// The engine has the machine's debugfs, tracefs and bpf, whatever the kernel's
+// command line leaves of them, and neither its control groups nor securityfs.
+func TestKernelFileSystems(t *testing.T) {
+	u := Unit(Options{})
+	var got []string
+	for _, m := range u.Mounts {
+		if strings.HasPrefix(m.Source, "/sys") {
+			got = append(got, m.Source+" "+m.Target+" "+strings.Join(m.Options, ","))
+		}
+	}
+	if d := cmp.Diff([]string{"/sys/kernel /sys/kernel rw,rslave", "/sys/fs/bpf /sys/fs/bpf rw,rslave"}, got); d != "" {
+		t.Error(d)
+	}
+	if !slices.Contains(u.Without, "/sys/kernel/security") {
+		t.Error("dockerd sees AppArmor, whose profile it cannot load")
+	}
+}
+
 // What containers mount in a machine's directory is seen on the machine, but
 // not where dockerd mounts their roots.
 func TestMountsShared(t *testing.T) {

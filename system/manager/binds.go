@@ -241,13 +241,14 @@ func (f finder) instead(p beneath.Location) string {
 }
 
 // orLast is the second half of an advice: the configuration can make a place of
-// the tree last if it accepts the directory.
+// the tree last if it accepts the directory. It begins empty: what is there now
+// is in RAM, below the mount.
 func (f finder) orLast(p beneath.Location) string {
 	top := "/" + strings.Split(strings.TrimPrefix(p.Path, "/"), "/")[0]
 	if !f.onRoot(p) || osconfig.LastingDirectory(top) != "" {
 		return ""
 	}
-	return fmt.Sprintf(", or set rancher.state.directories: [%s]", top)
+	return fmt.Sprintf(", or set rancher.state.directories: [%s] and reboot; %s is empty then, so copy what is in it to /srv before, and back afterwards", top, top)
 }
 
 // bindNotes asks for the binds, briefly: the status must not wait for an engine

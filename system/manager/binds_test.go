@@ -115,7 +115,7 @@ func TestBinds(t *testing.T) {
 	}
 	f := aTree(t)
 	got := f.binds(list, vols)
-	const orData = ", or set rancher.state.directories: [/data]"
+	const orData = ", or set rancher.state.directories: [/data] and reboot; /data is empty then, so copy what is in it to /srv before, and back afterwards"
 	want := []api.Bind{
 		{Container: "agent", Source: "/etc/agent", Target: "/etc/agent", Advice: "bind /srv/agent instead"},
 		{Container: "agent", Source: "/opt/sub", Target: "/sub", Advice: "bind /srv/sub instead"},

@@ -14,6 +14,7 @@ import (
 	"github.com/pharos-os/pharos/netconf"
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/services/engine/dockerapi"
 	"github.com/pharos-os/pharos/services/engine/swarm"
 	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/beneath"
@@ -98,7 +99,7 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 		return leftBehindAgain
 	}
 	r.Dir = swarmDir(root)
-	res := r.Reconcile(ctx, swarm.Machine{Want: c.Rancher.Docker.Swarm, Links: links})
+	res := r.Reconcile(ctx, swarm.Machine{Want: c.Rancher.Docker.Swarm, Links: links, InRAM: m.dataInRAM(ctx, c.Rancher.Docker)})
 	if ctx.Err() != nil {
 		return 0
 	}
@@ -141,6 +142,30 @@ func (m *Manager) forgetSwarm(c osconfig.Config) error {
 	}
 	m.lookAtSwarm()
 	return nil
+}
+
+// dataInRAM reports whether a reboot empties the engine's data root, and the
+// state of its swarm with it. What cannot be found out does not keep a machine
+// from its swarm.
+func (m *Manager) dataInRAM(ctx context.Context, e osconfig.Engine) bool {
+	i, err := m.sup.Get(engine.Name)
+	if err != nil {
+		return false
+	}
+	root, err := dataRoot(ctx, dockerapi.Client{Socket: engine.Socket}, e)
+	return err == nil && inRAM(i.PID, root)
+}
+
+// inRAM reports whether a reboot empties a directory that a process sees.
+func inRAM(pid int, dir string) bool {
+	tree, err := beneath.NamespaceOf(pid)
+	if err != nil {
+		return false
+	}
+	defer tree.Close()
+	f := finder{tree: tree}
+	p, err := f.resolve(dir)
+	return err == nil && f.inRAM(p)
 }
 
 // sayOfSwarm keeps the result of a look, and logs what is new in it.

@@ -61,6 +61,26 @@ func TestEngineInSwarm(t *testing.T) {
 	}
 }
 
+// A data root on a tmpfs is one that a reboot empties, whether or not the
+// machine has a state disk. Of an engine that has ended nothing is said.
+func TestRootSwarmInRAM(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	if err := linux.Mount("tmpfs", "/srv", "tmpfs", 0, "size=64k"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		pid  int
+		root string
+		want bool
+	}{{os.Getpid(), "/srv/docker", true}, {os.Getpid(), "/proc/docker", false}, {0, "/srv", false}} {
+		if got := inRAM(tc.pid, tc.root); got != tc.want {
+			t.Errorf("%s of process %d: in RAM: %v", tc.root, tc.pid, got)
+		}
+	}
+}
+
 // Only who has a swarm to lose is asked, and the engine tells what it costs.
 func TestSwarmCosts(t *testing.T) {
 	m := &Manager{}

@@ -51,6 +51,7 @@ const (
 type Machine struct {
 	Want  osconfig.Swarm
 	Links []Link // with their addresses, in the machine's order
+	InRAM bool   // a reboot empties dockerd's data root
 }
 
 // Link is a network link of the machine.
@@ -96,6 +97,7 @@ type Reconciler struct {
 	changed   time.Time // since when the address has been another one
 	lost      time.Time // since when no manager has answered
 	restarted netip.Addr
+	demoted   bool // this machine was a manager, and its state is in RAM
 	memory    memory
 	kept      memory // as it is in the file
 }
@@ -231,6 +233,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, m Machine) Result {
 		if !m.Want.On() {
 			return Result{}
 		}
+		if m.InRAM && m.Want.Init {
+			return Result{Reasons: refuseInit(), Again: steady}
+		}
 		return r.form(ctx, m.Want)
 	case stateLocked:
 		return Result{Reasons: reason("the keys on this machine are locked: unlock them with `ros engine swarm unlock`; " +
@@ -258,6 +263,9 @@ func (r *Reconciler) member(ctx context.Context, m Machine, i info, s saved) Res
 		res.Notes = append(res.Notes, "swarm: this machine is in a swarm, but rancher.docker.swarm is not set: set it, or leave with "+
 			"`docker swarm leave` and reboot; until then containers stop when the engine stops")
 		return res
+	}
+	if m.InRAM {
+		i = r.inRAM(ctx, i, &res)
 	}
 	if i.Swarm.ControlAvailable {
 		r.lost = time.Time{}

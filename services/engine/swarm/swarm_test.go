@@ -58,6 +58,74 @@ func TestInitRefused(t *testing.T) {
 	}
 }
 
+// A machine whose dockerd loses its state at a reboot makes no swarm: the next
+// boot would make another one.
+func TestNoSwarmInRAM(t *testing.T) {
+	f, r := newFake(t)
+	m := f.machine(osconfig.Swarm{Init: true})
+	m.InRAM = true
+	res := r.Reconcile(t.Context(), m)
+	says(t, res.Reasons, "no swarm is made", "in RAM", "PHAROS_STATE")
+	if res.Again == 0 {
+		t.Error("it does not look again")
+	}
+	f.wasAsked()
+}
+
+// It may join, as a worker. A manager would leave a vote behind at each boot, and
+// the token does not say which of the two it makes, so a manager is demoted.
+func TestWorkerInRAM(t *testing.T) {
+	f, r := newFake(t)
+	m := f.machine(joinOf("10.0.0.2"), link("eth0", "10.0.0.1"))
+	m.InRAM = true
+	if res := r.Reconcile(t.Context(), m); len(res.Reasons)+len(res.Notes) > 0 {
+		t.Errorf("%+v", res)
+	}
+	f.wasAsked("POST /swarm/join")
+	f.member(true)
+	f.node("n2", "ready", "reachable", true)
+	f.remotes, f.connected = []string{"10.0.0.2:2377"}, true
+	for range 2 {
+		res := r.Reconcile(t.Context(), m)
+		says(t, res.Notes, "in RAM", "was a manager and is a worker now", "docker node rm")
+		if len(res.Reasons) > 0 {
+			t.Errorf("%q", res.Reasons)
+		}
+	}
+	f.wasAsked(`POST /nodes/n1/update version=7 {"Availability":"active","Labels":{"theirs":"1"},"Role":"worker"}`)
+
+	again := f.reconciler("")
+	res := again.Reconcile(t.Context(), m)
+	says(t, res.Notes, "in RAM", "docker node rm")
+	if strings.Contains(strings.Join(res.Notes, ""), "was a manager") || len(res.Reasons) > 0 {
+		t.Errorf("%+v", res)
+	}
+}
+
+// A manager that cannot be demoted stays one, and that is said.
+func TestManagerInRAM(t *testing.T) {
+	for name, tc := range map[string]struct {
+		arrange func(f *fake)
+		want    string
+	}{
+		"the only one":    {func(*fake) {}, "PHAROS_STATE"},
+		"the other fails": {func(f *fake) { f.node("n2", "down", "unreachable", false) }, "PHAROS_STATE"},
+		"refused": {func(f *fake) {
+			f.node("n2", "ready", "reachable", true)
+			f.refuse["POST /nodes/n1/update"] = "update out of sequence"
+		}, "update out of sequence"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, r := newFake(t)
+			f.member(true)
+			tc.arrange(f)
+			m := f.machine(joinOf("10.0.0.2"), link("eth0", "10.0.0.1"))
+			m.InRAM = true
+			says(t, r.Reconcile(t.Context(), m).Reasons, "is a manager", "in RAM", "PHAROS_STATE", tc.want)
+		})
+	}
+}
+
 func TestJoin(t *testing.T) {
 	f, r := newFake(t)
 	f.down["10.0.0.8:2377"] = true
