@@ -110,7 +110,11 @@ func TestOutput(t *testing.T) {
 					{Container: "web", Volume: "html", Source: "/srv/html", Leads: "/scratch/html", Target: "/www", Advice: "bind /srv/html instead"},
 				},
 				LateFiles: []api.LateFile{{Container: "web", Project: "site", Path: "/etc/web.conf"}},
+				OldBinds:  []api.OldBind{{Container: "web", Project: "site", Source: "/etc/myapp", Target: "/conf", Command: "docker restart web"}},
 			}
+		}},
+		{golden: "doctor-old.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) {
+			m.binds = api.Binds{Stateless: true, OldBinds: []api.OldBind{{Container: "db", Source: "/data", Target: "/d", Command: "docker restart db"}}}
 		}},
 		{golden: "doctor-stateless.txt", args: "docker doctor", code: 1, manager: func(m *fakeManager) { m.binds.Stateless = true }},
 		{golden: "doctor-stateless.json", args: "docker doctor --json", code: 1, manager: func(m *fakeManager) { m.binds = api.Binds{Stateless: true, Binds: []api.Bind{}} }},

@@ -16,9 +16,10 @@ func dockerCommand(t *terminal) *cli.Command {
 		Action: group,
 		Subcommands: []*cli.Command{{
 			Name:  "doctor",
-			Usage: "find what containers lose or miss at the next boot",
+			Usage: "find what containers lose at the next boot, and what they miss",
 			Description: "With a state disk, " + strings.Join(osconfig.LastingDirectories(), ", ") + ", the directories of " +
 				"rancher.state.directories and what is mounted last. Files with defer: true come after containers have started. " +
+				"A container that was started before the console restarted may use files of the console's old tree. " +
 				"Ends with 1 when something is listed.",
 			Flags: []cli.Flag{jsonFlag()},
 			Action: func(c *cli.Context) error {
@@ -34,7 +35,7 @@ func dockerCommand(t *terminal) *cli.Command {
 				} else {
 					t.doctor(found)
 				}
-				if err == nil && (found.Stateless || found.DataRoot != nil || len(found.Binds)+len(found.LateFiles) > 0) {
+				if err == nil && (found.Stateless || found.DataRoot != nil || len(found.Binds)+len(found.LateFiles)+len(found.OldBinds) > 0) {
 					return &exitError{Code: 1}
 				}
 				return err
@@ -48,7 +49,7 @@ func (t *terminal) doctor(found api.Binds) {
 	case found.Stateless:
 		t.printf("this machine has no state disk: nothing that containers write lasts, except on disks that are mounted\n" +
 			"  make a file system with the label PHAROS_STATE and reboot\n")
-	case found.DataRoot == nil && len(found.Binds)+len(found.LateFiles) == 0:
+	case found.DataRoot == nil && len(found.Binds)+len(found.LateFiles)+len(found.OldBinds) == 0:
 		t.printf("everything that containers write to lasts\n")
 	}
 	if d := found.DataRoot; d != nil {
@@ -68,5 +69,9 @@ func (t *terminal) doctor(found api.Binds) {
 	for _, l := range found.LateFiles {
 		t.printf("%s\n", join(" ", l.Container, parenthesis(l.Project, "project ")))
 		t.printf("  binds %s, which write_files writes after containers have started\n  leave out defer\n", l.Path)
+	}
+	for _, o := range found.OldBinds {
+		t.printf("%s\n", join(" ", o.Container, parenthesis(o.Project, "project ")))
+		t.printf("  still uses %s (in the container %s) from before the console restarted\n  run '%s'\n", o.Source, o.Target, o.Command)
 	}
 }

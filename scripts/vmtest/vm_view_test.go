@@ -242,6 +242,10 @@ func testViewConsole(t *testing.T, g *guest) {
 	if got := g.run(t, "cat /disk/made; docker exec lives cat /app.conf; sudo ls /hand 2>&1 | tail -n 1"); !strings.HasPrefix(got, "mounted\nof the configuration") && !strings.HasPrefix(got, "mounted\nchanged") {
 		t.Errorf("after the restart: %q", got)
 	}
+	// It has the file of the old tree, and is named.
+	if got := g.run(t, "ros docker doctor || true"); !strings.Contains(got, "still uses /etc/myapp/app.conf (in the container /app.conf)") || !strings.Contains(got, "docker restart lives") {
+		t.Errorf("the doctor says: %s", got)
+	}
 	testViewFilesAgain(t, g)
 	// A mount that is made now arrives, too.
 	g.run(t, "sudo mkdir -p /disk2 && sudo mount -t tmpfs none /disk2 && echo two | sudo tee /disk2/made")

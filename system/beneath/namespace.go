@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 
 	"golang.org/x/sys/unix"
@@ -44,6 +45,21 @@ func OpenNamespace(root string, mounts []linux.MountInfo) (*Namespace, error) {
 	return &Namespace{root: fd, mounts: mounts, mount: top}, nil
 }
 
+// NamespaceInside is the Namespace of a process that has the given PID in the
+// PID namespace of the process init.
+func NamespaceInside(init, pid int) (*Namespace, error) {
+	mounts, err := linux.MountsInside(init, pid)
+	if err != nil {
+		return nil, err
+	}
+	root, err := linux.RootInside(init, pid)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(root)
+	return OpenNamespace(fmt.Sprintf("/proc/self/fd/%d", root), mounts)
+}
+
 // Close closes the root directory.
 func (n *Namespace) Close() error { return unix.Close(n.root) }
 
@@ -79,6 +95,23 @@ func (n *Namespace) Resolve(name string) (Location, error) {
 		return at, nil
 	}
 	return Location{}, &fs.PathError{Op: "resolve", Path: name, Err: err}
+}
+
+// Open opens a regular file for reading. Links are followed as by Resolve; a
+// path that it cannot follow to the end is an error.
+func (n *Namespace) Open(name string) (*os.File, error) {
+	w := newWalk(n)
+	defer w.close()
+	_, err := w.to(name)
+	var fd int
+	if err == nil {
+		fd, err = w.here()
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	file, _, err := openRegular(fd, name)
+	return file, err
 }
 
 // errSilent is the error for a mount that is not asked.

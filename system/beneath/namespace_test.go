@@ -3,9 +3,12 @@ package beneath
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -113,6 +116,95 @@ func TestOpenNamespace(t *testing.T) {
 	}
 	root := []linux.MountInfo{{ID: 1, Target: "/"}}
 	if _, err := OpenNamespace(filepath.Join(t.TempDir(), "no"), root); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+// TestOpenFile opens regular files, by links too, and nothing else.
+func TestOpenFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "srv/file"), "text")
+	write(t, filepath.Join(dir, "mnt/server/file"), "not asked")
+	if err := errors.Join(os.Symlink("/srv/file", filepath.Join(dir, "link")), unix.Mkfifo(filepath.Join(dir, "pipe"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := OpenNamespace(dir, []linux.MountInfo{
+		{ID: 20, Parent: 1, Target: "/", Type: "overlay", Device: "0:40"}, {ID: 21, Parent: 20, Target: "/mnt/server", Type: "nfs4", Device: "0:60"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	for _, name := range []string{"/srv/file", "/link", "/mnt/../link"} {
+		f, err := n.Open(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		text, err := io.ReadAll(f)
+		if err != nil || string(text) != "text" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+		f.Close()
+	}
+	for name, want := range map[string]error{"/srv": ErrNotRegular, "/pipe": ErrNotRegular, "/no": fs.ErrNotExist, "/mnt/server/file": errSilent, "/": ErrNotRegular} {
+		within(t, func() {
+			if _, err := n.Open(name); !errors.Is(err, want) {
+				t.Errorf("%s: %v, want %v", name, err, want)
+			}
+		})
+	}
+}
+
+// TestRootNamespaceInside is of a process in PID and mount namespaces of its own.
+func TestRootNamespaceInside(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: namespaces")
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "root"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	script := "mount -t tmpfs its-own $1/root && mkdir $1/root/d && echo text >$1/root/d/file && mount --bind $1/root/d $1/root/d && " +
+		"echo ready && exec sleep 1000"
+	cmd := exec.Command("unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script, "sh", dir)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait() // killed
+	})
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", cmd.Process.Pid, cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	init, err := strconv.Atoi(strings.TrimSpace(string(children)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := NamespaceInside(init, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	p, err := n.Resolve(dir + "/root/d/file")
+	if err != nil || p.Mount.Type != "tmpfs" || p.Mount.Target != dir+"/root/d" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	f, err := n.Open(dir + "/root/d/file")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if _, err := NamespaceInside(init, 4000000); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 }

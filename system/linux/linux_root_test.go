@@ -83,7 +83,7 @@ func TestRootMountsEscape(t *testing.T) {
 	}
 }
 
-// TestRootMountsInside asks for the mounts of a process by its PID in a
+// TestRootMountsInside asks for the mounts and the root of a process by its PID in a
 // namespace of its own, and is not led astray by who may mount there.
 func TestRootMountsInside(t *testing.T) {
 	needRoot(t)
@@ -122,8 +122,19 @@ func TestRootMountsInside(t *testing.T) {
 	if m, ok := MountAt(mounts, dir); err != nil || !ok || m.Source != "its-own" {
 		t.Errorf("mount at %s: %+v, %v", dir, m, err)
 	}
-	if _, err := MountsInside(inside("true"), 4000000); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("a process that is not there: %v", err)
+	plain := inside("true")
+	_, errMounts := MountsInside(plain, 4000000)
+	_, errRoot := RootInside(plain, 4000000)
+	if !errors.Is(errMounts, unix.ENOENT) || !errors.Is(errRoot, unix.ENOENT) {
+		t.Errorf("a process that is not there: %v, %v", errMounts, errRoot)
+	}
+	root, err := RootInside(inside("mount -t tmpfs its-own "+dir+" && touch "+dir+"/here"), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(root)
+	if err := unix.Faccessat(root, dir[1:]+"/here", unix.F_OK, 0); err != nil {
+		t.Errorf("in the root directory of a process: %v", err)
 	}
 	trap := "mount -t tmpfs trap /proc && mkdir /proc/1 && mkfifo /proc/1/mountinfo"
 	if _, err := MountsInside(inside(trap), 1); err == nil || !strings.Contains(err.Error(), "not a proc file system") {

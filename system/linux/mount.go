@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -100,33 +101,64 @@ func (t *MountTable) Close() error { return t.file.Close() }
 // Only a proc file system is read there: whoever may mount in that namespace
 // cannot make the caller wait for a pipe.
 func MountsInside(init, pid int) ([]MountInfo, error) {
+	dir, err := processInside(init, pid)
+	if err != nil {
+		return nil, fmt.Errorf("mount table: %w", err)
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat2(dir, "mountinfo", inProc(unix.O_RDONLY))
+	if err != nil {
+		return nil, fmt.Errorf("mount table: open mountinfo of process %d: %w", pid, err)
+	}
+	table := os.NewFile(uintptr(fd), "mountinfo")
+	defer table.Close()
+	data, err := io.ReadAll(table)
+	if err != nil {
+		return nil, fmt.Errorf("mount table: process %d: %w", pid, err)
+	}
+	return parseMountInfo(string(data)), nil
+}
+
+// RootInside opens, with O_PATH, the root directory of a process that
+// MountsInside finds.
+func RootInside(init, pid int) (int, error) {
+	dir, err := processInside(init, pid)
+	if err != nil {
+		return -1, fmt.Errorf("root directory: %w", err)
+	}
+	defer unix.Close(dir)
+	fd, err := unix.Openat(dir, "root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("root directory: open root of process %d: %w", pid, err)
+	}
+	return fd, nil
+}
+
+// processInside opens the directory of a process in the /proc of init's root.
+func processInside(init, pid int) (int, error) {
 	path := fmt.Sprintf("/proc/%d/root/proc", init)
 	proc, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("mount table: open %s: %w", path, err)
+		return -1, fmt.Errorf("open %s: %w", path, err)
 	}
 	defer unix.Close(proc)
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(proc, &st); err != nil {
-		return nil, fmt.Errorf("mount table: %s: %w", path, err)
+		return -1, fmt.Errorf("%s: %w", path, err)
 	}
 	if st.Type != unix.PROC_SUPER_MAGIC {
-		return nil, fmt.Errorf("mount table: %s is not a proc file system", path)
+		return -1, fmt.Errorf("%s is not a proc file system", path)
 	}
-	name := fmt.Sprintf("%d/mountinfo", pid)
-	fd, err := unix.Openat2(proc, name, &unix.OpenHow{
-		Flags: unix.O_RDONLY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS,
-	})
+	dir, err := unix.Openat2(proc, strconv.Itoa(pid), inProc(unix.O_PATH|unix.O_DIRECTORY))
 	if err != nil {
-		return nil, fmt.Errorf("mount table: open %s/%s: %w", path, name, err)
+		return -1, fmt.Errorf("open %s/%d: %w", path, pid, err)
 	}
-	table := os.NewFile(uintptr(fd), name)
-	defer table.Close()
-	data, err := io.ReadAll(table)
-	if err != nil {
-		return nil, fmt.Errorf("mount table: %s/%s: %w", path, name, err)
-	}
-	return parseMountInfo(string(data)), nil
+	return dir, nil
+}
+
+// inProc opens what is part of a proc file system itself.
+func inProc(flags uint64) *unix.OpenHow {
+	return &unix.OpenHow{Flags: flags | unix.O_CLOEXEC, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS}
 }
 
 // MountAt returns the mount that an absolute path without links leads to: the

@@ -3,6 +3,7 @@ package manager
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -22,12 +23,29 @@ import (
 
 // container is what GET /containers/json says of one.
 type container struct {
+	ID     string `json:"Id"`
+	State  string
 	Names  []string
 	Labels map[string]string
-	Mounts []struct {
-		Type, Name, Source, Destination string
-		RW                              bool
+	Mounts []containerMount
+}
+
+// containerMount is one of a container's mounts, of whatever type.
+type containerMount struct {
+	Type, Name, Source, Destination string
+	RW                              bool
+}
+
+// source is the place of the machine that is mounted, or "". Bound are the
+// directories that volumes are binds of, by name.
+func (b containerMount) source(bound map[string]string) string {
+	switch b.Type {
+	case "bind":
+		return b.Source
+	case "volume":
+		return bound[b.Name]
 	}
+	return ""
 }
 
 func (c container) name() string {
@@ -66,17 +84,30 @@ func (v volume) bound() string {
 	return ""
 }
 
+// boundBy lists the directories that volumes are binds of, by name.
+func boundBy(volumes []volume) map[string]string {
+	bound := map[string]string{}
+	for _, v := range volumes {
+		bound[v.Name] = v.bound()
+	}
+	return bound
+}
+
 // composeProject is the label that Compose gives its containers.
 const composeProject = "com.docker.compose.project"
 
-// Binds lists what containers may write to and the next boot does not keep.
+// Binds lists what containers may write to and the next boot does not keep, and
+// what they have of a tree that the console had before.
 func (m *Manager) Binds(ctx context.Context) (api.Binds, error) {
-	if on := m.storage(); on == state.RAM || on == "" {
-		return api.Binds{Stateless: true}, nil
-	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	out, err := m.binds(ctx)
+	if on := m.storage(); on == state.RAM || on == "" {
+		out = api.Binds{Stateless: true, OldBinds: out.OldBinds}
+		if errors.Is(err, dockerapi.ErrAway) { // it is so without containers, too
+			err = nil
+		}
+	}
 	if err != nil {
 		return api.Binds{}, fmt.Errorf("binds of containers: %w", err)
 	}
@@ -84,6 +115,10 @@ func (m *Manager) Binds(ctx context.Context) (api.Binds, error) {
 }
 
 func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
+	i, err := m.sup.Get(engine.Name)
+	if err != nil || i.PID == 0 {
+		return api.Binds{}, fmt.Errorf("%w: see ros service list", dockerapi.ErrAway)
+	}
 	client := dockerapi.Client{Socket: engine.Socket}
 	var list []container
 	if err := client.Call(ctx, http.MethodGet, "/containers/json?all=1", nil, &list); err != nil {
@@ -99,17 +134,19 @@ func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
 	if err != nil {
 		return api.Binds{}, err
 	}
-	i, err := m.sup.Get(engine.Name)
-	if err != nil {
-		return api.Binds{}, err
-	}
 	tree, err := beneath.NamespaceOf(i.PID)
 	if err != nil {
 		return api.Binds{}, err
 	}
 	defer tree.Close()
 	f := finder{tree: tree, image: consoleTree()}
-	return api.Binds{DataRoot: f.dataRoot(root, dataRootKey(m.cfg().Rancher.Docker, root)), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles)}, nil
+	old, err := f.oldBinds(list, volumes.Volumes, insideOf(ctx, client, i.PID))
+	if err != nil {
+		return api.Binds{}, err
+	}
+	return api.Binds{
+		DataRoot: f.dataRoot(root, dataRootKey(m.cfg().Rancher.Docker, root)), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles), OldBinds: old,
+	}, nil
 }
 
 // dataRoot is the engine's. A file of the user's may have moved it, which only
@@ -148,19 +185,16 @@ func (f finder) dataRoot(dir, key string) *api.DataRoot {
 // binds picks what containers may write to and does not last: bind mounts and
 // volumes that are binds. Other volumes are below the data root.
 func (f finder) binds(list []container, volumes []volume) []api.Bind {
-	bound := map[string]string{}
-	for _, v := range volumes {
-		bound[v.Name] = v.bound()
-	}
+	bound := boundBy(volumes)
 	out := []api.Bind{}
 	for _, c := range list {
 		for _, mount := range c.Mounts {
-			b := api.Bind{Container: c.name(), Project: c.Labels[composeProject], Source: mount.Source, Target: mount.Destination}
-			if mount.Type == "volume" {
-				b.Volume, b.Source = mount.Name, bound[mount.Name]
-			}
-			if mount.Type != "bind" && b.Source == "" || mount.Type != "bind" && mount.Type != "volume" || !mount.RW {
+			b := api.Bind{Container: c.name(), Project: c.Labels[composeProject], Source: mount.source(bound), Target: mount.Destination}
+			if b.Source == "" || !mount.RW {
 				continue
+			}
+			if mount.Type == "volume" {
+				b.Volume = mount.Name
 			}
 			p, err := f.resolve(b.Source)
 			if err != nil || !f.inRAM(p) || f.looks(b.Source) || f.looks(p.Path) {
@@ -285,6 +319,14 @@ func bindNotes(binds api.Binds) []string {
 	}
 	for _, l := range binds.LateFiles {
 		add(l.Container, l.Project, fmt.Sprintf(" binds %s, which write_files writes after containers have started: leave out defer", l.Path))
+	}
+	for i := 0; i < len(binds.OldBinds); {
+		o := binds.OldBinds[i]
+		var sources []string
+		for ; i < len(binds.OldBinds) && binds.OldBinds[i].Container == o.Container; i++ {
+			sources = append(sources, binds.OldBinds[i].Source)
+		}
+		notes = append(notes, fmt.Sprintf("container %s still uses %s from before the console restarted: run '%s'", o.Container, strings.Join(sources, ", "), o.Command))
 	}
 	return notes
 }

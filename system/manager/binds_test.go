@@ -14,6 +14,7 @@ import (
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/linux"
 	"github.com/pharos-os/pharos/system/state"
+	"github.com/pharos-os/pharos/system/supervise"
 )
 
 // aTree is the tree of a machine with a state disk: the directories in made, the
@@ -193,7 +194,7 @@ func TestDataRootThatLasts(t *testing.T) {
 // TestBindsWithoutState: on a machine that keeps its state in RAM nothing lasts.
 func TestBindsWithoutState(t *testing.T) {
 	for _, device := range []string{state.RAM, ""} {
-		m := &Manager{mounted: state.Mounted{Device: device}}
+		m := &Manager{mounted: state.Mounted{Device: device}, sup: supervise.New(supervise.Options{Runner: noRunner{}, Log: quiet()})}
 		if got, err := m.Binds(t.Context()); err != nil || !got.Stateless {
 			t.Errorf("%q: %+v, %v", device, got, err)
 		}

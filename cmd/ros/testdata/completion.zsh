@@ -296,7 +296,7 @@ _ros() {
       ;;
     "ros docker")
       found=(
-        'doctor:find what containers lose or miss at the next boot'
+        'doctor:find what containers lose at the next boot, and what they miss'
         '--help:show help')
       ;;
     "ros docker doctor")

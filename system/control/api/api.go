@@ -40,10 +40,10 @@ type Engine struct {
 }
 
 // Binds is the answer to GET /v1/engine/binds: what containers write to places
-// that the next boot empties.
+// that the next boot empties, and what they miss.
 type Binds struct {
 	// Stateless says that the machine has no state file system: nothing lasts
-	// but what is mounted from disks. The rest is empty then.
+	// but what is mounted from disks. The rest is empty then, but for OldBinds.
 	Stateless bool `json:"stateless"`
 	// DataRoot is where the engine keeps images and volumes, when that does not
 	// last.
@@ -52,6 +52,19 @@ type Binds struct {
 	// LateFiles are files of write_files that containers bind and that are
 	// written after containers with a restart policy have started.
 	LateFiles []LateFile `json:"late_files,omitempty"`
+	// OldBinds are places of which running containers have what was there before
+	// the console started again.
+	OldBinds []OldBind `json:"old_binds,omitempty"`
+}
+
+// OldBind is a place of the console's tree that a running container has bound
+// before the console started again with a new tree.
+type OldBind struct {
+	Container string `json:"container"`
+	Project   string `json:"project,omitempty"` // of Compose
+	Source    string `json:"source"`
+	Target    string `json:"target"`  // in the container
+	Command   string `json:"command"` // which gives the container what is there now
 }
 
 // LateFile is a file with "defer: true" that a container binds.
