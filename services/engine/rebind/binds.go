@@ -30,8 +30,11 @@ func (c summary) name() string {
 	return strings.TrimPrefix(c.Names[0], "/")
 }
 
-// swarmTask is the label that a swarm gives the containers of its tasks.
-const swarmTask = "com.docker.swarm.task.id"
+// Labels that a swarm gives the containers of its tasks.
+const (
+	swarmTask    = "com.docker.swarm.task.id"
+	swarmService = "com.docker.swarm.service.name"
+)
 
 // isTask reports whether a swarm decides when the container starts.
 func (c summary) isTask() bool {

@@ -108,6 +108,7 @@ const (
 	restart        // it runs
 	start          // it could not start
 	stop           // it runs as a task of a swarm, which replaces it
+	warn           // it runs as a task of a swarm, which would not replace it
 )
 
 // pick is a container that needs something.
@@ -142,11 +143,30 @@ func (e Engine) examine(ctx context.Context, c summary, binds []bind, want linux
 		}
 		p.action = restart
 		if c.isTask() {
-			p.action = stop
+			p.action, err = e.examineTask(ctx, c)
 		}
-		break
+		return p, err
 	}
 	return p, nil
+}
+
+// examineTask finds out whether the swarm replaces a task that is stopped. With
+// on-failure it may not: many programs end with 0 when they are stopped. Only a
+// manager knows the restart policy; any is the default.
+func (e Engine) examineTask(ctx context.Context, c summary) (action, error) {
+	var task struct {
+		Spec struct{ RestartPolicy struct{ Condition string } }
+	}
+	err := e.Client.Call(ctx, http.MethodGet, "/tasks/"+c.Labels[swarmTask], nil, &task)
+	switch condition := task.Spec.RestartPolicy.Condition; {
+	case dockerapi.IsStatus(err, http.StatusServiceUnavailable): // a worker
+		return stop, nil
+	case err != nil:
+		return leave, err
+	case condition == "" || condition == "any":
+		return stop, nil
+	}
+	return warn, nil
 }
 
 // sees reports whether a container has the mount at a place. Where the place is
@@ -211,6 +231,10 @@ func (e Engine) carryOut(ctx context.Context, picks []pick, m Mount) {
 func (e Engine) do(ctx context.Context, p pick, m Mount) {
 	call := map[action]string{restart: "restart", start: "start", stop: "stop"}[p.action]
 	log := e.Log.With("container", p.name(), "mount", m.Point)
+	if p.action == warn {
+		log.Warn("task does not see a mount, and its swarm would not replace it", "command", "docker service update --force "+p.Labels[swarmService])
+		return
+	}
 	err := e.Client.Call(ctx, http.MethodPost, "/containers/"+p.ID+"/"+call, nil, nil)
 	switch {
 	case dockerapi.IsStatus(err, http.StatusNotFound): // removed meanwhile

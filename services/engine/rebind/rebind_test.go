@@ -34,6 +34,7 @@ type fake struct {
 	volumes    map[string]map[string]string // options by name
 	asked      []string                     // what changes something, with the name
 	refuse     map[string]string            // "restart web" → message
+	conditions map[string]string            // of restarts, by task; a worker does not know them
 }
 
 // box is a container.
@@ -167,6 +168,16 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			list = append(list, map[string]any{"Name": name, "Driver": "local", "Options": options})
 		}
 		f.answer(w, map[string]any{"Volumes": list})
+		return
+	}
+	if task, ok := strings.CutPrefix(r.URL.Path, "/tasks/"); ok {
+		condition, ok := f.conditions[task]
+		if !ok {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			f.answer(w, map[string]string{"message": "This node is not a swarm manager."})
+			return
+		}
+		f.answer(w, map[string]any{"ID": task, "Spec": map[string]any{"RestartPolicy": map[string]any{"Condition": condition}}})
 		return
 	}
 	id, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/containers/"), "/")
@@ -379,16 +390,34 @@ func TestVolumes(t *testing.T) {
 	}
 }
 
-// TestSwarmTask: the restart of a task is the swarm's.
+// TestSwarmTask: the restart of a task is the swarm's. A task that it would not
+// replace is left alone, and said, where the machine is a manager.
 func TestSwarmTask(t *testing.T) {
 	f, e := newFake(t)
-	f.run("task", mount{source: point, target: "/d"}).labels = map[string]string{swarmTask: "x"}
-	f.fail("failed task", "always", mount{source: point, target: "/d"}).labels = map[string]string{swarmTask: "y"}
-	if err := e.Restart(t.Context(), f.comes(), map[string]bool{}); err != nil {
-		t.Fatal(err)
+	var log strings.Builder
+	e.Log = slog.New(slog.NewTextHandler(&log, nil))
+	task := func(b *box) {
+		b.labels = map[string]string{swarmTask: "task-" + b.name, swarmService: "service-" + b.name}
 	}
-	if d := cmp.Diff([]string{"stop task"}, f.take()); d != "" {
+	for _, name := range []string{"worker", "any", "default", "failure", "never"} {
+		task(f.run(name, mount{source: point, target: "/d"}))
+	}
+	f.conditions = map[string]string{"task-any": "any", "task-default": "", "task-failure": "on-failure", "task-never": "none"}
+	task(f.fail("failed task", "always", mount{source: point, target: "/d"}))
+	m, done := f.comes(), map[string]bool{}
+	for range 2 {
+		if err := e.Restart(t.Context(), m, done); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff([]string{"stop any", "stop default", "stop worker"}, f.take()); d != "" {
 		t.Error(d)
+	}
+	for _, name := range []string{"failure", "never"} {
+		want := fmt.Sprintf("task does not see a mount, and its swarm would not replace it\" container=%s mount=/mnt/nas command=\"docker service update --force service-%s\"", name, name)
+		if n := strings.Count(log.String(), want); n != 1 {
+			t.Errorf("%s: %d times in\n%s", want, n, log.String())
+		}
 	}
 }
 
