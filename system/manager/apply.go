@@ -126,8 +126,8 @@ func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
 	machine.Tree, machine.TreePeers = view.Lent, view.Root
-	machine.InSwarm = hasSwarm(c)
-	machine.DataRoot = withoutLinks(engineRoot(c.Rancher.Docker))
+	machine.InSwarm = m.hasSwarm(c)
+	machine.DataRoot = m.withoutLinks(m.engineRoot(c.Rancher.Docker))
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Lent, RootPeers: view.Root}))
 	order := []string{engine.Name, "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {

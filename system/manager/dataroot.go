@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/beneath"
@@ -30,38 +32,67 @@ const maxUserFile = 1 << 20
 
 // engineRoot is the data root with which the engine starts. The file that
 // rancher.docker.config_file names may move it; containers can write there.
-func engineRoot(e osconfig.Engine) string {
+func (m *Manager) engineRoot(e osconfig.Engine) string {
 	var text []byte
 	if e.ConfigFile != "" {
 		// Without the file, or with one that cannot be read, the engine starts
 		// with the configuration, and says so.
-		text, _ = inConsole("/").Root.ReadFile(e.ConfigFile, maxUserFile)
+		text = look(&m.looks, "file "+e.ConfigFile, nil, func() []byte {
+			text, _ := inConsole("/").Root.ReadFile(e.ConfigFile, maxUserFile)
+			return text
+		})
 	}
 	return engine.DataRoot(e, text)
 }
 
 // withoutLinks is where a path leads in the console and the engine, as far as
 // that exists by now.
-func withoutLinks(name string) string {
-	at, err := inConsole("/").Root.Resolve(name)
-	if err != nil {
-		return name
-	}
-	return at
+func (m *Manager) withoutLinks(name string) string {
+	return look(&m.looks, "links in "+name, name, func() string {
+		at, err := inConsole("/").Root.Resolve(name)
+		if err != nil {
+			return name
+		}
+		return at
+	})
 }
 
 // swarmDir is where dockerd keeps the state of its swarm below a data root.
 func swarmDir(root string) beneath.Place { return inConsole(path.Join(root, engine.SwarmDir)) }
 
 // hasSwarm reports whether dockerd has the state of a swarm on disk.
-func hasSwarm(c osconfig.Config) bool { return hasSwarmIn(engineRoot(c.Rancher.Docker)) }
+func (m *Manager) hasSwarm(c osconfig.Config) bool {
+	return m.hasSwarmIn(m.engineRoot(c.Rancher.Docker))
+}
 
 // hasSwarmIn is hasSwarm for a data root. A state that cannot be read counts as
 // one: dockerd without a swarm starts with the options for a swarm, but dockerd
 // in a swarm does not start without them.
-func hasSwarmIn(root string) bool {
-	has, err := swarmDir(root).Has(engine.SwarmState)
-	return has || err != nil
+func (m *Manager) hasSwarmIn(root string) bool {
+	return look(&m.looks, "swarm in "+root, true, func() bool {
+		has, err := swarmDir(root).Has(engine.SwarmState)
+		return has || err != nil
+	})
+}
+
+// lookDeadline bounds a look at the engine's files. It takes milliseconds; a
+// file system that does not answer must not hold up the services.
+const lookDeadline = 3 * time.Second
+
+// look returns what f says about something, or late if that takes too long.
+// Each f may hold a thread for as long as a file system does not answer, so
+// whoever asks the same again waits for the one that is on the way. What has one
+// name has answers of one type.
+func look[T any](on *singleflight.Group, name string, late T, f func() T) T {
+	deadline := time.NewTimer(lookDeadline)
+	defer deadline.Stop()
+	select {
+	case res := <-on.DoChan(name, func() (any, error) { return f(), nil }):
+		answer, _ := res.Val.(T) // T by the name
+		return answer
+	case <-deadline.C:
+		return late
+	}
 }
 
 // needs is what the engine's data root requires of its start.
@@ -78,16 +109,12 @@ func (m *Manager) engineNeeds() needs {
 	return m.needs
 }
 
-// devicesDeadline bounds the look at the containers. It takes milliseconds; a
-// data root that does not answer must not hold up the services.
-const devicesDeadline = 3 * time.Second
-
 // lookAtDataRoot finds out what the engine needs, and reports whether that is
 // another thing or more than before. A device that has come meanwhile changes nothing.
 func (m *Manager) lookAtDataRoot(c osconfig.Config) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), devicesDeadline)
+	ctx, cancel := context.WithTimeout(context.Background(), lookDeadline)
 	defer cancel()
-	root := engineRoot(c.Rancher.Docker)
+	root := m.engineRoot(c.Rancher.Docker)
 	missing, err := engine.MissingDevices(ctx, inConsole(root), "/dev")
 	if err != nil {
 		m.log.Warn("the engine does not wait for devices of containers", "error", err)
@@ -95,7 +122,7 @@ func (m *Manager) lookAtDataRoot(c osconfig.Config) bool {
 	if len(missing) > 0 {
 		m.log.Info("the engine waits for devices of containers", "missing", missing)
 	}
-	now := needs{swarm: hasSwarmIn(root), devices: len(missing) > 0, root: withoutLinks(root)}
+	now := needs{swarm: m.hasSwarmIn(root), devices: len(missing) > 0, root: m.withoutLinks(root)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before := m.needs

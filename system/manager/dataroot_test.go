@@ -3,13 +3,18 @@ package manager
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/singleflight"
+	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/init/modules"
 	"github.com/pharos-os/pharos/netconf/netconftest"
@@ -57,7 +62,7 @@ func TestRootSwarmOnTree(t *testing.T) {
 		t.Fatal(err)
 	}
 	for dir, want := range map[string]bool{"/data/docker": true, "/srv/docker": true, "/linked/docker": true, "/docker": false, "/srv/data": false} {
-		if hasSwarm(inSwarm(dir, false)) != want {
+		if new(Manager).hasSwarm(inSwarm(dir, false)) != want {
 			t.Errorf("%s: a swarm is found: %v", dir, !want)
 		}
 	}
@@ -107,10 +112,67 @@ func TestRootConfigFile(t *testing.T) {
 		if tc.flag != "" {
 			c.Rancher.Docker.ExtraArgs = []string{tc.flag}
 		}
-		if hasSwarm(c) != tc.want {
+		if new(Manager).hasSwarm(c) != tc.want {
 			t.Errorf("%s: a swarm is found: %v", name, !tc.want)
 		}
 	}
+}
+
+// TestRootSilentDataRoot: a file system that does not answer holds nobody up for
+// longer than the deadline.
+func TestRootSilentDataRoot(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	dev, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Skipf("needs /dev/fuse: %v", err)
+	}
+	defer unix.Close(dev) // which ends the file system
+	if err := linux.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := linux.Mount("silent", "/srv", "fuse", 0, fmt.Sprintf("fd=%d,rootmode=40000,user_id=0,group_id=0", dev)); err != nil {
+		t.Fatal(err)
+	}
+	m := &Manager{}
+	c := inSwarm("/srv/docker", false)
+	elsewhere := inSwarm("/data/docker", false)
+	elsewhere.Rancher.Docker.ConfigFile = "/srv/daemon.json"
+	answers := make(chan bool, 3)
+	for _, has := range []func() bool{
+		func() bool { return m.hasSwarm(c) }, func() bool { return m.hasSwarm(c) },
+		func() bool { return m.engineRoot(elsewhere.Rancher.Docker) == "/data/docker" },
+	} {
+		go func() { answers <- has() }()
+	}
+	for range 3 {
+		select {
+		case ok := <-answers:
+			if !ok {
+				t.Error("what is not known counts as no swarm, or the file as one with a data root")
+			}
+		case <-time.After(2 * lookDeadline):
+			t.Fatal("the file system is waited for")
+		}
+	}
+}
+
+// A look that does not end is not begun again.
+func TestLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g singleflight.Group
+		begun, end := 0, make(chan bool)
+		for range 3 {
+			if !look(&g, "x", true, func() bool { begun++; return <-end }) {
+				t.Error("an answer from nowhere")
+			}
+		}
+		go func() { end <- false }()
+		if look(&g, "x", true, func() bool { begun++; return true }) || begun != 1 {
+			t.Errorf("%d looks", begun)
+		}
+	})
 }
 
 // TestRefitEngine: the data root may be mounted only after the units were

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
 	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/console/setup"
@@ -77,6 +78,7 @@ type Manager struct {
 	timesAgain chan struct{} // capacity 1: it is to be told again
 	wifi       *wifi.Daemon
 	wifiUp     chan struct{}              // capacity 1: its unit has started
+	looks      singleflight.Group         // looks at files of the engine's, which may not answer
 	swarming   sync.Mutex                 // one at a time changes the machine's part in its swarm
 	swarmAgain chan struct{}              // capacity 1: it is to be looked at
 	arrivals   chan []setup.Arrival       // capacity 1: mounts from servers that are there

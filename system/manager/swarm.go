@@ -26,7 +26,7 @@ const swarmBackups = "/var/lib/pharos/swarm"
 
 // loadSwarmModules loads what the engine needs in a swarm, before it starts.
 func (m *Manager) loadSwarmModules(c osconfig.Config) error {
-	if !c.Rancher.Docker.Swarm.On() && !hasSwarm(c) {
+	if !c.Rancher.Docker.Swarm.On() && !m.hasSwarm(c) {
 		return nil
 	}
 	return m.loadModules(engine.SwarmModules())
@@ -86,12 +86,12 @@ func (m *Manager) reconcileSwarm(ctx context.Context, r *swarm.Reconciler, links
 	m.mu.Lock()
 	g := m.units["docker"]
 	m.mu.Unlock()
-	from := leftBehind(c)
-	if !c.Rancher.Docker.Swarm.On() && !hasSwarm(c) && from == "" || g == nil || !g.IsOpen() {
+	from := m.leftBehind(c)
+	if !c.Rancher.Docker.Swarm.On() && !m.hasSwarm(c) && from == "" || g == nil || !g.IsOpen() {
 		m.sayOfSwarm(swarm.Result{})
 		return 0
 	}
-	root := engineRoot(c.Rancher.Docker)
+	root := m.engineRoot(c.Rancher.Docker)
 	if from != "" {
 		m.sayOfSwarm(swarm.Result{Reasons: []string{fmt.Sprintf("swarm: the engine's data root has changed from %s to %s, which has no state of a swarm: the other machines "+
 			"of its swarm count this machine as down, and it makes or joins no other swarm. Set the data root back to %s, or stop the engine, copy %s to %s, and reboot. "+
@@ -120,10 +120,10 @@ const leftBehindAgain = time.Minute
 // leftBehind returns the data root in which the machine was in a swarm, if its
 // state is still there and the present data root has none. Nobody was asked
 // about that: the data root changed at a reboot, or by the engine's own file.
-func leftBehind(c osconfig.Config) string {
-	from, root := swarm.RememberedRoot(swarmMemory), engineRoot(c.Rancher.Docker)
+func (m *Manager) leftBehind(c osconfig.Config) string {
+	from, root := swarm.RememberedRoot(swarmMemory), m.engineRoot(c.Rancher.Docker)
 	// With mapped users dockerd itself uses a directory of its data root.
-	if from == "" || from == root || path.Dir(from) == root || !hasSwarmIn(from) || hasSwarmIn(root) {
+	if from == "" || from == root || path.Dir(from) == root || !m.hasSwarmIn(from) || m.hasSwarmIn(root) {
 		return ""
 	}
 	return from
@@ -132,7 +132,7 @@ func leftBehind(c osconfig.Config) string {
 // forgetSwarm lets the machine drop out of a swarm that it has left behind:
 // somebody has said yes to that.
 func (m *Manager) forgetSwarm(c osconfig.Config) error {
-	from := leftBehind(c)
+	from := m.leftBehind(c)
 	if from == "" {
 		return nil
 	}
@@ -232,19 +232,19 @@ func leaves(before, after osconfig.Config) bool {
 
 // askSwarm asks the engine for those who are not the reconciler.
 func (m *Manager) askSwarm(c osconfig.Config) *swarm.Reconciler {
-	return swarm.New(engine.Socket, swarmDir(engineRoot(c.Rancher.Docker)))
+	return swarm.New(engine.Socket, swarmDir(m.engineRoot(c.Rancher.Docker)))
 }
 
 // costs says what of a new configuration cannot be undone.
 func (m *Manager) costs(ctx context.Context, before, after osconfig.Config) []string {
-	if !hasSwarm(before) {
+	if !m.hasSwarm(before) {
 		return nil
 	}
 	if leaves(before, after) {
 		return m.askSwarm(before).Costs(ctx)
 	}
-	from, to := engineRoot(before.Rancher.Docker), engineRoot(after.Rancher.Docker)
-	if from == to || hasSwarm(after) {
+	from, to := m.engineRoot(before.Rancher.Docker), m.engineRoot(after.Rancher.Docker)
+	if from == to || m.hasSwarm(after) {
 		return nil
 	}
 	cost := fmt.Sprintf("the engine's data root changes from %s to %s, which has no state of a swarm: the machine drops out of its swarm, "+
@@ -258,7 +258,7 @@ func (m *Manager) costs(ctx context.Context, before, after osconfig.Config) []st
 // leaveSwarm takes the machine out of its swarm when a new configuration does
 // and somebody has said yes to the costs.
 func (m *Manager) leaveSwarm(ctx context.Context, before, after osconfig.Config, yes bool) error {
-	if !leaves(before, after) || !hasSwarm(before) {
+	if !leaves(before, after) || !m.hasSwarm(before) {
 		return nil
 	}
 	if !yes {

@@ -189,7 +189,7 @@ func TestRootDataRootMovesAtReboot(t *testing.T) {
 	boot := func(c osconfig.Config) (*Manager, string) {
 		there := supervise.NewGate("the engine")
 		there.Open()
-		m := &Manager{log: quiet(), units: map[string]*supervise.Gate{engine.Name: there}, notes: map[string][]string{}, swarmAgain: make(chan struct{}, 1),
+		m := &Manager{log: quiet(), sup: supervise.New(supervise.Options{}), units: map[string]*supervise.Gate{engine.Name: there}, notes: map[string][]string{}, swarmAgain: make(chan struct{}, 1),
 			config: load.Result{Config: c}}
 		r := m.askSwarm(c)
 		r.Memory = swarmMemory
