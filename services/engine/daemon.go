@@ -2,7 +2,6 @@ package engine
 
 import (
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
@@ -35,10 +34,9 @@ func Daemon(e osconfig.Engine, swarm bool) (config map[string]any, args []string
 		"exec-opts":        []string{"native.cgroupdriver=cgroupfs"}, // there is no systemd
 		"cgroup-parent":    containersCgroup,
 		"firewall-backend": "nftables", // 0.4 s instead of 1.4 s for iptables at start, measured under emulation
-		"group":            "docker",
+		"group":            group(e),
 		"live-restore":     e.LiveRestore == nil || *e.LiveRestore,
 	}
-	set(config, "group", e.Group)
 	set(config, "bridge", e.Bridge)
 	set(config, "bip", e.BIP)
 	set(config, "storage-driver", storageDriver(e.StorageDriver))
@@ -66,8 +64,11 @@ func Daemon(e osconfig.Engine, swarm bool) (config map[string]any, args []string
 	}
 
 	hosts := append([]string{dockerSocket}, e.Host...)
-	extra, more := splitHosts(e.ExtraArgs)
-	extra, _ = splitDataRoot(extra) // in the file containerd's root follows it
+	extra, more := takeFlag(e.ExtraArgs, hostFlag()...)
+	// In the file: process 1 reads them there, for the root of containerd and
+	// the group of the API socket.
+	extra, _ = takeFlag(extra, dataRootFlag()...)
+	extra, _ = takeFlag(extra, groupFlag()...)
 	config["hosts"] = normalHosts(append(hosts, more...))
 	extra = append(tlsOptions(config, e), extra...)
 	for _, arg := range extra {
@@ -145,49 +146,53 @@ func normalHosts(hosts []string) []string {
 	return list
 }
 
-// splitHosts takes -H and --host, in each of their spellings, out of args.
-func splitHosts(args []string) (rest, hosts []string) {
+// takeFlag takes a flag, in each of its spellings, out of args. names are its
+// long name and, if it has one, its short one.
+func takeFlag(args []string, names ...string) (rest, values []string) {
 	for i := 0; i < len(args); i++ {
-		a := args[i]
+		at := slices.IndexFunc(names, func(name string) bool { _, ok := valueOf(args[i], name); return ok })
 		switch {
-		case (a == "-H" || a == "--host") && i+1 < len(args):
+		case slices.Contains(names, args[i]) && i+1 < len(args):
 			i++
-			hosts = append(hosts, args[i])
-		case strings.HasPrefix(a, "--host="):
-			hosts = append(hosts, strings.TrimPrefix(a, "--host="))
-		case strings.HasPrefix(a, "-H="):
-			hosts = append(hosts, strings.TrimPrefix(a, "-H="))
+			values = append(values, args[i])
+		case at >= 0:
+			value, _ := valueOf(args[i], names[at])
+			values = append(values, value)
 		default:
-			rest = append(rest, a)
+			rest = append(rest, args[i])
 		}
 	}
-	return rest, hosts
+	return rest, values
 }
 
-// splitDataRoot takes --data-root out of args. dir is empty when it is not
-// there, or relative.
-func splitDataRoot(args []string) (rest []string, dir string) {
-	for i := 0; i < len(args); i++ {
-		value, ok := strings.CutPrefix(args[i], "--data-root=")
-		next := i
-		if args[i] == "--data-root" && i+1 < len(args) {
-			value, ok, next = args[i+1], true, i+1
-		}
-		if !ok || !path.IsAbs(value) {
-			rest = append(rest, args[i])
-			continue
-		}
-		i, dir = next, value
+// valueOf is the value of --name=value, -n=value or -nvalue.
+func valueOf(arg, name string) (value string, ok bool) {
+	if value, ok = strings.CutPrefix(arg, name+"="); ok || strings.HasPrefix(name, "--") {
+		return value, ok
 	}
-	return rest, dir
+	value, ok = strings.CutPrefix(arg, name)
+	return value, ok && value != ""
 }
+
+// flagOf is the last value of a flag in args; dockerd takes that one.
+func flagOf(args []string, names ...string) string {
+	_, values := takeFlag(args, names...)
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
+}
+
+func hostFlag() []string     { return []string{"--host", "-H"} }
+func groupFlag() []string    { return []string{"--group", "-G"} }
+func dataRootFlag() []string { return []string{"--data-root"} }
 
 // keysOf names the keys of the file that say the same as a flag. Flags that
 // may be repeated have a plural there.
 func keysOf(arg string) []string {
 	name, isLong := strings.CutPrefix(arg, "--")
 	if !isLong {
-		short := map[string]string{"-s": "storage-driver", "-G": "group", "-b": "bridge", "-D": "debug", "-p": "pidfile"}
+		short := map[string]string{"-s": "storage-driver", "-b": "bridge", "-D": "debug", "-p": "pidfile"}
 		if key, ok := short[strings.SplitN(arg, "=", 2)[0]]; ok {
 			return []string{key}
 		}

@@ -5,6 +5,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -136,15 +137,19 @@ func args(o Options) []string {
 	if err != nil { // only strings, lists and maps of strings, and booleans are in it
 		text = []byte("{}")
 	}
-	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--group=" + group(o.Engine), "--go=" + Go}
+	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--go=" + Go}
 	if o.Engine.ConfigFile != "" {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
 	}
 	if o.swarm() {
 		args = append(args, "--fixed=live-restore", "--fixed=firewall-backend")
 	}
-	if _, dir := splitDataRoot(o.Engine.ExtraArgs); dir != "" {
+	// A flag wins, as it does in dockerd.
+	if path.IsAbs(flagOf(o.Engine.ExtraArgs, dataRootFlag()...)) {
 		args = append(args, "--fixed=data-root")
+	}
+	if flagOf(o.Engine.ExtraArgs, groupFlag()...) != "" {
+		args = append(args, "--fixed=group")
 	}
 	return append(append(args, "--"), extra...)
 }
@@ -227,8 +232,7 @@ func DataRoot(e osconfig.Engine, text []byte) string {
 		file = nil
 	}
 	inFile, _ := file["data-root"].(string)
-	_, flag := splitDataRoot(e.ExtraArgs)
-	for _, dir := range []string{flag, inFile, e.DataRoot, e.Graph} {
+	for _, dir := range []string{flagOf(e.ExtraArgs, dataRootFlag()...), inFile, e.DataRoot, e.Graph} {
 		if path.IsAbs(dir) {
 			return path.Clean(dir)
 		}
@@ -236,10 +240,7 @@ func DataRoot(e osconfig.Engine, text []byte) string {
 	return "/var/lib/docker"
 }
 
-// group owns the socket.
+// group owns the API socket.
 func group(e osconfig.Engine) string {
-	if e.Group != "" {
-		return e.Group
-	}
-	return "docker"
+	return cmp.Or(flagOf(e.ExtraArgs, groupFlag()...), e.Group, "docker")
 }

@@ -121,7 +121,7 @@ func TestUnit(t *testing.T) {
 	if d := cmp.Diff([]string{"GOGC=200", "SSL_CERT_FILE=/run/pharos/etc/ca-certificates.crt", "HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=10.0.0.0/8", "no_proxy=10.0.0.0/8", "A=b"}, u.Env); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"--stop-timeout=20s", "--group=docker", "--go=/run/pharos/engine/go", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
+	if d := cmp.Diff([]string{"--stop-timeout=20s", "--go=/run/pharos/engine/go", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
 		t.Error(d)
 	}
 	var config map[string]any
@@ -216,6 +216,19 @@ func TestDataRootFlag(t *testing.T) {
 		u := Unit(Options{Engine: osconfig.Engine{ConfigFile: "/opt/daemon.json", ExtraArgs: append(flag, "--debug")}})
 		if !strings.Contains(u.Args[1], `"data-root":"/c"`) || !slices.Contains(u.Args, "--fixed=data-root") || slices.Contains(u.Args, flag[0]) || !slices.Contains(u.Args, "--debug") {
 			t.Errorf("%q: arguments %q", flag, u.Args)
+		}
+	}
+}
+
+// Process 1 makes the API socket, so it has to know the group that a flag names.
+func TestGroupFlag(t *testing.T) {
+	for _, flag := range [][]string{{"--group=ops"}, {"--group", "ops"}, {"-G", "ops"}, {"-G=ops"}, {"-Gops"}, {"--group=first", "-G", "ops"}} {
+		u := Unit(Options{Engine: osconfig.Engine{Group: "wheel", ConfigFile: "/opt/daemon.json", ExtraArgs: append(flag, "--debug")}})
+		if !strings.Contains(u.Args[1], `"group":"ops"`) || !slices.Contains(u.Args, "--fixed=group") {
+			t.Errorf("%q: arguments %q", flag, u.Args)
+		}
+		if d := cmp.Diff([]string{"--debug"}, u.Args[slices.Index(u.Args, "--")+1:]); d != "" {
+			t.Errorf("%q: dockerd's arguments: %s", flag, d)
 		}
 	}
 }

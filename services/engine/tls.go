@@ -83,7 +83,7 @@ func tlsOptions(config map[string]any, e osconfig.Engine) []string {
 		config["tlscert"] = tlsDir + "/server-cert.pem"
 		config["tlskey"] = tlsDir + "/server-key.pem"
 	}
-	args, more := splitHosts(e.TLSArgs)
+	args, more := takeFlag(e.TLSArgs, hostFlag()...)
 	if hosts = append(slices.Clone(hosts), more...); !slices.ContainsFunc(hosts, isTCP) {
 		hosts = append(hosts, tlsHost)
 	}

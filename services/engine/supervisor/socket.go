@@ -65,10 +65,10 @@ func (s *socket) open(path string) (fresh bool, err error) {
 func (e *engine) openSocket() error {
 	path := e.dockerSocket()
 	fresh, err := e.listening.open(path)
-	if err != nil || !fresh {
+	if err != nil || !fresh || e.group == "" {
 		return err
 	}
-	switch err := give(path, e.Groups, e.Group); {
+	switch err := give(path, e.Groups, e.group); {
 	case errors.Is(err, errNoGroup):
 		e.log.Warn("API socket is root's until its group is there", "path", path, "error", err)
 		select {
@@ -95,7 +95,7 @@ func (e *engine) giveLate(ctx context.Context) {
 		}
 		var err error
 		given := func() bool {
-			err = give(e.dockerSocket(), e.Groups, e.Group)
+			err = give(e.dockerSocket(), e.Groups, e.group)
 			return !errors.Is(err, errNoGroup)
 		}
 		for {
@@ -115,7 +115,7 @@ func (e *engine) giveLate(ctx context.Context) {
 			e.log.Error("API socket is for root alone", "path", e.dockerSocket(), "error", err)
 			continue
 		}
-		e.log.Info("API socket has its group", "group", e.Group)
+		e.log.Info("API socket has its group", "group", e.group)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestSocketOfLateGroup(t *testing.T) {
 	if err := os.WriteFile(table, []byte("root:x:0:\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	e := &engine{Options: Options{Run: dir, Group: "ops", Groups: table}, log: slog.New(slog.NewTextHandler(io.Discard, nil)), late: make(chan struct{}, 1)}
+	e := &engine{Options: Options{Run: dir, Groups: table}, group: "ops", log: slog.New(slog.NewTextHandler(io.Discard, nil)), late: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); e.giveLate(ctx) }()

@@ -40,7 +40,6 @@ type Options struct {
 	Fixed       []string       // keys that UserConfig cannot change, besides those that it never can
 	ExtraArgs   []string       // dockerd's arguments besides
 	StopTimeout time.Duration  // how long user containers have to stop; 0 is 60 s
-	Group       string         // owns the API socket; a name or a number
 	Go          string         // a file: containers may start when it is there; empty is at once
 
 	// The rest is fixed in the unit and replaced by tests.
@@ -103,7 +102,6 @@ func parse(args []string) (Options, error) {
 	flags.SetOutput(io.Discard) // the error says what was wrong
 	config := flags.String("config", "{}", "dockerd's configuration, JSON")
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
-	flags.StringVar(&o.Group, "group", "docker", "owns the API socket")
 	flags.StringVar(&o.Go, "go", "", "a file without which no container may start")
 	flags.Func("fixed", "a key that the user's file cannot change; may be repeated", func(key string) error {
 		o.Fixed = append(o.Fixed, key)
@@ -152,7 +150,8 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if err != nil {
 		log.Error("configuration file of the user's not used", "file", o.UserConfig, "error", err)
 	}
-	e := &engine{Options: o, config: config, log: log, reaper: reaper, late: make(chan struct{}, 1)}
+	group, _ := config["group"].(string)
+	e := &engine{Options: o, config: config, group: group, log: log, reaper: reaper, late: make(chan struct{}, 1)}
 	if err := e.writeConfig(); err != nil {
 		return err
 	}
@@ -163,6 +162,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 type engine struct {
 	Options
 	config map[string]any
+	group  string // owns the API socket: a name or a number; empty is root's
 	log    *slog.Logger
 	reaper *keep.Reaper
 

@@ -45,10 +45,11 @@ func fakeUnit(dir string) {
 	defer cancel()
 	self := []string{"/proc/self/exe"}
 	err := Run(ctx, Options{
-		Config:      map[string]any{"live-restore": true, "data-root": dir + "/data"},
+		Config:      map[string]any{"live-restore": true, "data-root": dir + "/data", "group": "0"},
 		StopTimeout: 8 * time.Second,
-		Group:       "0", Go: os.Getenv("PHAROS_TEST_GO"), UserConfig: os.Getenv("PHAROS_TEST_CONFIG"),
-		Containerd: self, Dockerd: self,
+		Go:          os.Getenv("PHAROS_TEST_GO"),
+		UserConfig:  os.Getenv("PHAROS_TEST_CONFIG"),
+		Containerd:  self, Dockerd: self,
 		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys",
 		Backoff: keep.Backoff{Min: 20 * time.Millisecond},
 	}, slog.New(slog.NewTextHandler(os.Stderr, nil)))
@@ -350,19 +351,24 @@ func TestRootSupervisorWaitsForTheWord(t *testing.T) {
 	u.end(t)
 }
 
-// The user's file may be one of those that are waited for.
+// The user's file may be one of those that are waited for. Its group owns the
+// API socket.
 func TestRootSupervisorReadsFileThatComes(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PHAROS_TEST_GO", dir+"/go")
 	t.Setenv("PHAROS_TEST_CONFIG", dir+"/daemon.json")
 	u := start(t, 0)
 	u.logs(t, "waits until containers may start")
-	if err := errors.Join(os.WriteFile(dir+"/daemon.json", []byte(`{"bip":"10.9.0.1/24"}`), 0o600), os.WriteFile(dir+"/go", nil, 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(dir+"/daemon.json", []byte(`{"bip":"10.9.0.1/24","group":"1234"}`), 0o600), os.WriteFile(dir+"/go", nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	u.ready(t, "")
 	if text, err := os.ReadFile(u.dir + "/run/docker-daemon.json"); err != nil || !strings.Contains(string(text), "10.9.0.1/24") {
 		t.Errorf("dockerd's configuration is %s, %v", text, err)
+	}
+	var socket syscall.Stat_t
+	if err := syscall.Stat(u.dir+"/run/docker.sock", &socket); err != nil || socket.Gid != 1234 || socket.Mode&0o777 != 0o660 {
+		t.Errorf("the socket belongs to group %d with mode %o, %v", socket.Gid, socket.Mode&0o777, err)
 	}
 	u.stop(t)
 }
