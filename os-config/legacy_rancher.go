@@ -146,7 +146,7 @@ func engineNote(pattern string) string {
 		"rancher.docker.exec_root", "rancher.docker.pid_file":
 		return own
 	case "rancher.docker.restart":
-		return own + "; live_restore says whether containers outlive it"
+		return own + "; live_restore says whether containers outlive dockerd"
 	case "rancher.docker.swarm.advertise", "rancher.docker.swarm.data_path":
 		return useInstead(pattern + "_addr")
 	case "rancher.docker.swarm.token", "rancher.docker.swarm.remote":

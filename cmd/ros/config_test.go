@@ -19,7 +19,7 @@ func withChanges(m *fakeManager) {
 		Changes: []api.ConfigChange{
 			{Key: "hostname", How: "live", Text: `hostname is "sea" instead of "lake": the machine takes the name at once`},
 			{Key: "growpart", How: "nothing", Text: "growpart is set: accepted, without effect"},
-			{Key: "rancher.docker", How: "restart", Unit: "docker", Text: "rancher.docker changes (bip): the engine restarts; containers live on"},
+			{Key: "rancher.docker", How: "restart", Unit: "docker", Text: "rancher.docker changes (bip): the engine restarts; containers stop, and those with a restart policy start again"},
 			{How: "restart", Unit: "syslog", Text: "service syslog restarts"},
 			{Key: "rancher.state", How: "reboot", Text: "rancher.state is set (dev): the state partition is looked for at boot"},
 		},

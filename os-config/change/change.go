@@ -191,6 +191,10 @@ func sameItem(a, b reflect.Value) bool {
 	return reflect.DeepEqual(a.Interface(), b.Interface())
 }
 
+// stops is what a restart of the engine means for containers, with and without
+// live restore: that is for a dockerd that ends by itself.
+const stops = "; containers stop, and those with a restart policy start again"
+
 // engineNote says what the engine's restart means for containers.
 func engineNote(before, after osconfig.Engine, inSwarm bool) string {
 	on := func(b *bool) bool { return b == nil || *b }
@@ -201,8 +205,6 @@ func engineNote(before, after osconfig.Engine, inSwarm bool) string {
 		return "; it starts"
 	case inSwarm:
 		return "; a swarm's containers stop with it"
-	case !on(before.LiveRestore):
-		return "; live_restore is off: containers stop with it"
 	}
-	return "; containers live on"
+	return stops
 }

@@ -130,11 +130,13 @@ func TestTexts(t *testing.T) {
 		"more modules": {func(c *osconfig.Config) { c.Rancher.Modules = []string{"zfs", "wireguard"} },
 			[]Change{{"rancher.modules", Live, "", "rancher.modules changes: modules that are new are loaded"}}},
 		"engine": {func(c *osconfig.Config) { c.Rancher.Docker = osconfig.Engine{Debug: true, BIP: "10.0.0.1/16"} },
-			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (bip, debug): the engine restarts; containers live on"}}},
+			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (bip, debug): the engine restarts; containers stop, and those with a restart policy start again"}}},
 		"engine off": {func(c *osconfig.Config) { c.Rancher.Docker.Enabled = &no },
 			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (enabled): the engine restarts; enabled is false: it stops, and so do its containers"}}},
 		"password": {func(c *osconfig.Config) { c.Rancher.Password = "secret" },
 			[]Change{{"rancher.password", Live, "", "rancher.password is set: the console carries it out; sessions stay"}}},
+		"proxy": {func(c *osconfig.Config) { c.Rancher.Network.HTTPProxy = "http://10.0.0.1" },
+			[]Change{{"rancher.network.http_proxy", Restart, "docker", "rancher.network.http_proxy is set: new sessions have it, and the engine restarts with it; containers stop, and those with a restart policy start again"}}},
 		"state": {func(c *osconfig.Config) { c.Rancher.State.Dev = "LABEL=X" },
 			[]Change{{"rancher.state", Reboot, "", "rancher.state is set (dev): the state partition is looked for at boot; directories begin to last then, or when the console starts again"}}},
 		"lasting directories": {func(c *osconfig.Config) { c.Rancher.State.Directories = []string{"/data"} },
@@ -149,7 +151,7 @@ func TestTexts(t *testing.T) {
 			[]Change{{"mounts", Live, "", "mounts changes: the console mounts what is new and unmounts what is gone"}}},
 		"nothing": {func(c *osconfig.Config) { c.Users = []osconfig.User{} }, nil},
 		"swarm": {func(c *osconfig.Config) { c.Rancher.Docker.Swarm.Init = true },
-			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is set: the engine restarts without live restore, then the machine makes or joins its swarm"}}},
+			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is set: the engine and its containers restart, without live restore; then the machine makes or joins its swarm"}}},
 		"swarm that is none": {func(c *osconfig.Config) { c.Rancher.Docker.Swarm.Availability = "drain" },
 			[]Change{{"rancher.docker.swarm", Nothing, "", "rancher.docker.swarm changes (availability): it has no effect without init: true or join"}}},
 	} {
@@ -173,7 +175,7 @@ func TestSwarmTexts(t *testing.T) {
 		want []Change
 	}{
 		"gone": {func(e *osconfig.Engine) { e.Swarm = osconfig.Swarm{} },
-			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is no longer set: the machine leaves its swarm, then the engine restarts"}}},
+			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm is no longer set: the machine leaves its swarm, then the engine and its containers restart"}}},
 		"labels": {func(e *osconfig.Engine) { e.Swarm.Labels = map[string]string{"disk": "ssd"} },
 			[]Change{{"rancher.docker.swarm", Restart, "docker", "rancher.docker.swarm changes (labels): the engine restarts with its labels, and so do its containers"}}},
 		"token and autolock": {func(e *osconfig.Engine) { e.Swarm.Join.Token, e.Swarm.Autolock = "SWMTKN-other", &lock },

@@ -24,9 +24,9 @@ func swarmChange(before, after osconfig.Engine) []Change {
 	}
 	switch {
 	case !a.On() && b.On():
-		return restart(swarmKey + " is set: the engine restarts without live restore, then the machine makes or joins its swarm")
+		return restart(swarmKey + " is set: the engine and its containers restart, without live restore; then the machine makes or joins its swarm")
 	case a.On() && !b.On():
-		return restart(swarmKey + " is no longer set: the machine leaves its swarm, then the engine restarts")
+		return restart(swarmKey + " is no longer set: the machine leaves its swarm, then the engine and its containers restart")
 	case b.On() && !maps.Equal(a.Labels, b.Labels):
 		return restart(what + ": the engine restarts with its labels, and so do its containers")
 	case !b.On():
