@@ -57,9 +57,6 @@ func Daemon(e osconfig.Engine, swarm bool) (config map[string]any, args []string
 	if swarm {
 		config["firewall-backend"] = "iptables" // on nf_tables: the image has no other
 		config["live-restore"] = false
-		if len(e.Swarm.Labels) > 0 {
-			config["labels"] = labels(e.Swarm.Labels)
-		}
 		e.ExtraArgs, e.TLSArgs = allowedInSwarm(e.ExtraArgs), allowedInSwarm(e.TLSArgs)
 	}
 
@@ -69,6 +66,13 @@ func Daemon(e osconfig.Engine, swarm bool) (config map[string]any, args []string
 	// the group of the API socket.
 	extra, _ = takeFlag(extra, dataRootFlag()...)
 	extra, _ = takeFlag(extra, groupFlag()...)
+	extra, own := takeFlag(extra, "--label")
+	if !swarm {
+		e.Swarm.Labels = nil
+	}
+	if list := labels(e.Swarm.Labels, own); len(list) > 0 {
+		config["labels"] = list
+	}
 	config["hosts"] = normalHosts(append(hosts, more...))
 	extra = append(tlsOptions(config, e), extra...)
 	for _, arg := range extra {
@@ -85,14 +89,19 @@ func set(config map[string]any, key, value string) {
 	}
 }
 
-// labels are those of the engine: a constraint engine.labels.KEY of a service
-// sees them on workers too, which may not label their own node.
-func labels(m map[string]string) []string {
-	var list []string
-	for _, key := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, key+"="+m[key])
+// labels are those of the engine: the swarm's, and own, which are flags and win.
+// A constraint engine.labels.KEY of a service sees them on workers too, which may
+// not label their own node. dockerd refuses two values for one key.
+func labels(swarm map[string]string, own []string) []string {
+	byKey := map[string]string{}
+	for key, value := range swarm {
+		byKey[key] = key + "=" + value
 	}
-	return list
+	for _, label := range own {
+		key, _, _ := strings.Cut(label, "=")
+		byKey[key] = label
+	}
+	return slices.Sorted(maps.Values(byKey))
 }
 
 // allowedInSwarm drops flags that dockerd refuses to start with in a swarm.

@@ -85,6 +85,17 @@ func TestDaemon(t *testing.T) {
 			want: map[string]any{"live-restore": false, "firewall-backend": "iptables", "labels": []string{"disk=ssd", "zone=1"}},
 			args: []string{"--dns=10.0.0.1"},
 		},
+		"labels of a swarm and of flags": {
+			engine: osconfig.Engine{
+				ExtraArgs: []string{"--label=rack=1", "--label", "zone=b"},
+				Swarm:     osconfig.Swarm{Init: true, Labels: map[string]string{"zone": "a", "disk": "ssd"}},
+			},
+			want: map[string]any{"live-restore": false, "firewall-backend": "iptables", "labels": []string{"disk=ssd", "rack=1", "zone=b"}},
+		},
+		"labels of flags": {
+			engine: osconfig.Engine{ExtraArgs: []string{"--label=rack=1"}},
+			want:   map[string]any{"labels": []string{"rack=1"}},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

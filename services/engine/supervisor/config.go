@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // fixed are the keys that a user's file cannot change: the rest of the unit
@@ -25,7 +26,7 @@ func decode(text []byte) (map[string]any, error) {
 }
 
 // merge lays the user's file over the configuration, but for the fixed keys
-// and more of them; hosts are added to ours. On an error the result is the
+// and more of them; hosts and labels are added to ours. On an error the result is the
 // configuration alone.
 func merge(config map[string]any, path string, more []string) (map[string]any, error) {
 	merged := maps.Clone(config)
@@ -53,6 +54,8 @@ func merge(config map[string]any, path string, more []string) (map[string]any, e
 				}
 			}
 			merged["hosts"] = all
+		case key == "labels":
+			merged["labels"] = addLabels(config["labels"], value)
 		case key == "log-driver" && user["log-opts"] == nil && value != config["log-driver"]:
 			// Our options are the default driver's.
 			delete(merged, "log-opts")
@@ -62,6 +65,25 @@ func merge(config map[string]any, path string, more []string) (map[string]any, e
 		}
 	}
 	return merged, nil
+}
+
+// addLabels adds the user's labels to ours. dockerd refuses two values for one
+// key, so the user's replace ours.
+func addLabels(ours, theirs any) any {
+	a, _ := ours.([]any)
+	b, ok := theirs.([]any)
+	if !ok { // dockerd says what is wrong
+		return theirs
+	}
+	keyOf := func(label any) string {
+		text, _ := label.(string)
+		key, _, _ := strings.Cut(text, "=")
+		return key
+	}
+	kept := slices.DeleteFunc(slices.Clone(a), func(label any) bool {
+		return slices.ContainsFunc(b, func(other any) bool { return keyOf(other) == keyOf(label) })
+	})
+	return append(kept, b...)
 }
 
 func (e *engine) configPath() string { return filepath.Join(e.Run, "docker-daemon.json") }

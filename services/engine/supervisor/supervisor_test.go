@@ -29,7 +29,7 @@ func TestParse(t *testing.T) {
 func TestMerge(t *testing.T) {
 	ours := map[string]any{
 		"hosts": []any{"unix:///run/docker.sock"}, "exec-root": "/run/docker", "live-restore": true,
-		"log-driver": "json-file", "log-opts": map[string]any{"max-size": "25m"},
+		"labels": []any{"disk=ssd", "rack=1"}, "log-driver": "json-file", "log-opts": map[string]any{"max-size": "25m"},
 	}
 	cases := map[string]struct {
 		text    string
@@ -37,15 +37,16 @@ func TestMerge(t *testing.T) {
 		want    map[string]any // what differs from ours; nil deletes
 		problem bool
 	}{
-		"nothing":         {text: `{}`},
-		"other key":       {text: `{"bip":"10.1.0.1/24"}`, want: map[string]any{"bip": "10.1.0.1/24"}},
-		"hosts are added": {text: `{"hosts":["tcp://127.0.0.1:2375","unix:///run/docker.sock"]}`, want: map[string]any{"hosts": []any{"unix:///run/docker.sock", "tcp://127.0.0.1:2375"}}},
-		"fixed stays":     {text: `{"exec-root":"/x"}`},
-		"log driver":      {text: `{"log-driver":"syslog"}`, want: map[string]any{"log-driver": "syslog", "log-opts": nil}},
-		"live restore":    {text: `{"live-restore":false}`, want: map[string]any{"live-restore": false}},
-		"not in a swarm":  {text: `{"live-restore":false,"bip":"10.1.0.1/24"}`, fixed: []string{"live-restore", "firewall-backend"}, want: map[string]any{"bip": "10.1.0.1/24"}},
-		"garbage":         {text: `{"a"`, problem: true},
-		"a list":          {text: `[]`, problem: true},
+		"nothing":          {text: `{}`},
+		"other key":        {text: `{"bip":"10.1.0.1/24"}`, want: map[string]any{"bip": "10.1.0.1/24"}},
+		"hosts are added":  {text: `{"hosts":["tcp://127.0.0.1:2375","unix:///run/docker.sock"]}`, want: map[string]any{"hosts": []any{"unix:///run/docker.sock", "tcp://127.0.0.1:2375"}}},
+		"labels are added": {text: `{"labels":["rack=2","zone=b"]}`, want: map[string]any{"labels": []any{"disk=ssd", "rack=2", "zone=b"}}},
+		"fixed stays":      {text: `{"exec-root":"/x"}`},
+		"log driver":       {text: `{"log-driver":"syslog"}`, want: map[string]any{"log-driver": "syslog", "log-opts": nil}},
+		"live restore":     {text: `{"live-restore":false}`, want: map[string]any{"live-restore": false}},
+		"not in a swarm":   {text: `{"live-restore":false,"bip":"10.1.0.1/24"}`, fixed: []string{"live-restore", "firewall-backend"}, want: map[string]any{"bip": "10.1.0.1/24"}},
+		"garbage":          {text: `{"a"`, problem: true},
+		"a list":           {text: `[]`, problem: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
