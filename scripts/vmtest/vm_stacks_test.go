@@ -31,7 +31,7 @@ func TestGenericStacks(t *testing.T) {
 		"-device", "virtio-gpu-pci",
 		"-audiodev", "none,id=sound", "-device", "intel-hda", "-device", "hda-duplex,audiodev=sound",
 		"-device", "qemu-xhci", "-device", "usb-tablet",
-		"-chardev", "null,id=serial", "-device", "usb-serial,chardev=serial,serial=stacks",
+		"-chardev", "null,id=serial", "-device", "usb-serial,chardev=serial,serial=stacks,always-plugged=on",
 	}
 	l.runStacks(t, spec, genericStacks())
 }
