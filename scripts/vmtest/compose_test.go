@@ -297,7 +297,11 @@ func (s service) privilegeChecks(f facts) []inside.Check {
 	var list []inside.Check
 	for _, d := range s.Devices {
 		parts := strings.Split(d+":"+d, ":")
-		list = append(list, inside.Check{Kind: "device", Path: parts[1], Want: f["device "+parts[0]]})
+		if fact := f["device "+parts[0]]; strings.HasPrefix(fact, "directory ") { // all devices in it
+			list = append(list, inside.Check{Kind: "filled", Path: parts[1]})
+		} else {
+			list = append(list, inside.Check{Kind: "device", Path: parts[1], Want: fact})
+		}
 	}
 	caps, seccomp := s.CapAdd, "2"
 	if s.Privileged {
