@@ -165,7 +165,7 @@ type Engine struct {
 	Host Texts `yaml:"host,omitempty"`
 	// Registries without TLS.
 	InsecureRegistry Texts `yaml:"insecure_registry,omitempty"`
-	// Whether containers go on while dockerd ends and starts again by itself. Nil is yes.
+	// Whether containers go on while dockerd alone restarts. Nil is yes.
 	LiveRestore *bool `yaml:"live_restore,omitempty"`
 	// Log driver of containers.
 	LogDriver string `yaml:"log_driver,omitempty"`

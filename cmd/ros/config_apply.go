@@ -41,8 +41,8 @@ func configApply(t *terminal) *cli.Command {
 	return &cli.Command{
 		Name:  "apply",
 		Usage: "bring the running machine to its configuration",
-		Description: "The network changes where it differs, the console and sshd keep their sessions. Where the engine has to " +
-			"restart, containers stop, and those with a restart policy start again. The manager carries it out, also when the network goes away under you.\n\n" +
+		Description: "The network changes where it differs, the console and sshd keep their sessions. Some options of " +
+			"the engine stop containers, and `ros config diff` says so. The manager carries it out, also when the network goes away under you.\n\n" +
 			"With --try the machine goes back by itself after that time, unless `ros config confirm` comes first: " +
 			"files, network and all. A reboot meanwhile goes back too.\n\n" +
 			"   ros config apply --try 60s\n\n" +

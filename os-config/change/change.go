@@ -191,8 +191,8 @@ func sameItem(a, b reflect.Value) bool {
 	return reflect.DeepEqual(a.Interface(), b.Interface())
 }
 
-// stops is what a restart of the engine means for containers, with and without
-// live restore: that is for a dockerd that ends by itself.
+// stops is what a restart of the engine's unit means for containers, with and
+// without live restore: that is for dockerd alone.
 const stops = "; containers stop, and those with a restart policy start again"
 
 // engineNote says what the engine's restart means for containers.
@@ -205,6 +205,22 @@ func engineNote(before, after osconfig.Engine, inSwarm bool) string {
 		return "; it starts"
 	case inSwarm:
 		return "; a swarm's containers stop with it"
+	case DaemonOnly(before, after):
+		return "; containers go on"
 	}
 	return stops
+}
+
+// DaemonOnly reports whether a change of the engine needs another dockerd and
+// nothing else: live restore keeps containers over that. It does not over a
+// change of what dockerd made their networks and roots with.
+func DaemonOnly(before, after osconfig.Engine) bool {
+	keeps := func(e osconfig.Engine) bool {
+		return (e.LiveRestore == nil || *e.LiveRestore) && !e.Swarm.On() && e.ConfigFile == "" && !slices.ContainsFunc(e.ExtraArgs, osconfig.SwarmRefuses)
+	}
+	rest := func(e osconfig.Engine) osconfig.Engine {
+		e.Debug, e.Host, e.InsecureRegistry, e.RegistryMirror, e.LogDriver, e.LogOpts = false, nil, nil, nil, "", nil
+		return e
+	}
+	return keeps(before) && keeps(after) && reflect.DeepEqual(rest(before), rest(after))
 }

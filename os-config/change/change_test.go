@@ -131,6 +131,14 @@ func TestTexts(t *testing.T) {
 			[]Change{{"rancher.modules", Live, "", "rancher.modules changes: modules that are new are loaded"}}},
 		"engine": {func(c *osconfig.Config) { c.Rancher.Docker = osconfig.Engine{Debug: true, BIP: "10.0.0.1/16"} },
 			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (bip, debug): the engine restarts; containers stop, and those with a restart policy start again"}}},
+		"dockerd alone": {func(c *osconfig.Config) { c.Rancher.Docker = osconfig.Engine{Debug: true, LogDriver: "local"} },
+			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug, log_driver): the engine restarts; containers go on"}}},
+		"without live restore": {func(c *osconfig.Config) { c.Rancher.Docker = osconfig.Engine{Debug: true, LiveRestore: &no} },
+			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug, live_restore): the engine restarts; containers stop, and those with a restart policy start again"}}},
+		"live restore by a flag": {func(c *osconfig.Config) {
+			c.Rancher.Docker = osconfig.Engine{Debug: true, ExtraArgs: []string{"--live-restore=false"}}
+		},
+			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug, extra_args): the engine restarts; containers stop, and those with a restart policy start again"}}},
 		"engine off": {func(c *osconfig.Config) { c.Rancher.Docker.Enabled = &no },
 			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (enabled): the engine restarts; enabled is false: it stops, and so do its containers"}}},
 		"password": {func(c *osconfig.Config) { c.Rancher.Password = "secret" },

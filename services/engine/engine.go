@@ -28,6 +28,10 @@ const Home = "/usr/lib/pharos/engine"
 const (
 	GoDir = "/run/pharos/engine"
 	Go    = GoDir + "/go"
+	// Renewal is a file with the arguments of process 1 in JSON. When the
+	// manager writes it, process 1 starts dockerd anew with them. Those of a
+	// unit that starts are in its definition.
+	Renewal = GoDir + "/renewal.json"
 )
 
 // Name is the unit's.
@@ -137,7 +141,7 @@ func args(o Options) []string {
 	if err != nil { // only strings, lists and maps of strings, and booleans are in it
 		text = []byte("{}")
 	}
-	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--go=" + Go}
+	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--go=" + Go, "--renewal=" + Renewal}
 	if o.Engine.ConfigFile != "" {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
 	}
@@ -153,6 +157,10 @@ func args(o Options) []string {
 	}
 	return append(append(args, "--"), extra...)
 }
+
+// LosesContainers reports whether the containers of a unit end with dockerd: a
+// swarm has no live restore.
+func LosesContainers(u unit.Unit) bool { return slices.Contains(u.Args, "--fixed=live-restore") }
 
 // environment is dockerd's: proxies first, so that engine.environment wins.
 // GOGC: dockerd, its containerd, the shims and runc all start with a garbage

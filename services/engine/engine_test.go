@@ -132,7 +132,7 @@ func TestUnit(t *testing.T) {
 	if d := cmp.Diff([]string{"GOGC=200", "SSL_CERT_FILE=/run/pharos/etc/ca-certificates.crt", "HTTP_PROXY=http://p:1", "http_proxy=http://p:1", "NO_PROXY=10.0.0.0/8", "no_proxy=10.0.0.0/8", "A=b"}, u.Env); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"--stop-timeout=20s", "--go=/run/pharos/engine/go", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
+	if d := cmp.Diff([]string{"--stop-timeout=20s", "--go=/run/pharos/engine/go", "--renewal=/run/pharos/engine/renewal.json", "--config-file=/opt/daemon.json", "--", "--dns=1.2.3.4"}, u.Args[2:]); d != "" {
 		t.Error(d)
 	}
 	var config map[string]any

@@ -80,7 +80,8 @@ const (
 	unitStarts   = "starts"
 	unitStops    = "stops"
 	unitRestarts = "restarts"
-	unitKept     = "goes on" // only how it is watched and stopped differs
+	unitRenews   = "starts dockerd anew" // the unit goes on, and its containers
+	unitKept     = "goes on"             // only how it is watched and stopped differs
 )
 
 type unitChange struct {
@@ -138,12 +139,15 @@ func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
 
 // switchUnits brings the units to another configuration.
 func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
-	changes := unitChanges(m.definitions(before), m.definitions(after))
+	units := m.definitions(before)
+	changes := unitChanges(units, m.definitions(after))
 	if slices.ContainsFunc(changes, startsEngine) {
 		m.awaitFiles(ctx, after)
 		// The data root may have been mounted meanwhile.
-		changes = unitChanges(m.definitions(before), m.definitions(after))
+		units = m.definitions(before)
+		changes = unitChanges(units, m.definitions(after))
 	}
+	markRenewal(changes, units, before.Rancher.Docker, after.Rancher.Docker)
 	return m.carryOut(ctx, changes)
 }
 
@@ -169,6 +173,8 @@ func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
 			if err = m.sup.Replace(c.unit); err == nil {
 				err = m.sup.Restart(ctx, c.unit.Name)
 			}
+		case unitRenews:
+			err = m.renewEngine(ctx, c.unit, newRenewal())
 		case unitKept:
 			err = m.sup.Replace(c.unit)
 		}

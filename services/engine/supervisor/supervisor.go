@@ -21,6 +21,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -41,6 +42,7 @@ type Options struct {
 	ExtraArgs   []string       // dockerd's arguments besides
 	StopTimeout time.Duration  // how long user containers have to stop; 0 is 60 s
 	Go          string         // a file: containers may start when it is there; empty is at once
+	Renewal     string         // a file of arguments to start dockerd anew with, when it changes; empty is never
 
 	// The rest is fixed in the unit and replaced by tests.
 	Containerd, Dockerd []string // command and first arguments
@@ -103,6 +105,7 @@ func parse(args []string) (Options, error) {
 	config := flags.String("config", "{}", "dockerd's configuration, JSON")
 	flags.StringVar(&o.UserConfig, "config-file", "", "a configuration file of the user's, laid over it")
 	flags.StringVar(&o.Go, "go", "", "a file without which no container may start")
+	flags.StringVar(&o.Renewal, "renewal", "", "a file of other arguments for dockerd, when it changes")
 	flags.Func("fixed", "a key that the user's file cannot change; may be repeated", func(key string) error {
 		o.Fixed = append(o.Fixed, key)
 		return nil
@@ -169,7 +172,7 @@ type engine struct {
 	listening socket        // touched only before dockerd's starts, one at a time
 	late      chan struct{} // buffered 1: the socket lacks its group
 
-	mu      sync.Mutex
+	mu      sync.Mutex // of dockerd, and of config and ExtraArgs while dockerd may be renewed
 	dockerd *keep.Process
 }
 
@@ -184,9 +187,10 @@ func (e *engine) run(ctx context.Context) {
 	go e.giveLate(containerd)
 
 	var containerdDone, dockerdDone = make(chan struct{}), make(chan struct{})
+	daemon := e.containerd()
 	go func() {
 		defer close(containerdDone)
-		e.reaper.Keep(containerd, e.containerd(), e.log)
+		e.reaper.Keep(containerd, daemon, e.log)
 	}()
 	// At once: dockerd's client waits for a socket that is not there yet, and
 	// has a second of its own work to do before it needs one.
@@ -194,7 +198,7 @@ func (e *engine) run(ctx context.Context) {
 		defer close(dockerdDone)
 		e.reaper.Keep(dockerd, e.dockerDaemon(), e.log)
 	}()
-	<-ctx.Done()
+	e.follow(ctx)
 
 	begin := time.Now()
 	deadline, cancel := context.WithTimeout(base, e.StopTimeout)
@@ -253,10 +257,8 @@ func (e *engine) containerd() keep.Daemon {
 }
 
 func (e *engine) dockerDaemon() keep.Daemon {
-	args := append(append([]string{}, e.Dockerd...), "--config-file", e.configPath())
 	return keep.Daemon{
 		Name:    "dockerd",
-		Command: keep.Command{Args: append(args, e.ExtraArgs...)},
 		Before:  e.beforeDockerd,
 		Started: func(p *keep.Process) { e.mu.Lock(); e.dockerd = p; e.mu.Unlock() },
 		// The containers' time; dockerd itself is quick.
@@ -279,6 +281,9 @@ func (e *engine) beforeDockerd(c *keep.Command) error {
 	// systemd's way to hand a socket down, sd_listen_fds(3). LISTEN_PID is set
 	// by our dockerd itself (scripts/dockerd-mod).
 	c.Files = []*os.File{e.listening.file}
+	e.mu.Lock()
+	c.Args = slices.Concat(e.Dockerd, []string{"--config-file", e.configPath()}, e.ExtraArgs)
+	e.mu.Unlock()
 	c.Env = append(os.Environ(), "LISTEN_FDS=1")
 	if refuses(e.containerdSocket()) {
 		return removeAll(e.containerdSocket())

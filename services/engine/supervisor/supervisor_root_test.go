@@ -49,6 +49,7 @@ func fakeUnit(dir string) {
 		StopTimeout: 8 * time.Second,
 		Go:          os.Getenv("PHAROS_TEST_GO"),
 		UserConfig:  os.Getenv("PHAROS_TEST_CONFIG"),
+		Renewal:     dir + "/renewal.json",
 		Containerd:  self, Dockerd: self,
 		Run: dir + "/run", Cgroup: dir + "/cgroup", ProcSys: dir + "/sys",
 		Backoff: keep.Backoff{Min: 20 * time.Millisecond},
@@ -369,6 +370,48 @@ func TestRootSupervisorReadsFileThatComes(t *testing.T) {
 	var socket syscall.Stat_t
 	if err := syscall.Stat(u.dir+"/run/docker.sock", &socket); err != nil || socket.Gid != 1234 || socket.Mode&0o777 != 0o660 {
 		t.Errorf("the socket belongs to group %d with mode %o, %v", socket.Gid, socket.Mode&0o777, err)
+	}
+	u.stop(t)
+}
+
+// dockerd alone is started anew with another configuration, and its containers
+// stay, unless the new one has no live restore.
+func TestRootSupervisorRenewsDockerd(t *testing.T) {
+	u := start(t, 0)
+	first := u.ready(t, "")
+	renew := func(more string) {
+		t.Helper()
+		config := fmt.Sprintf(`--config={"data-root":%q,"group":"0",%s}`, u.dir+"/data", more)
+		text, err := json.Marshal([]string{config, "--", "--dns=10.0.0.1"})
+		if err == nil {
+			err = os.WriteFile(u.dir+"/renewal.new", text, 0o600)
+		}
+		if err == nil {
+			err = os.Rename(u.dir+"/renewal.new", u.dir+"/renewal.json")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	renew(`"live-restore":true,"bip":"10.9.0.1/24"`)
+	u.ready(t, first)
+	if text, err := os.ReadFile(u.dir + "/stopped"); err != nil || string(text) != "containers left: true" {
+		t.Errorf("the first dockerd's end: %q, %v", text, err)
+	}
+	if text, err := os.ReadFile(u.dir + "/run/docker-daemon.json"); err != nil || !strings.Contains(string(text), "10.9.0.1/24") {
+		t.Errorf("the second dockerd's configuration: %s, %v", text, err)
+	}
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", u.childOf(t, "dockerd")))
+	if err != nil || !strings.Contains(string(cmdline), "--dns=10.0.0.1") {
+		t.Errorf("the second dockerd's arguments: %q, %v", cmdline, err)
+	}
+	second := u.ready(t, first)
+	renew(`"live-restore":true,"bip":"10.9.0.1/24"`) // as before: the unit may have restarted with something else meanwhile
+	u.ready(t, second)
+	renew(`"live-restore":false`)
+	u.logs(t, "dockerd keeps its configuration")
+	if err := os.Remove(u.dir + "/stopped"); err != nil {
+		t.Fatal(err)
 	}
 	u.stop(t)
 }

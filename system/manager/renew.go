@@ -1,0 +1,101 @@
+package manager
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"time"
+
+	osconfig "github.com/pharos-os/pharos/os-config"
+	"github.com/pharos-os/pharos/os-config/change"
+	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/atomicfile"
+	"github.com/pharos-os/pharos/system/beneath"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
+)
+
+// markRenewal looks for a change of the engine's unit that needs another dockerd
+// and nothing else. A restart of the unit would end all containers.
+func markRenewal(changes []unitChange, units []unit.Unit, before, after osconfig.Engine) {
+	old := slices.IndexFunc(units, func(u unit.Unit) bool { return u.Name == engine.Name })
+	at := slices.IndexFunc(changes, func(c unitChange) bool { return c.unit.Name == engine.Name && c.how == unitRestarts })
+	if old < 0 || at < 0 || !change.DaemonOnly(before, after) || engine.LosesContainers(changes[at].unit) {
+		return
+	}
+	same := units[old]
+	same.Args = changes[at].unit.Args
+	if reflect.DeepEqual(content(same), content(changes[at].unit)) {
+		changes[at].how = unitRenews
+	}
+}
+
+// renewal is how the engine's process 1 is given other arguments for dockerd.
+type renewal struct {
+	file  string // with the arguments; process 1 watches it
+	run   string // where dockerd's process number is
+	check func(context.Context, unit.Probe) error
+}
+
+func newRenewal() renewal {
+	return renewal{file: engine.Renewal, run: filepath.Dir(engine.Socket), check: supervise.Check}
+}
+
+// renewEngine starts dockerd anew in a running engine. An engine that does not
+// run yet has no containers that a restart would end.
+func (m *Manager) renewEngine(ctx context.Context, u unit.Unit, r renewal) error {
+	if err := m.sup.Replace(u); err != nil {
+		return err
+	}
+	i, err := m.sup.Get(u.Name)
+	if err != nil {
+		return err
+	}
+	if i.State != supervise.Running {
+		return m.sup.Restart(ctx, u.Name)
+	}
+	return r.carryOut(ctx, u)
+}
+
+// carryOut returns when the new dockerd answers.
+func (r renewal) carryOut(ctx context.Context, u unit.Unit) error {
+	text, err := json.Marshal(u.Args[1:])
+	if err != nil {
+		return fmt.Errorf("arguments of the engine: %w", err)
+	}
+	before := r.dockerd()
+	if err := atomicfile.WriteFile(r.file, text, 0o600); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, u.Ready.Timeout)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond) // a file of somebody else's
+	defer tick.Stop()
+	err = errors.New("the one before has not ended")
+	for {
+		if now := r.dockerd(); now != before && now != "" {
+			if err = r.check(ctx, u.Ready); err == nil {
+				return nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("dockerd with the new configuration does not answer: %w; run 'ros logs docker'", err)
+		}
+	}
+}
+
+// dockerd is the process number of dockerd, as the engine sees it. Containers
+// may write there.
+func (r renewal) dockerd() string {
+	text, err := beneath.ReadFile(r.run, "docker.pid", 64)
+	if err != nil { // between two of them
+		return ""
+	}
+	return string(text)
+}
