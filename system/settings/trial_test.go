@@ -30,7 +30,7 @@ func TestApply(t *testing.T) {
 	m.set("rancher.state.dev", "LABEL=X")
 	want := api.ConfigDiff{Problems: []string{}, Changes: []api.ConfigChange{
 		{Key: "hostname", How: "live", Text: `hostname is "sea" instead of "lake": the machine takes the name at once`},
-		{Key: "rancher.state", How: "reboot", Text: "rancher.state is set (dev): the state partition is looked for at boot"},
+		{Key: "rancher.state", How: "reboot", Text: "rancher.state is set (dev): the state partition is looked for at boot; directories begin to last then, or when the console starts again"},
 	}}
 	got, err := m.Diff()
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
