@@ -53,4 +53,21 @@ func TestVMApplyTry(t *testing.T) {
 	if out := g.run(t, "ros config get --source rancher.network.interfaces"); !strings.Contains(out, "defaults") {
 		t.Errorf("source of the interfaces: %s", out)
 	}
+
+	// An option of dockerd alone: containers go on.
+	g.loadPayload(t)
+	g.serve(t, "goes-on", "")
+	before := g.startedAt(t, "goes-on")
+	g.run(t, "ros config set rancher.docker.debug true")
+	if out := g.run(t, "ros config diff"); !strings.Contains(out, "containers go on") {
+		t.Errorf("ros config diff:\n%s", out)
+	}
+	g.run(t, "ros config apply")
+	if out := g.run(t, "docker info -f '{{.Debug}}'"); out != "true" {
+		t.Errorf("dockerd's debug is %s", out)
+	}
+	if now := g.startedAt(t, "goes-on"); now != before {
+		t.Errorf("the container was started %s, now %s", before, now)
+	}
+	g.run(t, "docker rm -f goes-on") // the new dockerd has it
 }
