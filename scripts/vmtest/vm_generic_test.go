@@ -126,7 +126,7 @@ func TestGenericDevices(t *testing.T) {
 	g.run(t, "docker run -d --init=false --name bridge -v /dev:/dev --device-cgroup-rule 'c 188:* rmw' "+toolsImage) // 188 is USB's serial ports
 	ctx, cancel := Within(t.Context(), stepDeadline, "a serial port on USB")
 	defer cancel()
-	if err := g.QMP.Plug(ctx, "usb-serial", map[string]any{"chardev": "line", "bus": "usb.0", "id": "stick", "always-plugged": true}); err != nil {
+	if err := g.QMP.Plug(ctx, "usb-serial", map[string]any{"chardev": "line", "bus": "usb.0", "id": "stick", "serial": "stick", "always-plugged": true}); err != nil {
 		t.Fatal(err)
 	}
 	const byID = "/dev/serial/by-id/usb-*-port0"
