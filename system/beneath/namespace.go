@@ -102,13 +102,9 @@ func (n *Namespace) Resolve(name string) (Location, error) {
 func (n *Namespace) Open(name string) (*os.File, error) {
 	w := newWalk(n)
 	defer w.close()
-	_, err := w.to(name)
-	var fd int
-	if err == nil {
-		fd, err = w.here()
-	}
+	fd, err := w.open(name)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		return nil, err
 	}
 	file, _, err := openRegular(fd, name)
 	return file, err

@@ -21,13 +21,9 @@ type Root struct {
 func (r Root) Dir(name string) (*Dir, error) {
 	w := newWalk(r)
 	defer w.close()
-	_, err := w.to(name)
-	var fd int
-	if err == nil {
-		fd, err = w.here()
-	}
+	fd, err := w.open(name)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		return nil, err
 	}
 	return reopened(fd, name)
 }
@@ -49,13 +45,9 @@ func (r Root) Resolve(name string) (string, error) {
 func (r Root) ReadFile(name string, max int64) ([]byte, error) {
 	w := newWalk(r)
 	defer w.close()
-	_, err := w.to(name)
-	var fd int
-	if err == nil {
-		fd, err = w.here()
-	}
+	fd, err := w.open(name)
 	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		return nil, err
 	}
 	return readRegular(fd, name, max)
 }

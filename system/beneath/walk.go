@@ -2,6 +2,7 @@ package beneath
 
 import (
 	"errors"
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -88,6 +89,19 @@ func (w *walk) here() (int, error) {
 		w.root = fd
 	}
 	return w.root, nil
+}
+
+// open follows a path to its end. The descriptor, of O_PATH, belongs to the walk.
+func (w *walk) open(name string) (int, error) {
+	_, err := w.to(name)
+	fd := -1
+	if err == nil {
+		fd, err = w.here()
+	}
+	if err != nil {
+		return -1, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	return fd, nil
 }
 
 // to follows a path. On an error the walk is where the path could be followed
