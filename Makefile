@@ -26,7 +26,7 @@ help:
 	echo 'make run                  the ISO in QEMU on this terminal, SSH on 127.0.0.1:2222'
 	echo '                          (CONFIG=cloud-config, NET=restricted, MEM=MiB, UEFI=1, DISK=file)'
 	echo 'make test                 all rings: test-unit, test-fuzz (FUZZTIME=1000x each), test-root, test-vm'
-	echo 'make test-generic         what only FLAVOR=generic has (Wi-Fi), before a release; builds that flavour'
+	echo 'make test-generic         what only FLAVOR=generic has (Wi-Fi, sound, USB …), before a release; builds that flavour'
 	echo 'make test-soak            what takes long: builds and power cuts, a swarm of three; before a release'
 	echo 'make bench                compare with a Debian peer'
 	echo 'make check-reproducible   build initrd and system.img twice and compare'

@@ -33,8 +33,8 @@ func main() {
 
 func run(ctx context.Context, log *slog.Logger) error {
 	rounds := flag.Int("rounds", 3, "how often each machine is booted")
-	only := flag.String("only", "pharos,peer,lean", "which machines, separated by commas; before is the tree of -before")
-	before := flag.String("before", "", "another tree of Pharos, built: it is compared as the machine before")
+	only := flag.String("only", "pharos,peer,lean", "which machines, separated by commas")
+	before := flag.String("before", "", "another tree of Pharos, built, which is measured as well")
 	check := flag.Bool("check", false, "fail when a goal is missed")
 	flag.Parse()
 
@@ -48,6 +48,9 @@ func run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	want := strings.Split(*only, ",")
+	if *before != "" && !slices.Contains(want, "before") {
+		want = append(want, "before")
+	}
 	var debian debianImages
 	if slices.Contains(want, "peer") || slices.Contains(want, "lean") {
 		if debian, err = buildDebian(ctx, log, tools, root, cache); err != nil {

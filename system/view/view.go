@@ -446,8 +446,8 @@ func (v View) stale(p linux.Process) (bool, error) {
 // What is mounted on the old root there, by the container's runtime, by its
 // programs or in the console, is mounted on the new one as well. Every process
 // there whose root was the old tree has the new one at once; nothing is
-// restarted. When it fails, the old root is as it was, but for what is mounted in
-// the console's new tree, which it never had.
+// restarted. When it fails, the process keeps the old root with all its mounts,
+// and does not get what is mounted in the console's new tree.
 func (v View) Hand(pid int) error {
 	p, err := linux.OpenProcess(pid)
 	if err != nil {
@@ -521,9 +521,7 @@ func stage(tree int) (next string, err error) {
 	if err := linux.Propagate("/", unix.MS_PRIVATE); err != nil {
 		return "", err
 	}
-	if err := discardLeft(); err != nil {
-		return "", err
-	}
+	discardLeft()
 	if next, err = os.MkdirTemp("/", nextPrefix); err != nil {
 		return "", errors.Join(err, linux.Propagate("/", unix.MS_SHARED))
 	}
@@ -554,22 +552,15 @@ func discard(next string) error {
 	return errors.Join(linux.Unmount(next, unix.MNT_DETACH), os.Remove(next))
 }
 
-// discardLeft takes away what a manager that was killed in Hand has left.
-func discardLeft() error {
-	entries, err := os.ReadDir("/")
-	if err != nil {
-		return fmt.Errorf("root of the engine: %w", err)
-	}
-	for _, e := range entries {
-		if !e.IsDir() || !strings.HasPrefix(e.Name(), nextPrefix) {
-			continue
-		}
-		// With files in it, it is somebody else's and no mount.
-		if err := discard("/" + e.Name()); err != nil && !errors.Is(err, unix.ENOTEMPTY) {
-			return fmt.Errorf("what an earlier manager has left: %w", err)
+// discardLeft takes away what a manager that was killed in Hand has left. What
+// stays is in nobody's way: a directory of that name may be a user's.
+func discardLeft() {
+	left, _ := filepath.Glob("/" + nextPrefix + "*") // no error with a good pattern
+	for _, dir := range left {
+		if info, err := os.Lstat(dir); err == nil && info.IsDir() {
+			discard(dir)
 		}
 	}
-	return nil
 }
 
 // pivot makes next the root and takes the old one away.

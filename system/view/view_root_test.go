@@ -585,6 +585,7 @@ func TestRootHandUndone(t *testing.T) {
 	half() // and the manager dies
 	must(t, os.Mkdir(in(engine, "/.pharos-next-mine"), 0o755))
 	write(t, in(engine, "/.pharos-next-mine/file"), "a user's")
+	write(t, in(engine, "/.pharos-next-file"), "a user's")
 	must(t, v.Hand(engine))
 	stays()
 	if stale, err := v.Stale(engine); stale || err != nil {
