@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -184,12 +185,13 @@ func (g *guest) deploy(t *testing.T, machines int) {
 	g.replicas(t, swarmDeadline, map[string]string{"app_web": "2/2", "app_agent": fmt.Sprintf("%d/%d", machines, machines)})
 }
 
-// replicas waits until services run as often as they should.
+// replicas waits until services run as often as they should: service → pattern
+// of Docker's RUNNING/WANTED.
 func (g *guest) replicas(t *testing.T, within time.Duration, want map[string]string) {
 	t.Helper()
 	g.eventually(t, within, "docker service ls --format '{{.Name}} {{.Replicas}}'; docker stack ps app --no-trunc --format '{{.Name}} {{.Node}} {{.CurrentState}} {{.Error}}'", func(r Result) bool {
 		for name, count := range want {
-			if !strings.Contains(r.Stdout, name+" "+count) {
+			if ok, _ := regexp.MatchString("(?m)^"+name+" "+count, r.Stdout); !ok {
 				return false
 			}
 		}
