@@ -3,7 +3,6 @@ package manager
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -103,15 +102,15 @@ func (m *Manager) Binds(ctx context.Context) (api.Binds, error) {
 	defer cancel()
 	out, err := m.binds(ctx)
 	if on := m.storage(); on == state.RAM || on == "" {
-		out = api.Binds{Stateless: true, OldBinds: out.OldBinds}
-		if errors.Is(err, dockerapi.ErrAway) { // it is so without containers, too
-			err = nil
+		if err != nil { // it is so whatever containers do
+			m.log.Debug("no binds of containers", "error", err)
 		}
+		return printableBinds(api.Binds{Stateless: true, OldBinds: out.OldBinds}), nil
 	}
 	if err != nil {
 		return api.Binds{}, fmt.Errorf("binds of containers: %w", err)
 	}
-	return out, nil
+	return printableBinds(out), nil
 }
 
 func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
@@ -140,13 +139,38 @@ func (m *Manager) binds(ctx context.Context) (api.Binds, error) {
 	}
 	defer tree.Close()
 	f := finder{tree: tree, image: consoleTree()}
-	old, err := f.oldBinds(list, volumes.Volumes, insideOf(ctx, client, i.PID))
-	if err != nil {
-		return api.Binds{}, err
+	out := api.Binds{
+		DataRoot: f.dataRoot(root, dataRootKey(m.cfg().Rancher.Docker, root)), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles),
 	}
-	return api.Binds{
-		DataRoot: f.dataRoot(root, dataRootKey(m.cfg().Rancher.Docker, root)), Binds: f.binds(list, volumes.Volumes), LateFiles: f.lateFiles(list, m.cfg().WriteFiles), OldBinds: old,
-	}, nil
+	// Last: this asks the engine once for each container, and may use up the time.
+	out.OldBinds = f.oldBinds(ctx, list, volumes.Volumes, insideOf(ctx, client, i.PID, m.log))
+	return out, nil
+}
+
+// printableBinds replaces control characters: an image can set the labels and
+// the targets of its containers.
+func printableBinds(b api.Binds) api.Binds {
+	clean := func(texts ...*string) {
+		for _, t := range texts {
+			*t = printable(*t)
+		}
+	}
+	if d := b.DataRoot; d != nil {
+		clean(&d.Path, &d.Advice)
+	}
+	for i := range b.Binds {
+		o := &b.Binds[i]
+		clean(&o.Container, &o.Project, &o.Volume, &o.Source, &o.Leads, &o.Target, &o.Advice)
+	}
+	for i := range b.LateFiles {
+		o := &b.LateFiles[i]
+		clean(&o.Container, &o.Project, &o.Path)
+	}
+	for i := range b.OldBinds {
+		o := &b.OldBinds[i]
+		clean(&o.Container, &o.Project, &o.Source, &o.Target, &o.Command)
+	}
+	return b
 }
 
 // dataRoot is the engine's. A file of the user's may have moved it, which only

@@ -194,7 +194,7 @@ func TestDataRootThatLasts(t *testing.T) {
 // TestBindsWithoutState: on a machine that keeps its state in RAM nothing lasts.
 func TestBindsWithoutState(t *testing.T) {
 	for _, device := range []string{state.RAM, ""} {
-		m := &Manager{mounted: state.Mounted{Device: device}, sup: supervise.New(supervise.Options{Runner: noRunner{}, Log: quiet()})}
+		m := &Manager{log: quiet(), mounted: state.Mounted{Device: device}, sup: supervise.New(supervise.Options{Runner: noRunner{}, Log: quiet()})}
 		if got, err := m.Binds(t.Context()); err != nil || !got.Stateless {
 			t.Errorf("%q: %+v, %v", device, got, err)
 		}

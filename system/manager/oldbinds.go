@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"path"
@@ -17,63 +17,52 @@ import (
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine/dockerapi"
+	"github.com/pharos-os/pharos/services/engine/rebind"
 	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 )
 
-// swarmService is the label that a swarm gives the containers of a service.
-const swarmService = "com.docker.swarm.service.name"
-
-// restart is the command that gives a container the present tree.
-func (c container) restart() string {
-	if service := c.Labels[swarmService]; service != "" {
-		return "docker service update --force " + service
-	}
-	return "docker restart " + c.name()
-}
-
 // insideOf returns a function that opens the root of a running container of the
-// engine whose first process is init, with its mounts. It returns nil for one
-// that has ended.
-func insideOf(ctx context.Context, client dockerapi.Client, init int) func(container) (*beneath.Namespace, error) {
-	return func(c container) (*beneath.Namespace, error) {
+// engine whose first process is init, with its mounts. It returns nil for a
+// container that it cannot look into: one that has ended, or whose first process
+// has called chroot(2).
+func insideOf(ctx context.Context, client dockerapi.Client, init int, log *slog.Logger) func(container) *beneath.Namespace {
+	return func(c container) *beneath.Namespace {
 		var details struct{ State struct{ Pid int } }
 		err := client.Call(ctx, http.MethodGet, "/containers/"+c.ID+"/json", nil, &details)
-		if dockerapi.IsStatus(err, http.StatusNotFound) || err == nil && details.State.Pid == 0 {
-			return nil, nil
+		if err == nil && details.State.Pid != 0 {
+			var inside *beneath.Namespace
+			if inside, err = beneath.NamespaceInside(init, details.State.Pid); err == nil {
+				return inside
+			}
 		}
-		if err != nil {
-			return nil, err
-		}
-		inside, err := beneath.NamespaceInside(init, details.State.Pid)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-		return inside, err
+		log.Debug("cannot look into a container", "container", c.name(), "error", err)
+		return nil
 	}
 }
 
 // oldBinds picks what running containers have of a tree that the console had
-// before it started again.
-func (f finder) oldBinds(list []container, volumes []volume, inside func(container) (*beneath.Namespace, error)) ([]api.OldBind, error) {
+// before it started again. It leaves out containers for which inside returns nil,
+// and those that it has not come to when ctx ends.
+func (f finder) oldBinds(ctx context.Context, list []container, volumes []volume, inside func(container) *beneath.Namespace) []api.OldBind {
 	bound := boundBy(volumes)
 	var out []api.OldBind
 	for _, c := range list {
 		candidate := func(b containerMount) bool { return f.mayBeOnTree(b.source(bound)) }
+		if ctx.Err() != nil {
+			break
+		}
 		if c.State != "running" && c.State != "paused" || !slices.ContainsFunc(c.Mounts, candidate) {
 			continue
 		}
-		there, err := inside(c)
-		if err != nil {
-			return nil, err
-		}
+		there := inside(c)
 		if there == nil {
 			continue
 		}
 		for _, b := range c.Mounts {
 			if candidate(b) && f.isOld(b.source(bound), there, b.Destination) {
 				out = append(out, api.OldBind{
-					Container: c.name(), Project: c.Labels[composeProject], Source: b.source(bound), Target: b.Destination, Command: c.restart(),
+					Container: c.name(), Project: c.Labels[composeProject], Source: b.source(bound), Target: b.Destination, Command: rebind.Command(c.name(), c.Labels),
 				})
 			}
 		}
@@ -82,7 +71,7 @@ func (f finder) oldBinds(list []container, volumes []volume, inside func(contain
 	slices.SortFunc(out, func(a, b api.OldBind) int {
 		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Source, b.Source))
 	})
-	return out, nil
+	return out
 }
 
 // isOld reports whether a container has something else at the target than what

@@ -1,19 +1,29 @@
 package manager
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/netconf/netconftest"
+	"github.com/pharos-os/pharos/services/engine"
 	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/control/api"
 	"github.com/pharos-os/pharos/system/linux"
+	"github.com/pharos-os/pharos/system/state"
+	"github.com/pharos-os/pharos/system/supervise"
+	"github.com/pharos-os/pharos/system/unit"
 )
 
 // twoTrees are three overlays of one image: the tree that the console had
@@ -121,9 +131,9 @@ func TestRootOldBinds(t *testing.T) {
 
 	mounts, err := linux.Mounts()
 	tt.must(err)
-	there := func(c container) (*beneath.Namespace, error) {
+	there := func(c container) *beneath.Namespace {
 		if c.ID == "ended" {
-			return nil, nil
+			return nil
 		}
 		table := []linux.MountInfo{}
 		for _, m := range mounts {
@@ -132,7 +142,9 @@ func TestRootOldBinds(t *testing.T) {
 				table = append(table, m)
 			}
 		}
-		return beneath.OpenNamespace(tt.root, table)
+		inside, err := beneath.OpenNamespace(tt.root, table)
+		tt.must(err)
+		return inside
 	}
 	at, _ := linux.MountAt(mounts, tt.now)
 	before, _ := linux.MountAt(mounts, tt.old)
@@ -146,12 +158,11 @@ func TestRootOldBinds(t *testing.T) {
 		return container{ID: id, State: state, Names: []string{"/" + name}, Labels: labels, Mounts: mounts}
 	}
 	db := containerMount{Type: "bind", Source: "/data/db", Destination: "/in/data/db"}
-	got, err := f.oldBinds([]container{
+	got := f.oldBinds(t.Context(), []container{
 		list("1", "running", "web", map[string]string{composeProject: "site"}, web.Mounts...),
-		list("2", "paused", "task.1", map[string]string{swarmService: "task"}, db),
+		list("2", "paused", "task.1", map[string]string{"com.docker.swarm.service.name": "task"}, db),
 		list("3", "exited", "exited", nil, db), list("ended", "running", "ended", nil, db),
 	}, []volume{{Name: "bound", Driver: "local", Options: map[string]string{"o": "bind", "device": "/data/db"}}}, there)
-	tt.must(err)
 	want := []api.OldBind{{Container: "task.1", Source: "/data/db", Target: "/in/data/db", Command: "docker service update --force task"}}
 	for _, pair := range [][2]string{
 		{"/", "/in/rootfs"}, {"/data/db", "/in/data/db"}, {"/data/db", "/in/volume"}, {"/etc/changed", "/in/etc/changed"}, {"/etc/empty", "/in/etc/empty"},
@@ -163,14 +174,13 @@ func TestRootOldBinds(t *testing.T) {
 		t.Error(d)
 	}
 	// Who has nothing that may be on a tree is not looked into.
-	_, err = f.oldBinds([]container{list("4", "running", "plain", nil, containerMount{Type: "bind", Source: "/srv/app"}, containerMount{Type: "bind", Source: "/run/docker.sock"},
+	f.oldBinds(t.Context(), []container{list("4", "running", "plain", nil, containerMount{Type: "bind", Source: "/srv/app"}, containerMount{Type: "bind", Source: "/run/docker.sock"},
 		containerMount{Type: "volume", Name: "plain", Source: "/var/lib/docker/volumes/plain/_data"})}, nil,
-		func(container) (*beneath.Namespace, error) { return nil, errors.New("asked") })
-	tt.must(err)
-	if _, err := f.oldBinds([]container{list("5", "running", "busy", nil, db)}, nil,
-		func(container) (*beneath.Namespace, error) { return nil, errors.New("timeout") }); err == nil {
-		t.Error("an engine that does not answer is no error")
-	}
+		func(container) *beneath.Namespace { t.Error("asked for plain"); return nil })
+	// Nor is anybody when there is no time left.
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	f.oldBinds(ended, []container{list("5", "running", "late", nil, db)}, nil, func(container) *beneath.Namespace { t.Error("asked for late"); return nil })
 }
 
 // TestOldBindNotes: one note for each container.
@@ -184,5 +194,150 @@ func TestOldBindNotes(t *testing.T) {
 		"container web still uses /data, /etc/myapp from before the console restarted: run 'docker restart web'",
 	}, got); d != "" {
 		t.Error(d)
+	}
+}
+
+// engineProcess is a unit that runs as the process of the test.
+type engineProcess struct {
+	supervise.Process
+	ended chan struct{}
+}
+
+func (p engineProcess) PID() int { return os.Getpid() }
+
+func (p engineProcess) Wait(ctx context.Context) (uint32, error) {
+	select {
+	case <-p.ended:
+		return 0, nil
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (p engineProcess) Start(context.Context, unit.Unit) (supervise.Process, error) { return p, nil }
+
+func (p engineProcess) Adopt(context.Context, unit.Unit) (supervise.Process, bool, error) {
+	return p, true, nil
+}
+
+// withEngine is a manager whose engine is the process of the test, and whose
+// dockerd is the handler.
+func withEngine(t *testing.T, device string, dockerd http.Handler) *Manager {
+	t.Helper()
+	l, err := net.Listen("unix", engine.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: dockerd}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	m := &Manager{log: quiet(), mounted: state.Mounted{Device: device}, sup: supervise.New(supervise.Options{Runner: engineProcess{ended: make(chan struct{})}, Log: quiet()})}
+	if err := m.sup.Add(unit.Unit{Name: engine.Name}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ran := make(chan error, 1)
+	go func() { ran <- m.sup.Run(ctx) }()
+	if err := m.sup.Start(t.Context(), engine.Name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		<-ran
+		server.Close()
+		<-served
+	})
+	return m
+}
+
+// TestRootBindsOfOthers: a container that cannot be looked into, or an engine that
+// does not answer about one, takes nothing away from what is known of the others.
+func TestRootBindsOfOthers(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	tt := newTwoTrees(t)
+	for _, dir := range []string{"/run", "/srv"} {
+		tt.mount("tmpfs", dir, "tmpfs", 0, "")
+	}
+	// A container whose first process has called chroot: its root is no mount.
+	jail := filepath.Join(tt.root, "jail")
+	for _, dir := range []string{"usr", "lib", "lib64"} {
+		tt.must(os.MkdirAll(filepath.Join(jail, dir), 0o755))
+		tt.mount("/"+dir, filepath.Join(jail, dir), "", unix.MS_BIND|unix.MS_REC, "")
+	}
+	start := func(cmd *exec.Cmd) int {
+		t.Helper()
+		tt.must(cmd.Start())
+		t.Cleanup(func() {
+			cmd.Process.Kill()
+			cmd.Wait() // killed
+		})
+		return cmd.Process.Pid
+	}
+	chrooted := exec.Command("/usr/bin/sleep", "1000")
+	chrooted.Dir, chrooted.SysProcAttr = "/", &syscall.SysProcAttr{Chroot: jail}
+	pids := map[string]int{"chrooted": start(chrooted), "ended": 4000000}
+
+	ctx, outOfTime := context.WithCancel(t.Context())
+	defer outOfTime()
+	asked := make(chan string, 10)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /containers/json", func(w http.ResponseWriter, _ *http.Request) {
+		var list []string
+		for _, name := range []string{"ended", "removed", "chrooted", "busy", "after"} {
+			list = append(list, fmt.Sprintf(`{"Id": %q, "State": "running", "Names": ["/%[1]s"], "Labels": {"com.docker.compose.project": "a\u001b[2Jb"},
+				"Mounts": [{"Type": "bind", "Source": "/srv/%[1]s", "Destination": "/d\u001b]0;x", "RW": true}, {"Type": "bind", "Source": "/data", "Destination": "/e"}]}`, name))
+		}
+		fmt.Fprintf(w, "[%s]", strings.Join(list, ","))
+	})
+	mux.HandleFunc("GET /containers/{id}/json", func(w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("id")
+		asked <- id
+		switch pid, ok := pids[id]; {
+		case ok:
+			fmt.Fprintf(w, `{"State": {"Pid": %d}}`, pid)
+		case id == "busy":
+			outOfTime()
+			<-r.Context().Done()
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	m := withEngine(t, "/dev/vda", mux)
+	got, err := m.Binds(ctx)
+	tt.must(err)
+	var sources []string
+	for _, b := range got.Binds {
+		sources = append(sources, b.Source)
+		if b.Project != "a?[2Jb" || b.Target != "/d?]0;x" {
+			t.Errorf("project %q, target %q", b.Project, b.Target)
+		}
+	}
+	if d := cmp.Diff([]string{"/srv/after", "/srv/busy", "/srv/chrooted", "/srv/ended", "/srv/removed"}, sources); d != "" {
+		t.Error(d)
+	}
+	close(asked)
+	var names []string
+	for id := range asked {
+		names = append(names, id)
+	}
+	if d := cmp.Diff([]string{"ended", "removed", "chrooted", "busy"}, names); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestRootStatelessWhateverTheEngineSays: a machine without state loses what
+// containers write, whatever the engine answers.
+func TestRootStatelessWhateverTheEngineSays(t *testing.T) {
+	if !netconftest.InNamespace(t) {
+		return
+	}
+	if err := linux.Mount("tmpfs", "/run", "tmpfs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	refuses := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+	if got, err := withEngine(t, state.RAM, refuses).Binds(t.Context()); err != nil || !got.Stateless {
+		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -21,6 +21,9 @@ import (
 	"github.com/pharos-os/pharos/system/atomicfile"
 )
 
+// errEnding is the error of Usable once Close has begun.
+var errEnding = errors.New("build cache: dockerd is ending")
+
 // mark is a file in BuildKit's folder: the ID of the boot in which a dockerd has
 // opened the cache and not closed it.
 const mark = "open-since-boot"
@@ -29,6 +32,7 @@ const mark = "open-since-boot"
 type Cache struct {
 	dir, boot string
 	empty     func(context.Context) error
+	ending    context.Context // ends with Close; it ends what every Usable does
 	stop      context.CancelFunc
 	turn      chan struct{} // full while somebody has the cache to himself
 	// Who has the turn reads and writes these.
@@ -48,7 +52,7 @@ func New(ctx context.Context, dir string, empty func(context.Context) error, fai
 
 func begin(ctx context.Context, dir, boot string, empty func(context.Context) error, failed func(error)) *Cache {
 	ctx, stop := context.WithCancel(ctx)
-	c := &Cache{dir: dir, boot: boot, empty: empty, stop: stop, turn: make(chan struct{}, 1)}
+	c := &Cache{dir: dir, boot: boot, empty: empty, ending: ctx, stop: stop, turn: make(chan struct{}, 1)}
 	go func() {
 		if err := c.Usable(ctx); err != nil && ctx.Err() == nil {
 			failed(err)
@@ -60,16 +64,22 @@ func begin(ctx context.Context, dir, boot string, empty func(context.Context) er
 // Usable returns when builds may use the cache. It empties the cache first when
 // another boot has opened it and never closed it. A dockerd that was killed
 // leaves the mark of this boot: the kernel still has what it wrote. After an
-// error the next call tries again.
+// error the next call tries again. Close ends a call that has not returned.
 func (c *Cache) Usable(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.ending, cancel)()
 	select {
 	case c.turn <- struct{}{}:
 	case <-ctx.Done():
+		if c.ending.Err() != nil {
+			return errEnding
+		}
 		return fmt.Errorf("build cache: wait until it is emptied after a power cut: %w", context.Cause(ctx))
 	}
 	defer func() { <-c.turn }()
 	if c.closed {
-		return errors.New("build cache: dockerd is ending")
+		return errEnding
 	}
 	if c.usable {
 		return nil

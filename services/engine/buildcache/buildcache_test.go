@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func nothing() error { return nil }
@@ -118,6 +119,52 @@ func TestEndsWhileEmptying(t *testing.T) {
 		})
 		if err != nil {
 			t.Error(err)
+		}
+		holds(t, dir, "1")
+	})
+}
+
+// TestEndsWhileBuildEmpties: the first attempt to empty the cache has failed, a
+// build makes the second one, and another build waits for it. Close waits for
+// neither.
+func TestEndsWhileBuildEmpties(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, mark), []byte("1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		attempts := 0
+		cache := start(t, dir, "2", func(ctx context.Context) error {
+			if attempts++; attempts == 1 {
+				return errors.New("broken")
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Hour):
+				return nil
+			}
+		})
+		synctest.Wait()
+		builds := make(chan error, 2)
+		for range 2 {
+			go func() { builds <- cache.Usable(t.Context()) }()
+			synctest.Wait()
+		}
+		began := time.Now()
+		if err := cache.Close(nothing); err != nil {
+			t.Error(err)
+		}
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("Close waits %s for a build", waited)
+		}
+		for range 2 {
+			if err := <-builds; err == nil {
+				t.Error("a build uses a cache that is not empty")
+			}
+		}
+		if attempts != 2 {
+			t.Errorf("%d attempts to empty the cache, want 2", attempts)
 		}
 		holds(t, dir, "1")
 	})

@@ -21,6 +21,7 @@ type summary struct {
 		Type, Name, Source, Destination string
 	}
 	HostConfig struct{ NetworkMode string }
+	swarm      node // of the engine
 }
 
 func (c summary) name() string {
@@ -28,18 +29,6 @@ func (c summary) name() string {
 		return c.ID
 	}
 	return strings.TrimPrefix(c.Names[0], "/")
-}
-
-// Labels that a swarm gives the containers of its tasks.
-const (
-	swarmTask    = "com.docker.swarm.task.id"
-	swarmService = "com.docker.swarm.service.name"
-)
-
-// isTask reports whether a swarm decides when the container starts.
-func (c summary) isTask() bool {
-	_, ok := c.Labels[swarmTask]
-	return ok
 }
 
 // details is what GET /containers/ID/json says besides.

@@ -64,6 +64,9 @@ func (e Engine) Restart(ctx context.Context, m Mount, done map[string]bool) erro
 	if err := e.Client.Call(ctx, http.MethodGet, "/containers/json?all=1", nil, &list); err != nil {
 		return err
 	}
+	if err := e.askSwarm(ctx, list); err != nil {
+		return err
+	}
 	volumes, err := e.volumes(ctx, list)
 	if err != nil {
 		return err
@@ -150,25 +153,6 @@ func (e Engine) examine(ctx context.Context, c summary, binds []bind, want linux
 	return p, nil
 }
 
-// examineTask finds out whether the swarm replaces a task that is stopped. With
-// on-failure it may not: many programs end with 0 when they are stopped. Only a
-// manager knows the restart policy; any is the default.
-func (e Engine) examineTask(ctx context.Context, c summary) (action, error) {
-	var task struct {
-		Spec struct{ RestartPolicy struct{ Condition string } }
-	}
-	err := e.Client.Call(ctx, http.MethodGet, "/tasks/"+c.Labels[swarmTask], nil, &task)
-	switch condition := task.Spec.RestartPolicy.Condition; {
-	case dockerapi.IsStatus(err, http.StatusServiceUnavailable): // a worker
-		return stop, nil
-	case err != nil:
-		return leave, err
-	case condition == "" || condition == "any":
-		return stop, nil
-	}
-	return warn, nil
-}
-
 // sees reports whether a container has the mount at a place. Where the place is
 // the target of a bind, it is a mount point of the container; it is missing in
 // the table only if a link of the image's leads elsewhere.
@@ -232,7 +216,7 @@ func (e Engine) do(ctx context.Context, p pick, m Mount) {
 	call := map[action]string{restart: "restart", start: "start", stop: "stop"}[p.action]
 	log := e.Log.With("container", p.name(), "mount", m.Point)
 	if p.action == warn {
-		log.Warn("task does not see a mount, and its swarm would not replace it", "command", "docker service update --force "+p.Labels[swarmService])
+		log.Warn("task does not see a mount, and its swarm would not replace it", "command", Command(p.name(), p.Labels))
 		return
 	}
 	err := e.Client.Call(ctx, http.MethodPost, "/containers/"+p.ID+"/"+call, nil, nil)

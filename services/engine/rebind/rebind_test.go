@@ -34,7 +34,8 @@ type fake struct {
 	volumes    map[string]map[string]string // options by name
 	asked      []string                     // what changes something, with the name
 	refuse     map[string]string            // "restart web" → message
-	conditions map[string]string            // of restarts, by task; a worker does not know them
+	swarm      string                       // "worker", "manager" or "leaderless"; "" is outside of a swarm
+	conditions map[string]string            // of restarts, by task
 }
 
 // box is a container.
@@ -171,13 +172,15 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if task, ok := strings.CutPrefix(r.URL.Path, "/tasks/"); ok {
-		condition, ok := f.conditions[task]
-		if !ok {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			f.answer(w, map[string]string{"message": "This node is not a swarm manager."})
-			return
+		f.answerTask(w, task)
+		return
+	}
+	if r.URL.Path == "/info" {
+		state := "active"
+		if f.swarm == "" {
+			state = "inactive"
 		}
-		f.answer(w, map[string]any{"ID": task, "Spec": map[string]any{"RestartPolicy": map[string]any{"Condition": condition}}})
+		f.answer(w, map[string]any{"Swarm": map[string]any{"LocalNodeState": state, "ControlAvailable": f.swarm == "manager" || f.swarm == "leaderless"}})
 		return
 	}
 	id, what, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/containers/"), "/")
@@ -203,6 +206,27 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.start(b)
 	}
 	w.WriteHeader(http.StatusNoContent)
+}
+
+// answerTask answers as the engine's part in the swarm lets it.
+func (f *fake) answerTask(w http.ResponseWriter, task string) {
+	condition, ok := f.conditions[task]
+	switch {
+	case f.swarm == "leaderless":
+		w.WriteHeader(http.StatusServiceUnavailable)
+		f.answer(w, map[string]string{"message": "rpc error: code = Unknown desc = The swarm does not have a leader."})
+	case f.swarm != "manager":
+		w.WriteHeader(http.StatusServiceUnavailable)
+		f.answer(w, map[string]string{"message": "This node is not a swarm manager."})
+	case !ok:
+		w.WriteHeader(http.StatusNotFound)
+		f.answer(w, map[string]string{"message": "task " + task + " not found"})
+	default:
+		f.answer(w, map[string]any{
+			"ID": task, "Spec": map[string]any{"RestartPolicy": map[string]any{"Condition": condition}},
+			"Status": map[string]any{"ContainerStatus": map[string]any{"ContainerID": "id-" + strings.TrimPrefix(task, "task-")}},
+		})
+	}
 }
 
 func (f *fake) answer(w http.ResponseWriter, v any) {
@@ -390,33 +414,80 @@ func TestVolumes(t *testing.T) {
 	}
 }
 
+// task gives a container the labels of one.
+func task(b *box) *box {
+	b.labels = map[string]string{swarmTask: "task-" + b.name, swarmService: "service-" + b.name}
+	return b
+}
+
 // TestSwarmTask: the restart of a task is the swarm's. A task that it would not
-// replace is left alone, and said, where the machine is a manager.
+// replace is left alone, and said, where the machine is a manager. So is one of
+// which the manager knows nothing.
 func TestSwarmTask(t *testing.T) {
 	f, e := newFake(t)
+	f.swarm = "manager"
 	var log strings.Builder
 	e.Log = slog.New(slog.NewTextHandler(&log, nil))
-	task := func(b *box) {
-		b.labels = map[string]string{swarmTask: "task-" + b.name, swarmService: "service-" + b.name}
-	}
-	for _, name := range []string{"worker", "any", "default", "failure", "never"} {
+	for _, name := range []string{"any", "default", "failure", "never", "unknown"} {
 		task(f.run(name, mount{source: point, target: "/d"}))
 	}
 	f.conditions = map[string]string{"task-any": "any", "task-default": "", "task-failure": "on-failure", "task-never": "none"}
 	task(f.fail("failed task", "always", mount{source: point, target: "/d"}))
+	task(f.run("committed", mount{source: point, target: "/d"})).labels[swarmTask] = "task-any"
+	f.run("plain", mount{source: point, target: "/d"})
 	m, done := f.comes(), map[string]bool{}
 	for range 2 {
 		if err := e.Restart(t.Context(), m, done); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if d := cmp.Diff([]string{"stop any", "stop default", "stop worker"}, f.take()); d != "" {
+	if d := cmp.Diff([]string{"restart committed", "restart plain", "stop any", "stop default"}, f.take()); d != "" {
 		t.Error(d)
 	}
 	for _, name := range []string{"failure", "never"} {
 		want := fmt.Sprintf("task does not see a mount, and its swarm would not replace it\" container=%s mount=/mnt/nas command=\"docker service update --force service-%s\"", name, name)
 		if n := strings.Count(log.String(), want); n != 1 {
 			t.Errorf("%s: %d times in\n%s", want, n, log.String())
+		}
+	}
+}
+
+// TestTaskOfWhom: what a label of a task means depends on what the engine is in a
+// swarm. Outside of a swarm it means nothing.
+func TestTaskOfWhom(t *testing.T) {
+	for swarm, want := range map[string][]string{
+		"":           {"restart plain", "restart web", "start failed"},
+		"worker":     {"restart plain", "stop web"},
+		"leaderless": {"restart plain"},
+	} {
+		f, e := newFake(t)
+		f.swarm = swarm
+		task(f.run("web", mount{source: point, target: "/d"}))
+		task(f.fail("failed", "always", mount{source: point, target: "/d"}))
+		f.run("plain", mount{source: point, target: "/d"})
+		if err := e.Restart(t.Context(), f.comes(), map[string]bool{}); err != nil {
+			t.Error(err)
+		}
+		if d := cmp.Diff(want, f.take()); d != "" {
+			t.Errorf("%q: %s", swarm, d)
+		}
+	}
+}
+
+// TestCommand: an image can set the labels. What is no name of a service does
+// not get into a command.
+func TestCommand(t *testing.T) {
+	for service, want := range map[string]string{
+		"site_web":        "docker service update --force site_web",
+		"":                "docker restart web.1",
+		"x; rm -rf /":     "docker restart web.1",
+		"$(reboot)":       "docker restart web.1",
+		"--help":          "docker restart web.1",
+		"x\n":             "docker restart web.1",
+		"\x1b[2Jsite_web": "docker restart web.1",
+	} {
+		if got := Command("web.1", map[string]string{swarmService: service}); got != want {
+			t.Errorf("%q: %q, want %q", service, got, want)
 		}
 	}
 }
@@ -444,6 +515,7 @@ func TestSharedNetwork(t *testing.T) {
 // could not is started after it.
 func TestNetworkOfStarted(t *testing.T) {
 	f, e := newFake(t)
+	f.swarm = "worker"
 	srv := mount{source: "/srv/app", target: "/d"}
 	const lacks = "cannot join network namespace of a non running container: container vpn is exited"
 	in := func(b *box, owner, failed string) *box {

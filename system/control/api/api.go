@@ -40,7 +40,8 @@ type Engine struct {
 }
 
 // Binds is the answer to GET /v1/engine/binds: what containers write to places
-// that the next boot empties, and what they miss.
+// that the next boot empties, and what they miss. Control characters are
+// replaced by a question mark.
 type Binds struct {
 	// Stateless says that the machine has no state file system: nothing lasts
 	// but what is mounted from disks. The rest is empty then, but for OldBinds.
@@ -53,7 +54,8 @@ type Binds struct {
 	// written after containers with a restart policy have started.
 	LateFiles []LateFile `json:"late_files,omitempty"`
 	// OldBinds are places of which running containers have what was there before
-	// the console started again.
+	// the console started again. Containers that cannot be looked into, and those
+	// for which there was no time, are left out.
 	OldBinds []OldBind `json:"old_binds,omitempty"`
 }
 
