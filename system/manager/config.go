@@ -174,7 +174,7 @@ func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
 				err = m.sup.Restart(ctx, c.unit.Name)
 			}
 		case unitRenews:
-			err = m.renewEngine(ctx, c.unit, newRenewal())
+			err = m.renewEngine(ctx, c.unit, m.newRenewal())
 		case unitKept:
 			err = m.sup.Replace(c.unit)
 		}

@@ -39,10 +39,13 @@ type renewal struct {
 	file  string // with the arguments; process 1 watches it
 	run   string // where dockerd's process number is
 	check func(context.Context, unit.Probe) error
+	// redefine makes the running container count as one of the new definition.
+	// Otherwise the next rosd replaces it, and all containers end.
+	redefine func(context.Context, unit.Unit) error
 }
 
-func newRenewal() renewal {
-	return renewal{file: engine.Renewal, run: filepath.Dir(engine.Socket), check: supervise.Check}
+func (m *Manager) newRenewal() renewal {
+	return renewal{file: engine.Renewal, run: filepath.Dir(engine.Socket), check: supervise.Check, redefine: m.containers.Redefine}
 }
 
 // renewEngine starts dockerd anew in a running engine. An engine that does not
@@ -66,6 +69,9 @@ func (r renewal) carryOut(ctx context.Context, u unit.Unit) error {
 	text, err := json.Marshal(u.Args[1:])
 	if err != nil {
 		return fmt.Errorf("arguments of the engine: %w", err)
+	}
+	if err := r.redefine(ctx, u); err != nil {
+		return fmt.Errorf("dockerd keeps its configuration: %w; run 'ros service restart docker', which restarts containers", err)
 	}
 	before := r.dockerd()
 	if err := atomicfile.WriteFile(r.file, text, 0o600); err != nil {

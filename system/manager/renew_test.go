@@ -56,6 +56,14 @@ func TestRenewal(t *testing.T) {
 		}
 		return nil
 	}}
+	var redefined []string
+	r.redefine = func(_ context.Context, u unit.Unit) error {
+		if _, err := os.Stat(r.file); err == nil && len(redefined) == 0 {
+			t.Error("dockerd was told first")
+		}
+		redefined = u.Args
+		return nil
+	}
 	next := make(chan error, 1)
 	go func() { // the engine
 		for {
@@ -80,6 +88,19 @@ func TestRenewal(t *testing.T) {
 	}
 	if diff := cmp.Diff(u.Args[1:], args); diff != "" || err != nil {
 		t.Error(diff, err)
+	}
+	if diff := cmp.Diff(u.Args, redefined); diff != "" {
+		t.Error(diff)
+	}
+	// Without the record in containerd nobody is told.
+	refused := r
+	refused.file = filepath.Join(dir, "refused.json")
+	refused.redefine = func(context.Context, unit.Unit) error { return os.ErrPermission }
+	if err := refused.carryOut(t.Context(), u); !errors.Is(err, os.ErrPermission) {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := os.Stat(refused.file); err == nil {
+		t.Error("dockerd is told without the record in containerd")
 	}
 	// Nobody takes the file.
 	u.Ready.Timeout = 10 * time.Millisecond
