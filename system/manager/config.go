@@ -80,8 +80,9 @@ const (
 	unitStarts   = "starts"
 	unitStops    = "stops"
 	unitRestarts = "restarts"
-	unitRenews   = "starts dockerd anew" // the unit goes on, and its containers
-	unitKept     = "goes on"             // only how it is watched and stopped differs
+	unitRenews   = "starts dockerd anew"    // the unit goes on, and its containers
+	unitRetimed  = "takes its time to stop" // process 1 of the engine is told; containers go on
+	unitKept     = "goes on"                // only how it is watched and stopped differs
 )
 
 type unitChange struct {
@@ -129,8 +130,11 @@ func content(u unit.Unit) unit.Unit {
 // restarts, by name.
 func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
 	out := map[string]string{}
-	for _, c := range unitChanges(m.definitions(before), m.definitions(after)) {
-		if c.how != unitKept {
+	units := m.definitions(before)
+	changes := unitChanges(units, m.definitions(after))
+	markRenewal(changes, units, before.Rancher.Docker, after.Rancher.Docker)
+	for _, c := range changes {
+		if c.how != unitKept && c.how != unitRetimed {
 			out[c.unit.Name] = c.how
 		}
 	}
@@ -175,6 +179,8 @@ func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
 			}
 		case unitRenews:
 			err = m.renewEngine(ctx, c.unit, m.newRenewal())
+		case unitRetimed:
+			err = m.retimeEngine(ctx, c.unit, m.newRenewal())
 		case unitKept:
 			err = m.sup.Replace(c.unit)
 		}
