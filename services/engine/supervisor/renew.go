@@ -81,6 +81,7 @@ func (e *engine) renew() error {
 	}
 	e.Config, e.UserConfig, e.Fixed, e.ExtraArgs, e.StopTimeout = next.Config, next.UserConfig, next.Fixed, next.ExtraArgs, next.StopTimeout
 	e.config = config
+	e.generation++
 	if err := e.writeConfig(); err != nil {
 		return err
 	}

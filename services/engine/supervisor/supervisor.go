@@ -178,9 +178,12 @@ type engine struct {
 	listening socket        // touched only before dockerd's starts, one at a time
 	late      chan struct{} // buffered 1: the socket lacks its group
 
-	mu      sync.Mutex // of dockerd and killed, and of config and ExtraArgs while dockerd may be renewed
+	mu      sync.Mutex // of what follows, and of config and ExtraArgs while dockerd may be renewed
 	dockerd *keep.Process
 	killed  bool // dockerd has had its time
+	// generation counts renewals; starting is the one whose arguments the
+	// dockerd has that starts, or started last.
+	generation, starting int
 }
 
 // run keeps both daemons until ctx ends, then stops in order: containers,
@@ -234,13 +237,17 @@ func (e *engine) run(ctx context.Context) {
 	e.log.Info("stopped", "took", time.Since(begin).Round(time.Millisecond))
 }
 
-// started takes the new dockerd. One that starts after kill is killed, too.
+// started takes the new dockerd. One that starts after kill is killed, too, and
+// one that has the arguments before a renewal ends.
 func (e *engine) started(p *keep.Process) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dockerd = p
-	if e.killed {
+	switch {
+	case e.killed:
 		p.Signal(syscall.SIGKILL)
+	case e.starting != e.generation:
+		go p.Stop(renewTimeout)
 	}
 }
 
@@ -299,14 +306,20 @@ func (e *engine) beforeDockerd(c *keep.Command) error {
 	// systemd's way to hand a socket down, sd_listen_fds(3). LISTEN_PID is set
 	// by our dockerd itself (scripts/dockerd-mod).
 	c.Files = []*os.File{e.listening.file}
-	e.mu.Lock()
-	c.Args = slices.Concat(e.Dockerd, []string{"--config-file", e.configPath()}, e.ExtraArgs)
-	e.mu.Unlock()
+	c.Args = e.daemonArgs()
 	c.Env = append(os.Environ(), "LISTEN_FDS=1")
 	if refuses(e.containerdSocket()) {
 		return removeAll(e.containerdSocket())
 	}
 	return nil
+}
+
+// daemonArgs is the command of the dockerd that starts next.
+func (e *engine) daemonArgs() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.starting = e.generation
+	return slices.Concat(e.Dockerd, []string{"--config-file", e.configPath()}, e.ExtraArgs)
 }
 
 func removeAll(paths ...string) error {
