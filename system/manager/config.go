@@ -127,9 +127,9 @@ func content(u unit.Unit) unit.Unit {
 }
 
 // unitTexts says which units a change of the configuration starts, stops or
-// restarts, by name.
-func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
-	out := map[string]string{}
+// restarts, by name, and whether the engine's containers end with that.
+func (m *Manager) unitTexts(before, after osconfig.Config) (out map[string]string, containersEnd bool) {
+	out = map[string]string{}
 	units := m.definitions(before)
 	changes := unitChanges(units, m.definitions(after))
 	markRenewal(changes, units, before.Rancher.Docker, after.Rancher.Docker)
@@ -137,8 +137,11 @@ func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
 		if c.how != unitKept && c.how != unitRetimed {
 			out[c.unit.Name] = c.how
 		}
+		if c.unit.Name == engine.Name && (c.how == unitRestarts || c.how == unitStops) {
+			containersEnd = true
+		}
 	}
-	return out
+	return out, containersEnd
 }
 
 // switchUnits brings the units to another configuration.

@@ -35,7 +35,9 @@ func TestMarkRenewal(t *testing.T) {
 		"time to stop in a swarm": {engine.Options{InSwarm: true}, engine.Options{InSwarm: true, StopTimeout: time.Hour}, unitRetimed},
 		"debug, and time to stop": {engine.Options{}, engine.Options{Engine: osconfig.Engine{Debug: true}, StopTimeout: time.Hour}, unitRenews},
 		"left a swarm":            {engine.Options{InSwarm: true}, engine.Options{}, unitRestarts},
-		"in a swarm":              {engine.Options{InSwarm: true}, engine.Options{InSwarm: true, Engine: osconfig.Engine{Debug: true}}, unitRestarts},
+		"live restore by TLS's flags": {engine.Options{Engine: osconfig.Engine{TLSArgs: []string{"--live-restore=false"}}},
+			engine.Options{Engine: osconfig.Engine{Debug: true, TLSArgs: []string{"--live-restore=false"}}}, unitRestarts},
+		"in a swarm": {engine.Options{InSwarm: true}, engine.Options{InSwarm: true, Engine: osconfig.Engine{Debug: true}}, unitRestarts},
 	} {
 		before := []unit.Unit{{Name: "syslog"}, engine.Unit(tc.before)}
 		changes := unitChanges(before, []unit.Unit{{Name: "syslog"}, engine.Unit(tc.after)})
@@ -49,18 +51,30 @@ func TestMarkRenewal(t *testing.T) {
 // `ros config diff` says of the units what applying does.
 func TestUnitTexts(t *testing.T) {
 	for name, tc := range map[string]struct {
-		edit func(*osconfig.Rancher)
-		want map[string]string
+		swarm bool // its state is on disk, without the key
+		edit  func(*osconfig.Rancher)
+		want  map[string]string
+		end   bool
 	}{
-		"shutdown_timeout": {func(r *osconfig.Rancher) { r.ShutdownTimeout = 90 }, map[string]string{}},
-		"debug":            {func(r *osconfig.Rancher) { r.Docker.Debug = true }, map[string]string{"docker": unitRenews}},
-		"bridge":           {func(r *osconfig.Rancher) { r.Docker.Bridge = "br0" }, map[string]string{"docker": unitRestarts}},
+		"shutdown_timeout": {false, func(r *osconfig.Rancher) { r.ShutdownTimeout = 90 }, map[string]string{}, false},
+		"debug":            {false, func(r *osconfig.Rancher) { r.Docker.Debug = true }, map[string]string{"docker": unitRenews}, false},
+		"bridge":           {false, func(r *osconfig.Rancher) { r.Docker.Bridge = "br0" }, map[string]string{"docker": unitRestarts}, true},
+		"off":              {false, func(r *osconfig.Rancher) { r.Docker.Enabled = new(false) }, map[string]string{"docker": unitStops}, true},
+		"debug, and a proxy": {false, func(r *osconfig.Rancher) {
+			r.Docker.Debug, r.Environment = true, map[string]string{"http_proxy": "http://p"}
+		}, map[string]string{"docker": unitRestarts}, true},
+		"debug in a swarm": {true, func(r *osconfig.Rancher) { r.Docker.Debug = true }, map[string]string{"docker": unitRestarts}, true},
 	} {
-		before := inSwarm(t.TempDir(), false)
+		dir := t.TempDir()
+		if tc.swarm {
+			joined(t, dir)
+		}
+		before := inSwarm(dir, false)
 		after := before
 		tc.edit(&after.Rancher)
-		if diff := cmp.Diff(tc.want, new(Manager).unitTexts(before, after)); diff != "" {
-			t.Errorf("%s: %s", name, diff)
+		got, end := new(Manager).unitTexts(before, after)
+		if diff := cmp.Diff(tc.want, got); diff != "" || end != tc.end {
+			t.Errorf("%s: containers end: %t, want %t; %s", name, end, tc.end, diff)
 		}
 	}
 }
