@@ -130,10 +130,7 @@ func content(u unit.Unit) unit.Unit {
 // restarts, by name, and whether the engine's containers end with that.
 func (m *Manager) unitTexts(before, after osconfig.Config) (out map[string]string, containersEnd bool) {
 	out = map[string]string{}
-	units := m.definitions(before)
-	changes := unitChanges(units, m.definitions(after))
-	markRenewal(changes, units, before.Rancher.Docker, after.Rancher.Docker)
-	for _, c := range changes {
+	for _, c := range m.compare(before, after) {
 		if c.how != unitKept && c.how != unitRetimed {
 			out[c.unit.Name] = c.how
 		}
@@ -146,21 +143,33 @@ func (m *Manager) unitTexts(before, after osconfig.Config) (out map[string]strin
 
 // switchUnits brings the units to another configuration.
 func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
-	units := m.definitions(before)
-	changes := unitChanges(units, m.definitions(after))
+	changes := m.compare(before, after)
 	if slices.ContainsFunc(changes, startsEngine) {
 		m.awaitFiles(ctx, after)
 		// The data root may have been mounted meanwhile.
-		units = m.definitions(before)
-		changes = unitChanges(units, m.definitions(after))
+		changes = m.compare(before, after)
 	}
-	markRenewal(changes, units, before.Rancher.Docker, after.Rancher.Docker)
 	return m.carryOut(ctx, changes)
+}
+
+// compare says what becomes of the units. One data root is looked at once: two
+// looks may have different answers, which are no change of the configuration.
+func (m *Manager) compare(before, after osconfig.Config) []unitChange {
+	a, b := before.Rancher.Docker, after.Rancher.Docker
+	from := m.find(a)
+	to := from
+	if rootName(a) != rootName(b) {
+		to = m.find(b)
+	}
+	units := m.definitionsWith(before, from)
+	changes := unitChanges(units, m.definitionsWith(after, to))
+	markRenewal(changes, units, a, b)
+	return changes
 }
 
 // startsEngine reports whether containers may start with a change.
 func startsEngine(c unitChange) bool {
-	return c.unit.Name == engine.Name && (c.how == unitStarts || c.how == unitRestarts)
+	return c.unit.Name == engine.Name && (c.how == unitStarts || c.how == unitRestarts || c.how == unitRenews)
 }
 
 func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
