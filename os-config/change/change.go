@@ -33,8 +33,9 @@ type Change struct {
 }
 
 // Between lists the changes that lead from one configuration to another, in
-// the order of the configuration's keys.
-func Between(before, after osconfig.Config) []Change {
+// the order of the configuration's keys. containersEnd says whether the engine's
+// unit restarts or stops: more than rancher.docker decides that.
+func Between(before, after osconfig.Config, containersEnd bool) []Change {
 	var out []Change
 	swarm, inSwarm := swarmChange(before.Rancher.Docker, after.Rancher.Docker), before.Rancher.Docker.Swarm.On()
 	before.Rancher.Docker.Swarm, after.Rancher.Docker.Swarm = osconfig.Swarm{}, osconfig.Swarm{}
@@ -51,7 +52,7 @@ func Between(before, after osconfig.Config) []Change {
 		}
 		c := Change{Key: r.Key, How: r.How, Unit: r.Unit, Text: sentence(r, a, b)}
 		if r.Key == "rancher.docker" {
-			c.Text += engineNote(before.Rancher.Docker, after.Rancher.Docker, inSwarm)
+			c.Text += engineNote(before.Rancher.Docker, after.Rancher.Docker, inSwarm, containersEnd)
 		}
 		out = append(out, c)
 		if r.Stays != "" && loses(a, b) {
@@ -196,7 +197,7 @@ func sameItem(a, b reflect.Value) bool {
 const stops = "; containers stop, and those with a restart policy start again"
 
 // engineNote says what the engine's restart means for containers.
-func engineNote(before, after osconfig.Engine, inSwarm bool) string {
+func engineNote(before, after osconfig.Engine, inSwarm, containersEnd bool) string {
 	on := func(b *bool) bool { return b == nil || *b }
 	switch {
 	case on(before.Enabled) && !on(after.Enabled):
@@ -205,10 +206,10 @@ func engineNote(before, after osconfig.Engine, inSwarm bool) string {
 		return "; it starts"
 	case inSwarm:
 		return "; a swarm's containers stop with it"
-	case DaemonOnly(before, after):
-		return "; containers go on"
+	case containersEnd:
+		return stops
 	}
-	return stops
+	return "; containers go on"
 }
 
 // DaemonOnly reports whether a change of the engine needs another dockerd and
@@ -216,7 +217,8 @@ func engineNote(before, after osconfig.Engine, inSwarm bool) string {
 // change of what dockerd made their networks and roots with.
 func DaemonOnly(before, after osconfig.Engine) bool {
 	keeps := func(e osconfig.Engine) bool {
-		return (e.LiveRestore == nil || *e.LiveRestore) && !e.Swarm.On() && e.ConfigFile == "" && !slices.ContainsFunc(e.ExtraArgs, osconfig.SwarmRefuses)
+		return (e.LiveRestore == nil || *e.LiveRestore) && !e.Swarm.On() && e.ConfigFile == "" &&
+			!slices.ContainsFunc(slices.Concat(e.ExtraArgs, e.TLSArgs), osconfig.SwarmRefuses)
 	}
 	rest := func(e osconfig.Engine) osconfig.Engine {
 		e.Debug, e.Host, e.InsecureRegistry, e.RegistryMirror, e.LogDriver, e.LogOpts = false, nil, nil, nil, "", nil

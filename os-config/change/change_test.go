@@ -65,7 +65,7 @@ func TestEveryKeyIsNoticed(t *testing.T) {
 		if osconfig.AboutKey(r.Key).Missing != "" {
 			r.How, r.Stays = Nothing, ""
 		}
-		got := Between(osconfig.Config{}, after)
+		got := Between(osconfig.Config{}, after, true)
 		if len(got) != 1 || got[0].Key != r.Key || got[0].How != r.How {
 			t.Errorf("%s set: %+v", r.Key, got)
 			continue
@@ -73,11 +73,11 @@ func TestEveryKeyIsNoticed(t *testing.T) {
 		if strings.Contains(got[0].Text, "hidden") && !r.Show {
 			t.Errorf("%s: %q shows a value", r.Key, got[0].Text)
 		}
-		back := Between(after, osconfig.Config{})
+		back := Between(after, osconfig.Config{}, true)
 		if len(back) == 0 || (len(back) == 2) != (r.Stays != "") {
 			t.Errorf("%s unset: %+v", r.Key, back)
 		}
-		if same := Between(after, after); len(same) > 0 {
+		if same := Between(after, after, true); len(same) > 0 {
 			t.Errorf("%s: differs from itself: %+v", r.Key, same)
 		}
 	}
@@ -139,6 +139,10 @@ func TestTexts(t *testing.T) {
 			c.Rancher.Docker = osconfig.Engine{Debug: true, ExtraArgs: []string{"--live-restore=false"}}
 		},
 			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug, extra_args): the engine restarts; containers stop, and those with a restart policy start again"}}},
+		"live restore by a flag of TLS": {func(c *osconfig.Config) {
+			c.Rancher.Docker = osconfig.Engine{Debug: true, TLSArgs: []string{"--live-restore=false"}}
+		},
+			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (debug, tls_args): the engine restarts; containers stop, and those with a restart policy start again"}}},
 		"engine off": {func(c *osconfig.Config) { c.Rancher.Docker.Enabled = &no },
 			[]Change{{"rancher.docker", Restart, "docker", "rancher.docker is set (enabled): the engine restarts; enabled is false: it stops, and so do its containers"}}},
 		"password": {func(c *osconfig.Config) { c.Rancher.Password = "secret" },
@@ -166,7 +170,7 @@ func TestTexts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			after := base
 			tc.edit(&after)
-			got := Between(base, after)
+			got := Between(base, after, !DaemonOnly(base.Rancher.Docker, after.Rancher.Docker))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -195,10 +199,27 @@ func TestSwarmTexts(t *testing.T) {
 			before := osconfig.Config{Rancher: osconfig.Rancher{Docker: osconfig.Engine{Swarm: base}}}
 			after := before
 			tc.edit(&after.Rancher.Docker)
-			if diff := cmp.Diff(tc.want, Between(before, after)); diff != "" {
+			if diff := cmp.Diff(tc.want, Between(before, after, true)); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// What ends containers may be no part of rancher.docker.
+func TestContainersEnd(t *testing.T) {
+	var after osconfig.Config
+	after.Rancher.Docker.Debug = true
+	for end, want := range map[bool]string{false: "; containers go on", true: stops} {
+		if got := Between(osconfig.Config{}, after, end); len(got) != 1 || !strings.HasSuffix(got[0].Text, want) {
+			t.Errorf("containers end: %t: %+v", end, got)
+		}
+	}
+	live := osconfig.Engine{TLSArgs: []string{"--live-restore=false"}}
+	debug := live
+	debug.Debug = true
+	if DaemonOnly(live, debug) {
+		t.Error("dockerd has no live restore by tls_args")
 	}
 }
 

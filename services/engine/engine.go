@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -141,7 +140,7 @@ func args(o Options) []string {
 	if err != nil { // only strings, lists and maps of strings, and booleans are in it
 		text = []byte("{}")
 	}
-	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), fmt.Sprintf("--stop-timeout=%s", o.StopTimeout), "--go=" + Go, "--renewal=" + Renewal}
+	args := []string{Home + "/usr/bin/ros-engine", "--config=" + string(text), stopTimeoutFlag + o.StopTimeout.String(), "--go=" + Go, "--renewal=" + Renewal}
 	if o.Engine.ConfigFile != "" {
 		args = append(args, "--config-file="+o.Engine.ConfigFile)
 	}
@@ -161,6 +160,18 @@ func args(o Options) []string {
 // LosesContainers reports whether the containers of a unit end with dockerd: a
 // swarm has no live restore.
 func LosesContainers(u unit.Unit) bool { return slices.Contains(u.Args, "--fixed=live-restore") }
+
+// stopTimeoutFlag tells process 1 how long user containers have to stop.
+const stopTimeoutFlag = "--stop-timeout="
+
+// SameDaemon reports whether dockerd gets the same of two sets of arguments of
+// the unit: only the time differs that user containers have to stop.
+func SameDaemon(a, b []string) bool {
+	rest := func(args []string) []string {
+		return slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, stopTimeoutFlag) })
+	}
+	return slices.Equal(rest(a), rest(b))
+}
 
 // environment is dockerd's: proxies first, so that engine.environment wins.
 // GOGC: dockerd, its containerd, the shims and runc all start with a garbage

@@ -9,6 +9,7 @@ import (
 	"github.com/containerd/containerd/api/services/tasks/v1"
 	"github.com/containerd/containerd/api/types/task"
 	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/pharos-os/pharos/system/unit"
 )
@@ -49,6 +50,24 @@ func (c *Client) Adopt(ctx context.Context, u unit.Unit) (*Process, bool, error)
 		return nil, false, err
 	}
 	return &Process{client: c, unit: p.unit, image: p.image, pid: pid, fd: fd}, true, nil
+}
+
+// Redefine records that the running container of a unit now counts as made from
+// u: a later Adopt with u finds it. The caller tells the program in it
+// what differs.
+func (c *Client) Redefine(ctx context.Context, u unit.Unit) error {
+	p, err := c.plan(u)
+	if err != nil {
+		return err
+	}
+	_, err = c.containers.Update(ctx, &containers.UpdateContainerRequest{
+		Container:  &containers.Container{ID: p.unit.Name, Labels: map[string]string{specLabel: p.digest}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels." + specLabel}},
+	})
+	if err != nil {
+		return fmt.Errorf("unit %s: label of the container: %w", p.unit.Name, err)
+	}
+	return nil
 }
 
 // runningPID is the process of a running task, 0 when there is none.

@@ -54,6 +54,31 @@ func TestRootAdopt(t *testing.T) {
 	w.Client = c
 }
 
+// A program that was told its new arguments is adopted with them.
+func TestRootRedefine(t *testing.T) {
+	w := newWorld(t)
+	u := newUnit("redefine")
+	p := w.start(u)
+	changed := u
+	changed.Args = []string{"/payload", "wait", "more"}
+	if err := w.Redefine(t.Context(), changed); err != nil {
+		t.Fatal(err)
+	}
+
+	c := client(t, w.Daemon)
+	again, ok, err := c.Adopt(t.Context(), changed)
+	if err != nil || !ok || again.PID() != p.PID() {
+		t.Errorf("with the new arguments: adopted %t, %v", ok, err)
+	}
+	if _, ok, err := c.Adopt(t.Context(), u); ok || err != nil {
+		t.Errorf("with the old arguments: adopted %t, %v", ok, err)
+	}
+	w.stillRuns(p)
+	if err := c.Redefine(t.Context(), newUnit("unknown")); err == nil {
+		t.Error("a unit that never ran: no error")
+	}
+}
+
 // Start over what an earlier life left: running with another specification,
 // or ended and never deleted.
 func TestRootStartReplacesStale(t *testing.T) {

@@ -123,11 +123,14 @@ const (
 // definitions are the units that a configuration asks for, in start order:
 // the engine first, for it takes longest.
 func (m *Manager) definitions(c osconfig.Config) []unit.Unit {
+	return m.definitionsWith(c, m.find(c.Rancher.Docker))
+}
+
+func (m *Manager) definitionsWith(c osconfig.Config, f found) []unit.Unit {
 	machine := m.machine
 	machine.TZ, _ = m.zone(c) // writeSettings says what is wrong with it
 	machine.Tree, machine.TreePeers = view.Lent, view.Root
-	machine.InSwarm = m.hasSwarm(c)
-	machine.DataRoot = m.withoutLinks(m.engineRoot(c.Rancher.Docker))
+	machine.InSwarm, machine.DataRoot = f.swarm, f.root
 	units := append(services.Core(c, machine), console.Unit(console.Options{SSH: c.Rancher.SSH, RAM: m.machine.RAM, LibModules: true, Root: view.Lent, RootPeers: view.Root}))
 	order := []string{engine.Name, "console", "wifi", "udev", "syslog", "ntp"}
 	for i := range units {

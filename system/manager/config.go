@@ -80,8 +80,9 @@ const (
 	unitStarts   = "starts"
 	unitStops    = "stops"
 	unitRestarts = "restarts"
-	unitRenews   = "starts dockerd anew" // the unit goes on, and its containers
-	unitKept     = "goes on"             // only how it is watched and stopped differs
+	unitRenews   = "starts dockerd anew"    // the unit goes on, and its containers
+	unitRetimed  = "takes its time to stop" // process 1 of the engine is told; containers go on
+	unitKept     = "goes on"                // only how it is watched and stopped differs
 )
 
 type unitChange struct {
@@ -126,34 +127,49 @@ func content(u unit.Unit) unit.Unit {
 }
 
 // unitTexts says which units a change of the configuration starts, stops or
-// restarts, by name.
-func (m *Manager) unitTexts(before, after osconfig.Config) map[string]string {
-	out := map[string]string{}
-	for _, c := range unitChanges(m.definitions(before), m.definitions(after)) {
-		if c.how != unitKept {
+// restarts, by name, and whether the engine's containers end with that.
+func (m *Manager) unitTexts(before, after osconfig.Config) (out map[string]string, containersEnd bool) {
+	out = map[string]string{}
+	for _, c := range m.compare(before, after) {
+		if c.how != unitKept && c.how != unitRetimed {
 			out[c.unit.Name] = c.how
 		}
+		if c.unit.Name == engine.Name && (c.how == unitRestarts || c.how == unitStops) {
+			containersEnd = true
+		}
 	}
-	return out
+	return out, containersEnd
 }
 
 // switchUnits brings the units to another configuration.
 func (m *Manager) switchUnits(ctx context.Context, before, after osconfig.Config) error {
-	units := m.definitions(before)
-	changes := unitChanges(units, m.definitions(after))
+	changes := m.compare(before, after)
 	if slices.ContainsFunc(changes, startsEngine) {
 		m.awaitFiles(ctx, after)
 		// The data root may have been mounted meanwhile.
-		units = m.definitions(before)
-		changes = unitChanges(units, m.definitions(after))
+		changes = m.compare(before, after)
 	}
-	markRenewal(changes, units, before.Rancher.Docker, after.Rancher.Docker)
 	return m.carryOut(ctx, changes)
+}
+
+// compare says what becomes of the units. One data root is looked at once: two
+// looks may have different answers, which are no change of the configuration.
+func (m *Manager) compare(before, after osconfig.Config) []unitChange {
+	a, b := before.Rancher.Docker, after.Rancher.Docker
+	from := m.find(a)
+	to := from
+	if rootName(a) != rootName(b) {
+		to = m.find(b)
+	}
+	units := m.definitionsWith(before, from)
+	changes := unitChanges(units, m.definitionsWith(after, to))
+	markRenewal(changes, units, a, b)
+	return changes
 }
 
 // startsEngine reports whether containers may start with a change.
 func startsEngine(c unitChange) bool {
-	return c.unit.Name == engine.Name && (c.how == unitStarts || c.how == unitRestarts)
+	return c.unit.Name == engine.Name && (c.how == unitStarts || c.how == unitRestarts || c.how == unitRenews)
 }
 
 func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
@@ -174,7 +190,9 @@ func (m *Manager) carryOut(ctx context.Context, changes []unitChange) error {
 				err = m.sup.Restart(ctx, c.unit.Name)
 			}
 		case unitRenews:
-			err = m.renewEngine(ctx, c.unit, newRenewal())
+			err = m.renewEngine(ctx, c.unit, m.newRenewal())
+		case unitRetimed:
+			err = m.retimeEngine(ctx, c.unit, m.newRenewal())
 		case unitKept:
 			err = m.sup.Replace(c.unit)
 		}

@@ -2,15 +2,19 @@ package manager
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"os"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/singleflight"
 
 	osconfig "github.com/pharos-os/pharos/os-config"
 	"github.com/pharos-os/pharos/services/engine"
+	"github.com/pharos-os/pharos/system/atomicfile"
 	"github.com/pharos-os/pharos/system/beneath"
 	"github.com/pharos-os/pharos/system/supervise"
 	"github.com/pharos-os/pharos/system/unit"
@@ -33,16 +37,21 @@ const maxUserFile = 1 << 20
 // engineRoot is the data root with which the engine starts. The file that
 // rancher.docker.config_file names may move it; containers can write there.
 func (m *Manager) engineRoot(e osconfig.Engine) string {
-	var text []byte
-	if e.ConfigFile != "" {
-		// Without the file, or with one that cannot be read, the engine starts
-		// with the configuration, and says so.
-		text = look(&m.looks, "file "+e.ConfigFile, nil, func() []byte {
-			text, _ := inConsole("/").Root.ReadFile(e.ConfigFile, maxUserFile)
-			return text
-		})
+	configured := engine.DataRoot(e, nil)
+	if e.ConfigFile == "" {
+		return configured
 	}
-	return engine.DataRoot(e, text)
+	// Without the file, or with one that cannot be read, the engine starts
+	// with the configuration, and says so.
+	return look(&m.looks, rootName(e), configured, func() string {
+		text, _ := inConsole("/").Root.ReadFile(e.ConfigFile, maxUserFile)
+		return engine.DataRoot(e, text)
+	})
+}
+
+// rootName names the look at the data root: what it depends on.
+func rootName(e osconfig.Engine) string {
+	return "data root " + engine.DataRoot(e, nil) + " with " + e.ConfigFile
 }
 
 // withoutLinks is where a path leads in the console and the engine, as far as
@@ -79,20 +88,84 @@ func (m *Manager) hasSwarmIn(root string) bool {
 // file system that does not answer must not hold up the services.
 const lookDeadline = 3 * time.Second
 
-// look returns what f says about something, or late if that takes too long.
-// Each f may hold a thread for as long as a file system does not answer, so
-// whoever asks the same again waits for the one that is on the way. What has one
-// name has answers of one type.
-func look[T any](on *singleflight.Group, name string, late T, f func() T) T {
+// looks are the looks at the engine's files that are on the way, and what was
+// last seen.
+type looks struct {
+	flights singleflight.Group
+	// file keeps what was seen for the next rosd: the container that it finds was
+	// made with that. Empty is none.
+	file string
+
+	mu   sync.Mutex
+	seen map[string]any // by the name of the look; nil before the file is read
+}
+
+// last is what was last seen, nil if nothing was.
+func (l *looks) last(name string) any {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.load()
+	return l.seen[name]
+}
+
+// remember keeps an answer. Without the file the next rosd has to look itself.
+func (l *looks) remember(name string, answer any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.load()
+	if was, ok := l.seen[name]; ok && was == answer {
+		return
+	}
+	l.seen[name] = answer
+	if text, err := json.Marshal(l.seen); err == nil && l.file != "" {
+		_ = atomicfile.WriteFile(l.file, text, 0o600)
+	}
+}
+
+// load reads the file once. l.mu is held.
+func (l *looks) load() {
+	if l.seen != nil {
+		return
+	}
+	if text, err := os.ReadFile(l.file); err != nil || json.Unmarshal(text, &l.seen) != nil || l.seen == nil {
+		l.seen = map[string]any{}
+	}
+}
+
+// look returns what f says about something. If that takes too long it returns
+// what was last seen, or late if nothing was: another answer would define the
+// running engine anew, and end its containers. Each f may hold a thread for as
+// long as a file system does not answer, so whoever asks the same again waits for
+// the one that is on the way. What has one name has answers of one type.
+func look[T bool | string](on *looks, name string, late T, f func() T) T {
 	deadline := time.NewTimer(lookDeadline)
 	defer deadline.Stop()
+	seen := func() (any, error) {
+		answer := f()
+		on.remember(name, answer)
+		return answer, nil
+	}
 	select {
-	case res := <-on.DoChan(name, func() (any, error) { return f(), nil }):
+	case res := <-on.flights.DoChan(name, seen):
 		answer, _ := res.Val.(T) // T by the name
 		return answer
 	case <-deadline.C:
+		if last, ok := on.last(name).(T); ok {
+			return last
+		}
 		return late
 	}
+}
+
+// found is what the engine's definition depends on besides the configuration.
+type found struct {
+	swarm bool   // dockerd has the state of a swarm on disk
+	root  string // the data root, without links
+}
+
+func (m *Manager) find(e osconfig.Engine) found {
+	root := m.engineRoot(e)
+	return found{swarm: m.hasSwarmIn(root), root: m.withoutLinks(root)}
 }
 
 // needs is what the engine's data root requires of its start.

@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/init/modules"
@@ -161,7 +160,7 @@ func TestRootSilentDataRoot(t *testing.T) {
 // A look that does not end is not begun again.
 func TestLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var g singleflight.Group
+		var g looks
 		begun, end := 0, make(chan bool)
 		for range 3 {
 			if !look(&g, "x", true, func() bool { begun++; return <-end }) {
@@ -171,6 +170,60 @@ func TestLook(t *testing.T) {
 		go func() { end <- false }()
 		if look(&g, "x", true, func() bool { begun++; return true }) || begun != 1 {
 			t.Errorf("%d looks", begun)
+		}
+	})
+}
+
+// What is late is as it was last seen, by this rosd or the one before it: the
+// running engine is defined as it was.
+func TestLateLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := looks{file: filepath.Join(t.TempDir(), "looks.json")}
+		look(&g, "swarm", true, func() bool { return false })
+		look(&g, "root", "", func() string { return "/data" })
+		end := make(chan struct{})
+		defer func() { close(end); synctest.Wait() }() // the last answers are written
+		hang := func() bool { <-end; return true }
+		next := looks{file: g.file}
+		for name, g := range map[string]*looks{"in memory": &g, "of the rosd before": &next} {
+			if look(g, "swarm", true, hang) {
+				t.Errorf("%s: a swarm", name)
+			}
+			if root := look(g, "root", "", func() string { <-end; return "" }); root != "/data" {
+				t.Errorf("%s: data root %q", name, root)
+			}
+			if !look(g, "other", true, hang) {
+				t.Errorf("%s: nothing is known of it", name)
+			}
+		}
+		// An answer that nobody waits for any more counts later.
+		slow := make(chan struct{})
+		look(&g, "late", true, func() bool { <-slow; return false })
+		close(slow)
+		synctest.Wait()
+		if look(&g, "late", true, hang) {
+			t.Error("the late answer is lost")
+		}
+	})
+}
+
+// A data root that answers between two looks changes no unit.
+func TestCompareLooksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Manager{}
+		before := inSwarm("/data/docker", false)
+		after := before
+		after.Rancher.Docker.Debug = true
+		end := make(chan struct{})
+		m.looks.flights.DoChan("swarm in /data/docker", func() (any, error) { <-end; return false, nil })
+		time.AfterFunc(lookDeadline+time.Second, func() { close(end) })
+		for _, c := range m.compare(before, before) {
+			t.Errorf("nothing has changed, and the service %s %s", c.unit.Name, c.how)
+		}
+		synctest.Wait()
+		time.Sleep(lookDeadline)
+		if got := m.compare(before, after); len(got) != 1 || got[0].how != unitRenews {
+			t.Errorf("debug: %+v", got)
 		}
 	})
 }

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
 	"golang.org/x/sys/unix"
 
 	"github.com/pharos-os/pharos/console/setup"
@@ -78,7 +77,7 @@ type Manager struct {
 	timesAgain chan struct{} // capacity 1: it is to be told again
 	wifi       *wifi.Daemon
 	wifiUp     chan struct{}              // capacity 1: its unit has started
-	looks      singleflight.Group         // looks at files of the engine's, which may not answer
+	looks      looks                      // looks at files of the engine's, which may not answer
 	swarming   sync.Mutex                 // one at a time changes the machine's part in its swarm
 	swarmAgain chan struct{}              // capacity 1: it is to be looked at
 	arrivals   chan []setup.Arrival       // capacity 1: mounts from servers that are there
@@ -182,6 +181,7 @@ func build(version string, quit context.CancelFunc) (*Manager, func(), error) {
 		book: logging.NewBook(logging.Options{System: ring, UnitDir: filepath.Join(runDir, "logs"),
 			Kmsg: "/dev/kmsg", Tag: "rosd", Log: component("logging")}),
 		machine:  services.Machine{RAM: memTotal(), CPUs: runtime.NumCPU()},
+		looks:    looks{file: filepath.Join(runDir, "looks.json")},
 		launched: supervise.NewGate("the engine and the console to be ready first"),
 		units:    map[string]*supervise.Gate{}, notes: map[string][]string{},
 		modules: sync.OnceValues(func() (*modules.Loader, error) { return modules.OpenRunning(linux.FinitModule) }),

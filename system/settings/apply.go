@@ -48,8 +48,12 @@ func (s *Settings) changes(running, after load.Result) []api.ConfigChange {
 	if s.booted != nil {
 		booted = *s.booted
 	}
-	now, _ := change.Apart(change.Between(running.Config, after.Config))
-	_, reboot := change.Apart(change.Between(booted.Config, after.Config))
+	units, containersEnd := map[string]string{}, true
+	if s.o.Units != nil {
+		units, containersEnd = s.o.Units(running.Config, after.Config)
+	}
+	now, _ := change.Apart(change.Between(running.Config, after.Config, containersEnd))
+	_, reboot := change.Apart(change.Between(booted.Config, after.Config, containersEnd))
 	out := []api.ConfigChange{}
 	named := map[string]bool{}
 	add := func(cs []change.Change) {
@@ -59,10 +63,6 @@ func (s *Settings) changes(running, after load.Result) []api.ConfigChange {
 		}
 	}
 	add(now)
-	units := map[string]string{}
-	if s.o.Units != nil {
-		units = s.o.Units(running.Config, after.Config)
-	}
 	for _, name := range slices.Sorted(maps.Keys(units)) {
 		if !named[name] {
 			out = append(out, api.ConfigChange{How: string(change.Restart), Unit: name, Text: "service " + name + " " + units[name]})

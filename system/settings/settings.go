@@ -42,8 +42,9 @@ type Options struct {
 	// out what Costs tells of.
 	Apply func(ctx context.Context, before, after load.Result, yes bool) error
 	// Units says which units Apply starts, stops or restarts: by name, what
-	// happens ("restarts"). It may be nil.
-	Units func(before, after osconfig.Config) map[string]string
+	// happens ("restarts"). containersEnd says whether the engine's containers
+	// end with that. It may be nil: then they do.
+	Units func(before, after osconfig.Config) (texts map[string]string, containersEnd bool)
 	// Costs says what of Apply cannot be undone, sentences; it may be nil.
 	Costs func(ctx context.Context, before, after osconfig.Config) []string
 	// Note is what to tell whoever changes the file, "" for nothing; may be nil.

@@ -56,11 +56,11 @@ func (m *machine) boot() string {
 			defer m.mu.Unlock()
 			return m.running
 		},
-		Units: func(before, after osconfig.Config) map[string]string {
+		Units: func(before, after osconfig.Config) (map[string]string, bool) {
 			if before.Timezone != after.Timezone {
-				return map[string]string{"syslog": "restarts", "docker": "restarts"}
+				return map[string]string{"syslog": "restarts", "docker": "restarts"}, true
 			}
-			return nil
+			return nil, false
 		},
 		Costs: func(_ context.Context, before, after osconfig.Config) []string {
 			if before.Rancher.Docker.Swarm.On() && !after.Rancher.Docker.Swarm.On() {

@@ -147,6 +147,11 @@ func TestUnitsInDiff(t *testing.T) {
 	m.set("rancher.docker.debug", "true")
 	m.set("rancher.debug", "true")
 	d, err := m.Diff()
+	for _, c := range d.Changes { // the units know it
+		if c.Key == "rancher.docker" && !strings.Contains(c.Text, "containers stop") {
+			t.Errorf("the unit restarts: %s", c.Text)
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -15,19 +16,18 @@ import (
 const renewTimeout = 30 * time.Second
 
 // follow starts dockerd anew each time when the file Renewal changes, until ctx
-// ends. What is in the file before is older than the arguments of this process.
+// ends. What was in the file when this process started is older than its arguments.
 func (e *engine) follow(ctx context.Context) {
 	if e.Renewal == "" {
 		<-ctx.Done()
 		return
 	}
-	last, _ := os.Stat(e.Renewal)
 	changed := func() bool { // the text may be that of an earlier renewal
 		info, err := os.Stat(e.Renewal)
-		if err != nil || last != nil && os.SameFile(last, info) && last.ModTime().Equal(info.ModTime()) {
+		if err != nil || e.renewal != nil && os.SameFile(e.renewal, info) && e.renewal.ModTime().Equal(info.ModTime()) {
 			return false
 		}
-		last = info
+		e.renewal = info
 		return true
 	}
 	for {
@@ -45,7 +45,8 @@ func (e *engine) follow(ctx context.Context) {
 }
 
 // renew ends dockerd, which is then started with other arguments. It refuses
-// what would end containers: that takes a restart of the unit.
+// what would end containers: that takes a restart of the unit. Where only
+// StopTimeout differs, dockerd runs on.
 func (e *engine) renew() error {
 	text, err := os.ReadFile(e.Renewal)
 	if err != nil {
@@ -65,6 +66,11 @@ func (e *engine) renew() error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if next.StopTimeout != e.StopTimeout && sameDaemon(e.Options, next) {
+		e.StopTimeout = next.StopTimeout
+		e.log.Info("containers have another time to stop", "timeout", e.StopTimeout)
+		return nil
+	}
 	for _, key := range []string{"data-root", "group"} {
 		if !reflect.DeepEqual(config[key], e.config[key]) {
 			return fmt.Errorf("%s: %s differs: restart the service docker", e.Renewal, key)
@@ -73,7 +79,9 @@ func (e *engine) renew() error {
 	if config["live-restore"] != true || e.config["live-restore"] != true {
 		return fmt.Errorf("%s: without live restore containers would end: restart the service docker", e.Renewal)
 	}
-	e.config, e.ExtraArgs = config, next.ExtraArgs
+	e.Config, e.UserConfig, e.Fixed, e.ExtraArgs, e.StopTimeout = next.Config, next.UserConfig, next.Fixed, next.ExtraArgs, next.StopTimeout
+	e.config = config
+	e.generation++
 	if err := e.writeConfig(); err != nil {
 		return err
 	}
@@ -82,4 +90,10 @@ func (e *engine) renew() error {
 		go e.dockerd.Stop(renewTimeout)
 	}
 	return nil
+}
+
+// sameDaemon reports whether dockerd gets the same of two sets of arguments. The
+// manager decides with engine.SameDaemon whether it waits for another one.
+func sameDaemon(a, b Options) bool {
+	return reflect.DeepEqual(a.Config, b.Config) && a.UserConfig == b.UserConfig && slices.Equal(a.Fixed, b.Fixed) && slices.Equal(a.ExtraArgs, b.ExtraArgs)
 }

@@ -62,6 +62,8 @@ const (
 	// leaveTimeout is for a dockerd that does not answer: it has nothing to
 	// stop, only to go.
 	leaveTimeout = 3 * time.Second
+	// longestStop is longer than any StopTimeout.
+	longestStop = 2 * time.Hour
 )
 
 // Main parses the arguments (without the program's name) and runs until
@@ -128,6 +130,8 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 	if o.StopTimeout == 0 {
 		o.StopTimeout = 60 * time.Second
 	}
+	// Before the wait: a renewal that comes meanwhile counts.
+	renewal, _ := os.Stat(o.Renewal)
 	reaper, err := keep.NewReaper()
 	if err != nil {
 		return err
@@ -154,7 +158,7 @@ func Run(ctx context.Context, o Options, log *slog.Logger) error {
 		log.Error("configuration file of the user's not used", "file", o.UserConfig, "error", err)
 	}
 	group, _ := config["group"].(string)
-	e := &engine{Options: o, config: config, group: group, log: log, reaper: reaper, late: make(chan struct{}, 1)}
+	e := &engine{Options: o, config: config, group: group, renewal: renewal, log: log, reaper: reaper, late: make(chan struct{}, 1)}
 	if err := e.writeConfig(); err != nil {
 		return err
 	}
@@ -166,14 +170,20 @@ type engine struct {
 	Options
 	config map[string]any
 	group  string // owns the API socket: a name or a number; empty is root's
-	log    *slog.Logger
-	reaper *keep.Reaper
+	// renewal is the file Renewal as it was last read, nil without one.
+	renewal os.FileInfo
+	log     *slog.Logger
+	reaper  *keep.Reaper
 
 	listening socket        // touched only before dockerd's starts, one at a time
 	late      chan struct{} // buffered 1: the socket lacks its group
 
-	mu      sync.Mutex // of dockerd, and of config and ExtraArgs while dockerd may be renewed
+	mu      sync.Mutex // of what follows, and of config and ExtraArgs while dockerd may be renewed
 	dockerd *keep.Process
+	killed  bool // dockerd has had its time
+	// generation counts renewals; starting is the one whose arguments the
+	// dockerd has that starts, or started last.
+	generation, starting int
 }
 
 // run keeps both daemons until ctx ends, then stops in order: containers,
@@ -227,9 +237,24 @@ func (e *engine) run(ctx context.Context) {
 	e.log.Info("stopped", "took", time.Since(begin).Round(time.Millisecond))
 }
 
+// started takes the new dockerd. One that starts after kill is killed, too, and
+// one that has the arguments before a renewal ends.
+func (e *engine) started(p *keep.Process) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dockerd = p
+	switch {
+	case e.killed:
+		p.Signal(syscall.SIGKILL)
+	case e.starting != e.generation:
+		go p.Stop(renewTimeout)
+	}
+}
+
 func (e *engine) kill() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.killed = true
 	if e.dockerd != nil {
 		e.dockerd.Signal(syscall.SIGKILL)
 	}
@@ -260,9 +285,9 @@ func (e *engine) dockerDaemon() keep.Daemon {
 	return keep.Daemon{
 		Name:    "dockerd",
 		Before:  e.beforeDockerd,
-		Started: func(p *keep.Process) { e.mu.Lock(); e.dockerd = p; e.mu.Unlock() },
-		// The containers' time; dockerd itself is quick.
-		StopTimeout: e.StopTimeout,
+		Started: e.started,
+		// run kills it when the containers' time is over, which a renewal changes.
+		StopTimeout: longestStop,
 		Backoff:     e.Backoff,
 	}
 }
@@ -281,14 +306,20 @@ func (e *engine) beforeDockerd(c *keep.Command) error {
 	// systemd's way to hand a socket down, sd_listen_fds(3). LISTEN_PID is set
 	// by our dockerd itself (scripts/dockerd-mod).
 	c.Files = []*os.File{e.listening.file}
-	e.mu.Lock()
-	c.Args = slices.Concat(e.Dockerd, []string{"--config-file", e.configPath()}, e.ExtraArgs)
-	e.mu.Unlock()
+	c.Args = e.daemonArgs()
 	c.Env = append(os.Environ(), "LISTEN_FDS=1")
 	if refuses(e.containerdSocket()) {
 		return removeAll(e.containerdSocket())
 	}
 	return nil
+}
+
+// daemonArgs is the command of the dockerd that starts next.
+func (e *engine) daemonArgs() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.starting = e.generation
+	return slices.Concat(e.Dockerd, []string{"--config-file", e.configPath()}, e.ExtraArgs)
 }
 
 func removeAll(paths ...string) error {

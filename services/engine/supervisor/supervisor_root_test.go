@@ -379,19 +379,9 @@ func TestRootSupervisorReadsFileThatComes(t *testing.T) {
 func TestRootSupervisorRenewsDockerd(t *testing.T) {
 	u := start(t, 0)
 	first := u.ready(t, "")
-	renew := func(more string) {
+	renew := func(more string, flags ...string) {
 		t.Helper()
-		config := fmt.Sprintf(`--config={"data-root":%q,"group":"0",%s}`, u.dir+"/data", more)
-		text, err := json.Marshal([]string{config, "--", "--dns=10.0.0.1"})
-		if err == nil {
-			err = os.WriteFile(u.dir+"/renewal.new", text, 0o600)
-		}
-		if err == nil {
-			err = os.Rename(u.dir+"/renewal.new", u.dir+"/renewal.json")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		u.renew(t, more, append(flags, "--", "--dns=10.0.0.1")...)
 	}
 	renew(`"live-restore":true,"bip":"10.9.0.1/24"`)
 	u.ready(t, first)
@@ -414,6 +404,44 @@ func TestRootSupervisorRenewsDockerd(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.stop(t)
+}
+
+// Where only the time to stop differs, dockerd runs on. A renewal during the
+// wait for files counts.
+func TestRootSupervisorTakesStopTimeout(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PHAROS_TEST_GO", dir+"/go")
+	u := start(t, 0)
+	u.logs(t, "waits until containers may start")
+	u.renew(t, `"live-restore":true`, "--stop-timeout=9s")
+	if err := os.WriteFile(dir+"/go", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	u.logs(t, "another time to stop\" timeout=9s")
+	pid := u.ready(t, "")
+	u.renew(t, `"live-restore":true`, "--stop-timeout=1m30s")
+	u.logs(t, "another time to stop\" timeout=1m30s")
+	if now, err := u.get("/_ping"); err != nil || now != pid {
+		t.Errorf("dockerd was process %s and is %s, %v", pid, now, err)
+	}
+	u.stop(t)
+	u.logs(t, "msg=stopping timeout=1m30s")
+}
+
+// renew writes arguments for another dockerd.
+func (u *unit) renew(t *testing.T, config string, more ...string) {
+	t.Helper()
+	config = fmt.Sprintf(`--config={"data-root":%q,"group":"0",%s}`, u.dir+"/data", config)
+	text, err := json.Marshal(append([]string{config}, more...))
+	if err == nil {
+		err = os.WriteFile(u.dir+"/renewal.new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(u.dir+"/renewal.new", u.dir+"/renewal.json")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // childOf finds the process of a daemon, by how the fakes are called.
