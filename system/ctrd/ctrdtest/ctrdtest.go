@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +26,9 @@ type Daemon struct {
 	t   *testing.T
 	bin string
 	cmd *exec.Cmd
-	log bytes.Buffer
+	// ended is closed when cmd has ended.
+	ended chan struct{}
+	log   bytes.Buffer
 }
 
 // Start builds what is needed, once per machine, and starts a containerd that
@@ -82,9 +85,23 @@ func (d *Daemon) Launch() {
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	// Shims inherit the other end of the log's pipe and outlive containerd.
 	d.cmd.WaitDelay = 100 * time.Millisecond
-	if err := d.cmd.Start(); err != nil {
+	cmd, begun, ended := d.cmd, make(chan error), make(chan struct{})
+	go func() {
+		// The kernel kills containerd when the thread that has started it ends, and
+		// a thread that was in a container's namespace ends.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(ended)
+		err := cmd.Start()
+		begun <- err
+		if err == nil {
+			_ = cmd.Wait() // the code is the signal's
+		}
+	}()
+	if err := <-begun; err != nil {
 		d.t.Fatal(err)
 	}
+	d.ended = ended
 }
 
 // PID is containerd's process number.
@@ -101,7 +118,7 @@ func (d *Daemon) end(sig syscall.Signal) {
 		return
 	}
 	d.cmd.Process.Signal(sig)
-	_ = d.cmd.Wait() // the code is the signal's
+	<-d.ended
 	if sig == syscall.SIGTERM && d.cmd.ProcessState.ExitCode() != 0 {
 		d.t.Errorf("containerd: %v after SIGTERM", d.cmd.ProcessState)
 	}
