@@ -66,8 +66,18 @@ func TestVMApplyTry(t *testing.T) {
 	if out := g.run(t, "docker info -f '{{.Debug}}'"); out != "true" {
 		t.Errorf("dockerd's debug is %s", out)
 	}
-	if now := g.startedAt(t, "goes-on"); now != before {
-		t.Errorf("the container was started %s, now %s", before, now)
+	goesOn := func(after string) {
+		t.Helper()
+		if now := g.startedAt(t, "goes-on"); now != before {
+			t.Errorf("%s: the container was started %s, now %s", after, before, now)
+		}
 	}
+	goesOn("ros config apply")
+	// A manager that starts anew takes the engine for the one that it defines.
+	rosd := g.run(t, "pgrep -xo rosd")
+	g.run(t, "sudo kill -9 "+rosd)
+	g.eventually(t, stepDeadline, "pgrep -xo rosd", func(r Result) bool { return r.Code == 0 && strings.TrimSpace(r.Stdout) != rosd })
+	g.ready(t, bootDeadline)
+	goesOn("rosd's death")
 	g.run(t, "docker rm -f goes-on") // the new dockerd has it
 }
