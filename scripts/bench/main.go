@@ -67,7 +67,7 @@ func run(ctx context.Context, log *slog.Logger) error {
 		}
 	}
 	b := &bench{log: log, tools: tools, out: out, slots: slots, key: debian.key, kvm: vmtest.KVM(ctx, tools, out)}
-	if b.image, err = vmtest.ToolboxImage(tools, imageName, []string{"busybox"}, []string{"busybox", "true"}); err != nil {
+	if b.image, err = vmtest.ToolboxImage(tools, imageName, []string{"/bin/busybox"}, []string{"/bin/busybox", "true"}); err != nil {
 		return err
 	}
 	machines, err := contestants(debian, root, *before, out, want)
